@@ -1,0 +1,91 @@
+# Build rules shared by all folders: one library per folder, tests beside the code, fuzz targets.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+option(DRYSTONE_FUZZ "Build the fuzz targets (clang and libFuzzer)" OFF)
+option(DRYSTONE_COMPUTE_ONLY "Build base and compute alone (cross builds of the kernels)" OFF)
+set(DRYSTONE_SANITIZE "" CACHE STRING "Sanitizers for everything, e.g. address,undefined")
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # Clones at different paths share the cache.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${CCACHE_PROGRAM})
+endif()
+
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -ffp-contract=off)
+# Paths in the binary are relative to the source folder.
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+if(DRYSTONE_SANITIZE)
+  add_compile_options(-fsanitize=${DRYSTONE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${DRYSTONE_SANITIZE})
+endif()
+if(DRYSTONE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_package(Threads REQUIRED)
+if(CMAKE_CROSSCOMPILING)  # fmt and GoogleTest are built from what their packages ship as source.
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
+  file(CREATE_LINK /usr/include/fmt ${CMAKE_BINARY_DIR}/include/fmt SYMBOLIC)
+  add_library(fmt INTERFACE)
+  target_include_directories(fmt SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/include)
+  target_compile_definitions(fmt INTERFACE FMT_HEADER_ONLY)
+  add_library(fmt::fmt ALIAS fmt)
+else()
+  find_package(fmt REQUIRED)
+endif()
+
+# GoogleTest comes from the package; a cross build compiles the source that the package ships.
+if(CMAKE_CROSSCOMPILING)
+  add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
+  if(NOT TARGET GTest::gtest_main)
+    add_library(GTest::gtest_main ALIAS gtest_main)
+  endif()
+else()
+  find_package(GTest REQUIRED)
+endif()
+include(GoogleTest)
+
+# drystone_library(NAME SOURCES... DEPS ...)
+# A library from the sources of this folder. Each `x_test.cpp` beside the code goes into one test program, NAME_test.
+function(drystone_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;DEPS;TEST_DEPS" ${ARGN})
+  if(NOT ARG_SOURCES)
+    file(GLOB ARG_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+    list(FILTER ARG_SOURCES EXCLUDE REGEX "_test\\.cpp$|_fuzz\\.cpp$|_bench\\.cpp$")
+  endif()
+  add_library(drystone_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(drystone_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(drystone_${name} PUBLIC fmt::fmt Threads::Threads)
+  foreach(dep ${ARG_DEPS})
+    if(TARGET drystone_${dep})
+      target_link_libraries(drystone_${name} PUBLIC drystone_${dep})
+    else()
+      target_link_libraries(drystone_${name} PUBLIC ${dep})
+    endif()
+  endforeach()
+
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE drystone_${name} GTest::gtest_main ${ARG_TEST_DEPS})
+    target_compile_definitions(${name}_test PRIVATE
+        DRYSTONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" DRYSTONE_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  endif()
+
+  if(DRYSTONE_FUZZ)
+    file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cpp)
+    foreach(source ${fuzzers})
+      get_filename_component(target ${source} NAME_WE)
+      add_executable(${target} ${source})
+      target_link_libraries(${target} PRIVATE drystone_${name})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      set_property(GLOBAL APPEND PROPERTY DRYSTONE_FUZZERS ${target})
+    endforeach()
+  endif()
+endfunction()

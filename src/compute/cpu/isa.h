@@ -1,0 +1,22 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace drystone {
+
+// Instruction sets that have kernels of their own, in rising order on each architecture.
+enum class Isa { portable, avx2, avx512, amx, neon };
+
+std::string_view to_string(Isa isa);
+
+// Those that are built in and that this machine can run; portable is always among them.
+std::span<const Isa> available_isas();
+
+// The best available one, or the one that `forced` names ("" for none; the daemon passes $DRYSTONE_ISA).
+// Errors: invalid_argument  no such name, or not on this machine; the message lists what is.
+Result<Isa> choose_isa(std::string_view forced);
+
+}  // namespace drystone

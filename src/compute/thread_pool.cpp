@@ -1,0 +1,79 @@
+#include "compute/thread_pool.h"
+
+#include "base/check.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace drystone {
+namespace {
+
+// About 50 us of spinning: longer than the serial gaps inside a step, far shorter than a person notices.
+constexpr int kSpins = 20000;
+
+inline void relax() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  CHECK(threads >= 1, threads);
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (auto& thread : workers_) thread.join();
+}
+
+void ThreadPool::run_erased(Call call, void* context) {
+  if (workers_.empty()) return call(context, 0);
+  call_ = call;
+  context_ = context;
+  unfinished_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  generation_.fetch_add(1, std::memory_order_seq_cst);
+  if (parked_.load(std::memory_order_seq_cst) > 0) {
+    { std::lock_guard lock(mutex_); }
+    wake_.notify_all();
+  }
+  call(context, 0);
+  for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0; ++spins) {
+    if (spins < kSpins)
+      relax();
+    else
+      std::this_thread::yield();  // More threads than cores: let the others finish.
+  }
+}
+
+void ThreadPool::worker(int thread) {
+  std::uint32_t seen = 0;
+  while (true) {
+    int spins = 0;
+    while (generation_.load(std::memory_order_acquire) == seen && !stopping_.load(std::memory_order_relaxed)) {
+      if (++spins < kSpins) {
+        relax();
+        continue;
+      }
+      std::unique_lock lock(mutex_);
+      parked_.fetch_add(1, std::memory_order_seq_cst);
+      wake_.wait(lock, [&] { return generation_.load(std::memory_order_seq_cst) != seen || stopping_; });
+      parked_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (stopping_) return;
+    ++seen;
+    call_(context_, thread);
+    unfinished_.fetch_sub(1, std::memory_order_acq_rel);
+  }
+}
+
+}  // namespace drystone
