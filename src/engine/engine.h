@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "compute/device.h"
+#include "engine/sampler.h"
+#include "model/chat_template/chat_template.h"
+#include "model/gguf/gguf.h"
+#include "model/tokenizer/tokenizer.h"
+
+namespace drystone {
+
+struct EngineOptions {
+  std::uint32_t context = 0;  // tokens per sequence; 0: the model's own, at most kDefaultContextMax
+  KvType kv_type = KvType::f16;
+  std::uint32_t batch_tokens_max = 512;
+  std::function<void(double done)> progress;
+};
+
+constexpr std::uint32_t kDefaultContextMax = 8192;
+
+struct GenerateRequest {
+  std::vector<TokenId> prompt;
+  std::uint32_t tokens_max = 0;  // 0: as many as the context holds
+  SamplingOptions sampling;
+  std::vector<std::string> stop;  // ends before the first of these; may span tokens
+  bool ignore_eos = false;
+  std::optional<std::uint32_t> top_logprobs;  // set: tokens carry logprobs, with that many alternatives (0..20)
+};
+
+enum class FinishReason { stop, length, cancelled };
+
+// What a sink receives: text that can no longer become part of a stop string, and the tokens that made it.
+struct Delta {
+  std::string text;             // valid UTF-8
+  std::vector<Sampled> tokens;  // with logprobs when asked for
+};
+
+struct GenerateResult {
+  FinishReason finish = FinishReason::stop;
+  std::uint32_t prompt_tokens = 0, completion_tokens = 0;
+  double prefill_s = 0, decode_s = 0;
+};
+
+// One loaded model on one device. generate() and logits() run one at a time: callers queue (serve/).
+class Engine {
+ public:
+  // `device` is borrowed for the engine's life.
+  // Errors: those of GgufFile, load_program, Tokenizer and Device::load.
+  static Result<std::unique_ptr<Engine>> load(GgufFile file, Device& device, EngineOptions options);
+  virtual ~Engine() = default;
+
+  // Blocks. Calls `sink` for each delta; returns early as `cancelled` when `stop` is requested, within one step.
+  // Errors: invalid_argument (empty prompt, ids out of range), limit (prompt longer than the context: both figures).
+  virtual Result<GenerateResult> generate(const GenerateRequest& request, const std::function<void(const Delta&)>& sink,
+                                          std::stop_token stop) = 0;
+
+  // Logits after each token, f32 [ids.size(), vocab], handed out chunk by chunk. All rows are prompt rows.
+  virtual Result<void> logits(std::span<const TokenId> ids,
+                              const std::function<Result<void>(std::span<const float>)>& sink) = 0;
+
+  virtual const Tokenizer& tokenizer() const = 0;
+  virtual const ChatTemplate* chat_template() const = 0;  // null when the file has none
+  virtual const Metadata& metadata() const = 0;
+  virtual std::uint32_t context() const = 0;
+  virtual std::uint32_t vocab() const = 0;
+  virtual StageMemory memory() const = 0;
+};
+
+}  // namespace drystone
