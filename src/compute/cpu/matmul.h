@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "compute/cpu/isa.h"
+#include "compute/device.h"
+#include "compute/dtype.h"
+#include "compute/thread_pool.h"
+
+// Products of activations with packed weights: the bulk of all work. Weights are packed once into the layout that an
+// instruction set's kernels want, with the same bytes per weight as in the file.
+
+namespace drystone {
+
+// Weights [rows, cols] of one type, packed for one instruction set. Owns its memory (64-byte aligned).
+class PackedMatrix {
+ public:
+  // Bytes that pack() would take.
+  static Bytes packed_bytes(Isa isa, DType type, std::uint32_t rows, std::uint32_t cols);
+
+  // `source`: rows * row_bytes(type, cols) bytes as in a GGUF file. Packs on all threads of `pool`.
+  // Errors: unsupported  not a computed type
+  //         out_of_memory
+  static Result<PackedMatrix> pack(ThreadPool& pool, Isa isa, DType type, std::uint32_t rows, std::uint32_t cols,
+                                   std::span<const std::byte> source);
+
+  PackedMatrix() = default;
+  PackedMatrix(PackedMatrix&&) noexcept = default;
+  PackedMatrix& operator=(PackedMatrix&&) noexcept = default;
+
+  DType type() const { return type_; }
+  std::uint32_t rows() const { return rows_; }
+  std::uint32_t cols() const { return cols_; }
+  Bytes bytes() const { return bytes_; }
+  const std::byte* data() const { return data_.get(); }
+
+  // Row `row` as float32 [cols]: for embedding look-ups from a tied output matrix.
+  void unpack_row(std::uint32_t row, float* out) const;
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  Isa isa_ = Isa::portable;
+  DType type_ = DType::f32;
+  std::uint32_t rows_ = 0, cols_ = 0;
+  Bytes bytes_ = 0;
+  std::unique_ptr<std::byte[], Free> data_;
+};
+
+// The input of one or several products, prepared (quantized, re-ordered) once. Reused from step to step; its memory is
+// reserved at construction and never grows.
+class Activations {
+ public:
+  Activations(Isa isa, std::uint32_t rows_max, std::uint32_t cols_max);
+  ~Activations();
+  Activations(Activations&&) noexcept;
+
+  // Takes f32 row-major x [rows, cols]. Rows [0, generated_rows) are generated rows, the others prompt rows: the kind
+  // chooses the arithmetic (RowKind), never the neighbours. `for_types`: the weights it will meet.
+  void prepare(ThreadPool& pool, const float* x, std::uint32_t rows, std::uint32_t generated_rows, std::uint32_t cols,
+               std::span<const DType> for_types);
+
+  static Bytes reserved_bytes(Isa isa, std::uint32_t rows_max, std::uint32_t cols_max);
+
+ private:
+  friend void matmul(ThreadPool&, const Activations&, std::span<const struct MatmulPart>);
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// One product: out[r, :] = W x[r] (+ bias), or out[r, :] += that when `accumulate` (the residual stream).
+struct MatmulPart {
+  const PackedMatrix* weight;
+  const float* bias = nullptr;  // f32 [weight->rows()]
+  float* out;                   // f32 [rows, weight->rows()], rows `out_stride` values apart
+  std::size_t out_stride;
+  bool accumulate = false;
+};
+
+// All parts over all prepared rows, on all threads.
+void matmul(ThreadPool& pool, const Activations& activations, std::span<const MatmulPart> parts);
+
+}  // namespace drystone
