@@ -56,16 +56,17 @@ class PackedMatrix {
 // reserved at construction and never grows.
 class Activations {
  public:
-  Activations(Isa isa, std::uint32_t rows_max, std::uint32_t cols_max);
+  Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max);
   ~Activations();
   Activations(Activations&&) noexcept;
 
   // Takes f32 row-major x [rows, cols]. Rows [0, generated_rows) are generated rows, the others prompt rows: the kind
-  // chooses the arithmetic (RowKind), never the neighbours. `for_types`: the weights it will meet.
+  // chooses the arithmetic (RowKind), never the neighbours. `for_types`: the weights it will meet. `x` is borrowed until
+  // the last matmul() with it. `cols` is a multiple of 32 if any of the types is quantized.
   void prepare(ThreadPool& pool, const float* x, std::uint32_t rows, std::uint32_t generated_rows, std::uint32_t cols,
                std::span<const DType> for_types);
 
-  static Bytes reserved_bytes(Isa isa, std::uint32_t rows_max, std::uint32_t cols_max);
+  static Bytes reserved_bytes(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max);
 
  private:
   friend void matmul(ThreadPool&, const Activations&, std::span<const struct MatmulPart>);

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "compute/dtype.h"
+
+// What an instruction set brings to a matrix product. All of these compute the same sums: for one output and one row,
+// over sub-blocks b in rising order,
+//
+//   acc = fma(float(dot(codes_b, a_b)) , weight_scale_b * a_scale_b, acc)
+//   acc = fma(weight_min_b, a_scale_b * float(sum(a_b)), acc)            types with a minimum
+//
+// with exact integer dots, or acc = fma(w_k, x_k, acc) over rising k for float weights. So every instruction set gives
+// the same bits, whatever the number of rows, threads or panels; only AMX has another arithmetic, for prompt rows.
+
+namespace drystone {
+
+// Input rows of a product. Quantized in blocks of 32: x ~ q * scale, q in [-127, 127].
+struct InputView {
+  const float* x;           // f32 [rows, cols]: the original
+  const std::int8_t* q;     // [rows, cols]
+  const float* scales;      // [rows, cols / 32]
+  const std::int32_t* bias; // [rows, cols / sub]: -offset * sum of q over a sub-block, for the weights' type
+  const float* sums;        // [rows, cols / sub]: scale * sum of q, for types with a minimum
+  const std::uint16_t* bf16 = nullptr;  // prompt rows in AMX tile order
+  std::uint32_t cols;
+};
+
+// Panels [panel_begin, panel_end) of packed weights, times rows [row_begin, row_end) of the input.
+struct PanelProduct {
+  DType type;
+  const std::byte* panels;  // of the whole matrix
+  std::uint32_t rows;       // outputs of the whole matrix
+  std::uint32_t panel_begin, panel_end;
+  InputView input;
+  std::uint32_t row_begin, row_end;
+  const float* out_bias;  // f32 [rows], or null
+  float* out;             // f32 [input rows, rows], `out_stride` values from row to row
+  std::size_t out_stride;
+  bool accumulate;
+  std::byte* scratch;  // scratch_bytes of this thread alone, 64-byte aligned
+};
+
+struct MatmulKernels {
+  // Quantizes one row (cols a multiple of 32) to q and scales.
+  void (*quantize)(const float* x, std::uint32_t cols, std::int8_t* q, float* scales);
+  void (*generated)(const PanelProduct& product);
+  void (*prompt)(const PanelProduct& product);
+  // What the kernels subtract from every code of a type: the input's bias is -offset times its sums.
+  std::int32_t (*offset)(DType type);
+  // Scratch of prompt() for a chunk of `rows` rows.
+  std::size_t (*scratch_bytes)(std::uint32_t rows);
+};
+
+// Sub-block length of a quantized type (elements that share a scale: 16 or 32); 0 for float types.
+std::uint32_t sub_block(DType type);
+
+}  // namespace drystone
