@@ -25,7 +25,8 @@ enum class Errc {
 
 std::string_view to_string(Errc code);
 
-// A failure of the world. The message says what failed, on which thing, expected against actual, and what to do next.
+// A failure of the world. The message says what failed, on which thing, expected against actual,
+// and what to do next.
 class [[nodiscard]] Error {
  public:
   Error(Errc code, std::string message) : code_(code), message_(std::move(message)) {}
@@ -48,8 +49,10 @@ class [[nodiscard]] Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::in_place_index<0>, std::move(value)) {}       // NOLINT: implicit by design
-  Result(Error error) : value_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : value_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(Error error)
+      : value_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
   explicit operator bool() const { return value_.index() == 0; }
   bool has_value() const { return value_.index() == 0; }
@@ -105,10 +108,11 @@ class [[nodiscard]] Result<void> {
 
 }  // namespace drystone
 
-// TRY(expression) is the value of a Result; if it holds an error, the enclosing function returns that error.
-#define TRY(...)                                                      \
-  __extension__({                                                     \
-    auto try_result_ = (__VA_ARGS__);                                 \
-    if (!try_result_) return std::move(try_result_).error();          \
-    std::move(try_result_).value();                                   \
+// TRY(expression) is the value of a Result; if it holds an error, the enclosing function returns
+// that error.
+#define TRY(...)                                             \
+  __extension__({                                            \
+    auto try_result_ = (__VA_ARGS__);                        \
+    if (!try_result_) return std::move(try_result_).error(); \
+    std::move(try_result_).value();                          \
   })
