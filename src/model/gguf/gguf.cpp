@@ -19,30 +19,30 @@ struct GgufFile::Impl {
   std::vector<GgufTensor> tensors;
   std::unordered_map<std::string_view, std::size_t> index;
 
-  Result<void> add_part(std::span<const std::byte> bytes, const std::string& part_name, std::uint32_t part_count);
+  Result<void> add_part(std::span<const std::byte> bytes, const std::string& part_name,
+                        std::uint32_t part_count);
   Result<void> finish();
 };
 
 // Metadata other than split.* comes from the first part alone.
-Result<void> GgufFile::Impl::add_part(std::span<const std::byte> bytes, const std::string& part_name,
-                                      std::uint32_t part_count) {
+Result<void> GgufFile::Impl::add_part(std::span<const std::byte> bytes,
+                                      const std::string& part_name, std::uint32_t part_count) {
   const auto part = static_cast<std::uint32_t>(parts.size());
   GgufHeader header = TRY(read_gguf_header(bytes, part_name));
-  const auto expect = [&](std::string_view key, std::uint32_t expected, std::uint32_t fallback) -> Result<void> {
+  const auto expect = [&](std::string_view key, std::uint32_t expected) -> Result<void> {
     auto value = header.metadata.u32(key);
     if (!value) return std::move(value).error().with(part_name);
-    if (value->value_or(fallback) == expected) return {};
-    return Error(Errc::corrupt,
-                 fmt::format("{}: '{}' is {}, expected {}: the parts of a split model are named "
-                             "NAME-00001-of-0000N.gguf and lie in one folder",
-                             part_name, key, *value ? std::to_string(**value) : "missing", expected));
+    if (*value == expected) return {};
+    return Error(
+        Errc::corrupt,
+        fmt::format("{}: '{}' is {}, expected {}: the parts of a split model are named "
+                    "NAME-00001-of-0000N.gguf and lie in one folder",
+                    part_name, key, *value ? std::to_string(**value) : "missing", expected));
   };
-  // A file that was never split says nothing, or a count of 0.
-  const bool unsplit = part_count == 1 && header.metadata.u32("split.count").is(Errc::corrupt) == false &&
-                       header.metadata.u32("split.count")->value_or(0) == 0;
-  if (!unsplit) {
-    TRY(expect("split.count", part_count, 0));
-    TRY(expect("split.no", part, UINT32_MAX));
+  // A file that was never split says nothing of it.
+  if (part_count > 1 || header.metadata.find("split.count") != nullptr) {
+    TRY(expect("split.count", part_count));
+    TRY(expect("split.no", part));
   }
   for (GgufTensor& tensor : header.tensors) {
     tensor.part = part;
@@ -57,12 +57,14 @@ Result<void> GgufFile::Impl::finish() {
   index.reserve(tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (!index.emplace(tensors[i].name, i).second)
-      return Error(Errc::corrupt, fmt::format("{}: the tensor {} stands in two parts", name, quoted(tensors[i].name)));
+      return Error(Errc::corrupt, fmt::format("{}: the tensor {} stands in two parts", name,
+                                              quote_name(tensors[i].name)));
   auto total = metadata.u32("split.tensors.count");
   if (!total) return std::move(total).error().with(name);
   if (*total && **total != tensors.size())
-    return Error(Errc::corrupt, fmt::format("{}: 'split.tensors.count' is {}, but the {} parts hold {} tensors", name,
-                                            **total, parts.size(), tensors.size()));
+    return Error(Errc::corrupt,
+                 fmt::format("{}: 'split.tensors.count' is {}, but the {} parts hold {} tensors",
+                             name, **total, parts.size(), tensors.size()));
   return {};
 }
 
@@ -75,8 +77,9 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
     const std::filesystem::path file = split ? split->part(part) : path;
     auto mapping = MappedFile::open(file);
     if (!mapping)
-      return count == 1 ? std::move(mapping).error()
-                        : std::move(mapping).error().with(fmt::format("part {} of {}", part + 1, count));
+      return count == 1
+                 ? std::move(mapping).error()
+                 : std::move(mapping).error().with(fmt::format("part {} of {}", part + 1, count));
     impl->mappings.push_back(std::move(*mapping));
     TRY(impl->add_part(impl->mappings.back().bytes(), file.string(), count));
   }
@@ -112,6 +115,7 @@ std::span<const std::byte> GgufFile::data(const GgufTensor& tensor) const {
 }
 
 void GgufFile::drop(std::span<const std::byte> bytes) const {
+  // Any mapping will do: it is the addresses that count.
   if (!impl_->mappings.empty()) impl_->mappings.front().drop(bytes);
 }
 

@@ -16,7 +16,8 @@
 
 namespace drystone {
 
-// One tensor of a model file. dims[0] is the contiguous one (the inputs of a matrix); absent dims are 1.
+// One tensor of a model file. dims[0] is the contiguous one (the inputs of a matrix); absent dims
+// are 1.
 struct GgufTensor {
   std::string name;
   DType type;
@@ -27,12 +28,14 @@ struct GgufTensor {
   Bytes bytes = 0;
 };
 
-// A GGUF v3 model, memory-mapped read-only; of a split model (`-00001-of-0000N.gguf`, any part may be named) all
-// parts. Immutable after open; safe to read from several threads. docs/formats/gguf.md describes the layout.
+// A GGUF v3 model, memory-mapped read-only; of a split model (`-00001-of-0000N.gguf`, any part may
+// be named) all parts. Immutable after open; safe to read from several threads.
+// docs/formats/gguf.md describes the layout.
 class GgufFile {
  public:
   // Checks every count, offset and name against the size of the file before it is used.
-  // Errors: not_found, io; corrupt naming the field, its value and what was expected; unsupported (version, type id).
+  // Errors: not_found, io; corrupt naming the field, its value and what was expected; unsupported
+  // (version, type id).
   static Result<GgufFile> open(const std::filesystem::path& path);
   // The same on bytes in memory, which must outlive the GgufFile (the embedded model, fuzzing).
   static Result<GgufFile> parse(std::span<const std::byte> bytes, std::string name = "memory");

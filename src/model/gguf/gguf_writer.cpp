@@ -16,7 +16,9 @@ namespace drystone {
 namespace {
 
 // They describe the container that a copy came from, not the one that is written.
-bool left_out(std::string_view key) { return key == "general.alignment" || key.starts_with("split."); }
+bool left_out(std::string_view key) {
+  return key == "general.alignment" || key.starts_with("split.");
+}
 
 template <typename T>
 void put(std::string& out, T value) {
@@ -50,7 +52,8 @@ void put_array(std::string& out, const std::vector<std::int64_t>& values) {
   for (const std::int64_t value : values) narrow = narrow && fits_i32(value);
   put(out, narrow ? GgufValueType::i32 : GgufValueType::i64);
   put(out, std::uint64_t{values.size()});
-  for (const std::int64_t value : values) narrow ? put(out, static_cast<std::int32_t>(value)) : put(out, value);
+  for (const std::int64_t value : values)
+    narrow ? put(out, static_cast<std::int32_t>(value)) : put(out, value);
 }
 
 void put_array(std::string& out, const std::vector<double>& values) {
@@ -96,7 +99,9 @@ Bytes tensor_bytes(const GgufTensorToWrite& tensor) {
   return bytes;
 }
 
-Bytes aligned(Bytes bytes) { return (bytes + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment; }
+Bytes aligned(Bytes bytes) {
+  return (bytes + kGgufAlignment - 1) / kGgufAlignment * kGgufAlignment;
+}
 
 std::string make_header(const Metadata& metadata, std::span<const GgufTensorToWrite> tensors) {
   std::uint64_t keys = 0;
@@ -124,28 +129,33 @@ std::string make_header(const Metadata& metadata, std::span<const GgufTensorToWr
   return out;
 }
 
-// Writes beside the target and takes its name at the end, so that a failure leaves what was there (which may be the
-// very file that is being copied).
+// Writes beside the target and takes its name at the end, so that a failure leaves what was there
+// (which may be the very file that is being copied).
 class PartialFile {
  public:
   static Result<PartialFile> create(const std::filesystem::path& target) {
     std::error_code ignored;
     const auto status = std::filesystem::status(target, ignored);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-      return Error(Errc::io, fmt::format("{}: is not a regular file, so it is not overwritten", target.string()));
+      return Error(Errc::io, fmt::format("{}: is not a regular file, so it is not overwritten",
+                                         target.string()));
     PartialFile file(target);
     file.stream_.reset(std::fopen(file.partial_.c_str(), "wbx"));
     if (!file.stream_) {
       const int code = errno;
       const std::string partial = file.partial_.string();
       file.partial_.clear();  // not ours to remove
-      return Error(Errc::io, fmt::format("{}: cannot create: {}{}", partial, std::strerror(code),
-                                         code == EEXIST ? "; remove it if no other drystone is writing it" : ""));
+      return Error(
+          Errc::io,
+          fmt::format("{}: cannot create: {}{}", partial, std::strerror(code),
+                      code == EEXIST ? "; remove it if no other drystone is writing it" : ""));
     }
     return file;
   }
   PartialFile(PartialFile&& other) noexcept
-      : target_(std::move(other.target_)), partial_(std::exchange(other.partial_, {})), stream_(std::move(other.stream_)) {}
+      : target_(std::move(other.target_)),
+        partial_(std::exchange(other.partial_, {})),
+        stream_(std::move(other.stream_)) {}
   PartialFile& operator=(PartialFile&&) = delete;
   ~PartialFile() {
     stream_.reset();
@@ -162,7 +172,9 @@ class PartialFile {
     if (std::fclose(stream_.release()) != 0) return failed("write");
     std::error_code code;
     std::filesystem::rename(partial_, target_, code);
-    if (code) return Error(Errc::io, fmt::format("{}: cannot rename to {}: {}", partial_.string(), target_.string(), code.message()));
+    if (code)
+      return Error(Errc::io, fmt::format("{}: cannot rename to {}: {}", partial_.string(),
+                                         target_.string(), code.message()));
     partial_.clear();
     return {};
   }
@@ -171,9 +183,11 @@ class PartialFile {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
-  explicit PartialFile(const std::filesystem::path& target) : target_(target), partial_(target.string() + ".partial") {}
+  explicit PartialFile(const std::filesystem::path& target)
+      : target_(target), partial_(target.string() + ".partial") {}
   Error failed(const char* doing) const {
-    return {Errc::io, fmt::format("{}: cannot {}: {}", partial_.string(), doing, std::strerror(errno))};
+    return {Errc::io,
+            fmt::format("{}: cannot {}: {}", partial_.string(), doing, std::strerror(errno))};
   }
 
   std::filesystem::path target_, partial_;

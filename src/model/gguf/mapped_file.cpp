@@ -32,11 +32,12 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   // Without O_NONBLOCK a pipe would wait for a writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return failed(path, "open");
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.fd, &status) != 0) return failed(path, "read its size");
   if (!S_ISREG(status.st_mode))
-    return Error(Errc::invalid_argument, fmt::format("{}: is {}, expected a file", path.string(),
-                                                     S_ISDIR(status.st_mode) ? "a directory" : "not a regular file"));
+    return Error(Errc::invalid_argument,
+                 fmt::format("{}: is {}, expected a file", path.string(),
+                             S_ISDIR(status.st_mode) ? "a directory" : "not a regular file"));
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return MappedFile({});
   void* address = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
@@ -58,7 +59,8 @@ MappedFile::~MappedFile() {
 void MappedFile::drop(std::span<const std::byte> part) const {
   static const auto kPage = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto address = reinterpret_cast<std::uintptr_t>(part.data());
-  const std::uintptr_t begin = (address + kPage - 1) / kPage * kPage, end = (address + part.size()) / kPage * kPage;
+  const std::uintptr_t begin = (address + kPage - 1) / kPage * kPage,
+                       end = (address + part.size()) / kPage * kPage;
   if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 

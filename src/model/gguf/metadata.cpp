@@ -8,7 +8,8 @@ namespace drystone {
 namespace {
 
 const char* kind_name(const MetadataValue& value) {
-  static constexpr const char* kNames[] = {"an integer", "a float", "a bool", "a string", "an array"};
+  static constexpr const char* kNames[] = {"an integer", "a float", "a bool", "a string",
+                                           "an array"};
   return kNames[value.index()];
 }
 
@@ -17,7 +18,8 @@ Error wrong_kind(std::string_view key, const MetadataValue& value, std::string_v
 }
 
 template <typename T>
-Result<std::optional<T>> scalar(const Metadata& metadata, std::string_view key, std::string_view expected) {
+Result<std::optional<T>> scalar(const Metadata& metadata, std::string_view key,
+                                std::string_view expected) {
   const MetadataValue* value = metadata.find(key);
   if (value == nullptr) return std::optional<T>();
   if (const T* held = std::get_if<T>(value)) return std::optional<T>(*held);
@@ -61,8 +63,10 @@ Result<std::optional<std::uint32_t>> Metadata::u32(std::string_view key) const {
 Result<std::optional<float>> Metadata::f32(std::string_view key) const {
   const MetadataValue* value = find(key);
   if (value == nullptr) return std::optional<float>();
-  if (const auto* integer = std::get_if<std::int64_t>(value)) return std::optional(static_cast<float>(*integer));
-  if (const auto* real = std::get_if<double>(value)) return std::optional(static_cast<float>(*real));
+  if (const auto* integer = std::get_if<std::int64_t>(value))
+    return std::optional(static_cast<float>(*integer));
+  if (const auto* real = std::get_if<double>(value))
+    return std::optional(static_cast<float>(*real));
   return wrong_kind(key, *value, "a number");
 }
 
@@ -74,15 +78,25 @@ Result<std::optional<std::string>> Metadata::string(std::string_view key) const 
   return scalar<std::string>(*this, key, "a string");
 }
 
-Result<std::uint32_t> Metadata::required_u32(std::string_view key) const { return required(u32(key), key); }
+Result<std::uint32_t> Metadata::required_u32(std::string_view key) const {
+  return required(u32(key), key);
+}
 Result<float> Metadata::required_f32(std::string_view key) const { return required(f32(key), key); }
-Result<std::string> Metadata::required_string(std::string_view key) const { return required(string(key), key); }
+Result<std::string> Metadata::required_string(std::string_view key) const {
+  return required(string(key), key);
+}
 
-const std::vector<std::string>* Metadata::strings(std::string_view key) const { return array<std::string>(*this, key); }
+const std::vector<std::string>* Metadata::strings(std::string_view key) const {
+  return array<std::string>(*this, key);
+}
 const std::vector<std::int64_t>* Metadata::integers(std::string_view key) const {
   return array<std::int64_t>(*this, key);
 }
-const std::vector<double>* Metadata::doubles(std::string_view key) const { return array<double>(*this, key); }
-const std::vector<bool>* Metadata::booleans(std::string_view key) const { return array<bool>(*this, key); }
+const std::vector<double>* Metadata::doubles(std::string_view key) const {
+  return array<double>(*this, key);
+}
+const std::vector<bool>* Metadata::booleans(std::string_view key) const {
+  return array<bool>(*this, key);
+}
 
 }  // namespace drystone

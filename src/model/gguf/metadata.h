@@ -12,9 +12,10 @@
 
 namespace drystone {
 
-// An array of a GGUF file. Integers of every width widen to int64 (u64 keeps its bits), floats to double.
-using MetadataArray =
-    std::variant<std::vector<std::int64_t>, std::vector<double>, std::vector<bool>, std::vector<std::string>>;
+// An array of a GGUF file. Integers of every width widen to int64 (u64 keeps its bits), floats to
+// double.
+using MetadataArray = std::variant<std::vector<std::int64_t>, std::vector<double>,
+                                   std::vector<bool>, std::vector<std::string>>;
 using MetadataValue = std::variant<std::int64_t, double, bool, std::string, MetadataArray>;
 
 // The key-value part of a model file.
@@ -24,7 +25,8 @@ class Metadata {
   void set(std::string key, MetadataValue value);
   const std::map<std::string, MetadataValue, std::less<>>& all() const { return values_; }
 
-  // nullopt when the key is absent. Errors: corrupt (another type, or out of the range of u32), naming the key.
+  // nullopt when the key is absent. Errors: corrupt (another type, or out of the range of u32),
+  // naming the key.
   Result<std::optional<std::uint32_t>> u32(std::string_view key) const;
   Result<std::optional<float>> f32(std::string_view key) const;  // accepts integers too
   Result<std::optional<bool>> boolean(std::string_view key) const;
