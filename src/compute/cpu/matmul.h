@@ -7,25 +7,26 @@
 
 #include "base/result.h"
 #include "compute/cpu/isa.h"
+#include "compute/cpu/memory.h"
 #include "compute/device.h"
 #include "compute/dtype.h"
 #include "compute/thread_pool.h"
 
-// Products of activations with packed weights: the bulk of all work. Weights are packed once into the layout that an
-// instruction set's kernels want, with the same bytes per weight as in the file.
+// Products of activations with packed weights: the bulk of all work. Weights are packed once into the layout that the
+// kernels of all instruction sets read, with the same bytes per weight as in the file.
 
 namespace drystone {
 
-// Weights [rows, cols] of one type, packed for one instruction set. Owns its memory (64-byte aligned).
+// Weights [rows, cols] of one type, packed (matmul/layout.h). Owns its memory.
 class PackedMatrix {
  public:
   // Bytes that pack() would take.
-  static Bytes packed_bytes(Isa isa, DType type, std::uint32_t rows, std::uint32_t cols);
+  static Bytes packed_bytes(DType type, std::uint32_t rows, std::uint32_t cols);
 
   // `source`: rows * row_bytes(type, cols) bytes as in a GGUF file. Packs on all threads of `pool`.
   // Errors: unsupported  not a computed type
   //         out_of_memory
-  static Result<PackedMatrix> pack(ThreadPool& pool, Isa isa, DType type, std::uint32_t rows, std::uint32_t cols,
+  static Result<PackedMatrix> pack(ThreadPool& pool, DType type, std::uint32_t rows, std::uint32_t cols,
                                    std::span<const std::byte> source);
 
   PackedMatrix() = default;
@@ -35,21 +36,16 @@ class PackedMatrix {
   DType type() const { return type_; }
   std::uint32_t rows() const { return rows_; }
   std::uint32_t cols() const { return cols_; }
-  Bytes bytes() const { return bytes_; }
+  Bytes bytes() const { return data_.get_deleter().bytes; }
   const std::byte* data() const { return data_.get(); }
 
   // Row `row` as float32 [cols]: for embedding look-ups from a tied output matrix.
   void unpack_row(std::uint32_t row, float* out) const;
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
-  Isa isa_ = Isa::portable;
   DType type_ = DType::f32;
   std::uint32_t rows_ = 0, cols_ = 0;
-  Bytes bytes_ = 0;
-  std::unique_ptr<std::byte[], Free> data_;
+  MappedMemory data_;
 };
 
 // The input of one or several products, prepared (quantized, re-ordered) once. Reused from step to step; its memory is
@@ -69,7 +65,7 @@ class Activations {
   static Bytes reserved_bytes(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max);
 
  private:
-  friend void matmul(ThreadPool&, const Activations&, std::span<const struct MatmulPart>);
+  friend void matmul(ThreadPool& pool, const Activations& activations, std::span<const struct MatmulPart> parts);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,239 @@
+#include "compute/cpu/matmul.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/check.h"
+#include "compute/blocks/dequantize.h"
+#include "compute/cpu/matmul/kernels.h"
+#include "compute/cpu/matmul/layout.h"
+#include "compute/cpu/matmul/tables.h"
+
+namespace drystone {
+namespace {
+
+std::uint32_t panel_count(std::uint32_t rows) { return (rows + kPanelRows - 1) / kPanelRows; }
+
+bool is_float(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
+
+constexpr std::uint32_t kScaleBlock = 32;  // activations that share a scale
+
+}  // namespace
+
+std::uint32_t sub_block(DType type) {
+  switch (type) {
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16: return 0;
+    case DType::q2_k:
+    case DType::q3_k:
+    case DType::q6_k: return 16;
+    default: return 32;
+  }
+}
+
+Bytes PackedMatrix::packed_bytes(DType type, std::uint32_t rows, std::uint32_t cols) {
+  return panel_count(rows) * panel_layout(type).panel_bytes(cols);
+}
+
+Result<PackedMatrix> PackedMatrix::pack(ThreadPool& pool, DType type, std::uint32_t rows, std::uint32_t cols,
+                                        std::span<const std::byte> source) {
+  const DTypeInfo& info = dtype_info(type);
+  if (!info.computed)
+    return Error(Errc::unsupported, fmt::format("weights of type {} are not computed with", info.name));
+  const Bytes row = row_bytes(type, cols);
+  CHECK(source.size() == rows * row, source.size(), rows, cols, info.name);
+  PackedMatrix matrix;
+  matrix.type_ = type;
+  matrix.rows_ = rows;
+  matrix.cols_ = cols;
+  matrix.data_ = TRY(map_memory(packed_bytes(type, rows, cols)));
+  const Bytes panel_bytes = panel_layout(type).panel_bytes(cols);
+  pool.for_ranges(panel_count(rows), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto panel = static_cast<std::uint32_t>(begin); panel < end; ++panel) {
+      const std::uint32_t first = panel * kPanelRows;
+      pack_panel(type, source.data() + first * row, std::min(kPanelRows, rows - first), cols,
+                 matrix.data_.get() + panel * panel_bytes);
+    }
+  });
+  return matrix;
+}
+
+void PackedMatrix::unpack_row(std::uint32_t row, float* out) const {
+  CHECK(row < rows_, row, rows_);
+  std::vector<std::byte> bytes(row_bytes(type_, cols_));
+  const std::byte* panel = data_.get() + row / kPanelRows * panel_layout(type_).panel_bytes(cols_);
+  unpack_panel_row(type_, panel, row % kPanelRows, cols_, bytes.data());
+  dequantize_row(type_, bytes.data(), out, cols_);
+}
+
+// What one family of quantized types needs beside q and scales: the input's bias for the codes' offset, per sub-block.
+struct BiasSet {
+  std::int32_t offset;
+  std::uint32_t sub;
+  MappedMemory memory;  // i32 [rows_max, cols_max / sub]
+  bool filled = false;
+  std::int32_t* data() const { return reinterpret_cast<std::int32_t*>(memory.get()); }
+};
+
+struct Activations::Impl {
+  const MatmulKernels& kernels;
+  std::uint32_t rows_max, cols_max;
+  std::vector<MappedMemory> scratch;  // per thread
+  MappedMemory q, scales, sums16, sums32;
+  std::vector<BiasSet> biases;
+
+  const float* x = nullptr;
+  std::uint32_t rows = 0, generated_rows = 0, cols = 0;
+
+  BiasSet* bias_for(DType type) {
+    if (is_float(type)) return nullptr;
+    const std::int32_t offset = kernels.offset(type);
+    for (auto& set : biases)
+      if (set.offset == offset && set.sub == sub_block(type)) return &set;
+    return nullptr;  // offset 0: nothing to take off
+  }
+  float* sums(std::uint32_t sub) { return reinterpret_cast<float*>((sub == 16 ? sums16 : sums32).get()); }
+
+  void quantize_rows(std::int64_t begin, std::int64_t end, bool with_sums) {
+    for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r) {
+      auto* row_q = reinterpret_cast<std::int8_t*>(q.get()) + r * cols;
+      float* row_scales = reinterpret_cast<float*>(scales.get()) + r * (cols / kScaleBlock);
+      kernels.quantize(x + r * cols, cols, row_q, row_scales);
+      for (std::uint32_t b = 0; b < cols / 16; b += 2) {
+        std::int32_t half[2] = {0, 0};
+        for (int i = 0; i < 16; ++i) half[0] += row_q[16 * b + i];
+        for (int i = 16; i < 32; ++i) half[1] += row_q[16 * b + i];
+        for (auto& set : biases) {
+          if (!set.filled) continue;
+          std::int32_t* out = set.data() + r * (cols / set.sub) + b / (set.sub / 16);
+          if (set.sub == 32) {
+            out[0] = -set.offset * (half[0] + half[1]);
+          } else {
+            out[0] = -set.offset * half[0];
+            out[1] = -set.offset * half[1];
+          }
+        }
+        if (with_sums) {
+          const float scale = row_scales[b / 2];
+          sums(32)[r * (cols / 32) + b / 2] = scale * static_cast<float>(half[0] + half[1]);
+          sums(16)[r * (cols / 16) + b] = scale * static_cast<float>(half[0]);
+          sums(16)[r * (cols / 16) + b + 1] = scale * static_cast<float>(half[1]);
+        }
+      }
+    }
+  }
+};
+
+namespace {
+
+MappedMemory reserve(Bytes bytes) {
+  auto memory = map_memory(bytes);
+  CHECK(memory, memory.error().message());  // A few MiB of address space; the device has checked the machine's memory.
+  return std::move(memory).value();
+}
+
+// The distinct offsets of quantized types, with their sub-blocks.
+std::vector<std::pair<std::int32_t, std::uint32_t>> bias_kinds(const MatmulKernels& kernels) {
+  std::vector<std::pair<std::int32_t, std::uint32_t>> kinds;
+  for (const DType type : {DType::q4_0, DType::q5_0, DType::q8_0, DType::q3_k, DType::q6_k}) {
+    const std::pair kind{kernels.offset(type), sub_block(type)};
+    if (kind.first != 0 && std::ranges::find(kinds, kind) == kinds.end()) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
+bool has_minimum(DType type) {
+  return type == DType::q4_1 || type == DType::q5_1 || type == DType::q2_k || type == DType::q4_k || type == DType::q5_k;
+}
+
+}  // namespace
+
+Activations::Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max)
+    : impl_(new Impl{.kernels = matmul_kernels(isa), .rows_max = rows_max, .cols_max = cols_max}) {
+  const Bytes values = Bytes{rows_max} * cols_max;
+  for (int i = 0; i < threads; ++i) impl_->scratch.push_back(reserve(impl_->kernels.scratch_bytes(rows_max)));
+  impl_->q = reserve(values);
+  impl_->scales = reserve(values / kScaleBlock * sizeof(float));
+  impl_->sums16 = reserve(values / 16 * sizeof(float));
+  impl_->sums32 = reserve(values / 32 * sizeof(float));
+  for (const auto& [offset, sub] : bias_kinds(impl_->kernels))
+    impl_->biases.push_back({offset, sub, reserve(values / sub * sizeof(std::int32_t))});
+}
+
+Activations::~Activations() = default;
+Activations::Activations(Activations&&) noexcept = default;
+
+Bytes Activations::reserved_bytes(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max) {
+  const MatmulKernels& kernels = matmul_kernels(isa);
+  const Bytes values = Bytes{rows_max} * cols_max;
+  Bytes bytes = values + values / kScaleBlock * 4 + values / 16 * 4 + values / 32 * 4;
+  for (const auto& [offset, sub] : bias_kinds(kernels)) bytes += values / sub * 4;
+  return bytes + threads * kernels.scratch_bytes(rows_max);
+}
+
+void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows, std::uint32_t generated_rows,
+                          std::uint32_t cols, std::span<const DType> for_types) {
+  Impl& impl = *impl_;
+  CHECK(rows <= impl.rows_max && Bytes{rows} * cols <= Bytes{impl.rows_max} * impl.cols_max && generated_rows <= rows,
+        rows, generated_rows, cols, impl.rows_max, impl.cols_max);
+  impl.x = x;
+  impl.rows = rows;
+  impl.generated_rows = generated_rows;
+  impl.cols = cols;
+  for (auto& set : impl.biases) set.filled = false;
+  bool quantized = false, with_sums = false;
+  for (const DType type : for_types) {
+    quantized |= !is_float(type);
+    with_sums |= has_minimum(type);
+    if (BiasSet* set = impl.bias_for(type)) set->filled = true;
+  }
+  if (!quantized) return;
+  CHECK(cols % kScaleBlock == 0, cols);
+  pool.for_ranges(rows, 1, [&](std::int64_t begin, std::int64_t end) { impl.quantize_rows(begin, end, with_sums); });
+}
+
+void matmul(ThreadPool& pool, const Activations& activations, std::span<const MatmulPart> parts) {
+  Activations::Impl& impl = *activations.impl_;
+  pool.run([&](int thread) {
+    for (const MatmulPart& part : parts) {
+      const PackedMatrix& weight = *part.weight;
+      CHECK(weight.cols() == impl.cols, weight.cols(), impl.cols);
+      // Each thread takes a contiguous run of panels, in pairs so that the strips of prompt() are whole.
+      const std::uint32_t panels = panel_count(weight.rows()), pairs = (panels + 1) / 2;
+      const auto bound = [&](int t) {
+        return std::min(panels, static_cast<std::uint32_t>(std::uint64_t{pairs} * t / pool.threads()) * 2);
+      };
+      const BiasSet* bias = impl.bias_for(weight.type());
+      PanelProduct product{
+          .type = weight.type(),
+          .panels = weight.data(),
+          .rows = weight.rows(),
+          .panel_begin = bound(thread),
+          .panel_end = bound(thread + 1),
+          .input = {.x = impl.x,
+                    .q = reinterpret_cast<const std::int8_t*>(impl.q.get()),
+                    .scales = reinterpret_cast<const float*>(impl.scales.get()),
+                    .bias = bias ? bias->data() : nullptr,
+                    .sums = impl.sums(sub_block(weight.type())),
+                    .cols = impl.cols},
+          .row_begin = 0,
+          .row_end = impl.generated_rows,
+          .out_bias = part.bias,
+          .out = part.out,
+          .out_stride = part.out_stride,
+          .accumulate = part.accumulate,
+          .scratch = impl.scratch[thread].get(),
+      };
+      if (product.panel_begin == product.panel_end) continue;
+      if (product.row_begin < product.row_end) impl.kernels.generated(product);
+      product.row_begin = impl.generated_rows;
+      product.row_end = impl.rows;
+      if (product.row_begin < product.row_end) impl.kernels.prompt(product);
+    }
+  });
+}
+
+const MatmulKernels& matmul_kernels(Isa isa) { return *matmul_table(isa); }
+
+}  // namespace drystone

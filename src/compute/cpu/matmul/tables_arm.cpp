@@ -1,0 +1,13 @@
+#include "compute/cpu/matmul/tables.h"
+
+namespace drystone {
+
+const MatmulKernels* matmul_table(Isa isa) {
+  switch (isa) {
+    case Isa::portable: return &kPortableMatmul;
+    case Isa::neon: return &kNeonMatmul;
+    default: return nullptr;
+  }
+}
+
+}  // namespace drystone

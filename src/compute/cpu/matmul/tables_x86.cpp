@@ -1,0 +1,16 @@
+#include "compute/cpu/matmul/tables.h"
+
+namespace drystone {
+
+const MatmulKernels* matmul_table(Isa isa) {
+  switch (isa) {
+    case Isa::portable: return &kPortableMatmul;
+    case Isa::avx2: return &kAvx2Matmul;
+    case Isa::avx512: return &kAvx512Matmul;
+    case Isa::amx: return &kAvx512Matmul;
+    case Isa::neon: break;
+  }
+  return nullptr;
+}
+
+}  // namespace drystone
