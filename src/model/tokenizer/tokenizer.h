@@ -52,7 +52,6 @@ class Tokenizer {
 // Turns a stream of tokens into text that never ends within a UTF-8 character. Holds at most 3 bytes back.
 class StreamDecoder {
  public:
-  // `strip_leading_space`: SentencePiece output at the start of a sequence.
   StreamDecoder(const Tokenizer& tokenizer, bool special);  // borrows `tokenizer`
   std::string push(TokenId id);  // text that became complete; may be empty
   std::string flush();           // what is left, invalid bytes as U+FFFD
