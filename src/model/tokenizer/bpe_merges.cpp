@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t kScanMax = 32;
 
-std::uint64_t pair_key(std::uint32_t left, std::uint32_t right) { return std::uint64_t{left} << 32 | right; }
+std::uint64_t pair_key(std::uint32_t left, std::uint32_t right) {
+  return std::uint64_t{left} << 32 | right;
+}
 
 std::size_t pair_hash(std::uint64_t key) {
   key *= 0x9E3779B97F4A7C15;
@@ -23,7 +25,8 @@ std::size_t pair_hash(std::uint64_t key) {
 Result<BpeMerges> BpeMerges::load(const Metadata& metadata, const Vocabulary& vocabulary) {
   const auto* lines = metadata.strings("tokenizer.ggml.merges");
   if (lines == nullptr) {
-    return Error(Errc::corrupt, "tokenizer.ggml.merges: missing, or not an array of strings; BPE needs it");
+    return Error(Errc::corrupt,
+                 "tokenizer.ggml.merges: missing, or not an array of strings; BPE needs it");
   }
   BpeMerges merges;
   merges.reserve_pairs(lines->size());
@@ -32,12 +35,15 @@ Result<BpeMerges> BpeMerges::load(const Metadata& metadata, const Vocabulary& vo
     const std::string_view line = (*lines)[i];
     const std::size_t space = line.find(' ', 1);  // a token may begin with the space
     if (space == std::string_view::npos || space + 1 == line.size()) {
-      return Error(Errc::corrupt, fmt::format("tokenizer.ggml.merges: entry {} is not two strings with a space between", i));
+      return Error(
+          Errc::corrupt,
+          fmt::format("tokenizer.ggml.merges: entry {} is not two strings with a space between",
+                      i));
     }
     const std::string_view left = line.substr(0, space), right = line.substr(space + 1);
     joined.assign(left).append(right);
-    merges.add_pair(merges.intern(vocabulary, left), merges.intern(vocabulary, right), static_cast<std::uint32_t>(i),
-                    merges.intern(vocabulary, joined));
+    merges.add_pair(merges.intern(vocabulary, left), merges.intern(vocabulary, right),
+                    static_cast<std::uint32_t>(i), merges.intern(vocabulary, joined));
   }
   return merges;
 }
@@ -50,7 +56,8 @@ BpeMerges BpeMerges::from_ids(const Vocabulary& vocabulary) {
     const std::string_view text = vocabulary.text(static_cast<TokenId>(i));
     if (text.size() > kBytesMax || !vocabulary.is_text(static_cast<TokenId>(i))) continue;
     for (std::size_t cut = 1; cut < text.size(); ++cut) {
-      const auto left = vocabulary.find(text.substr(0, cut)), right = vocabulary.find(text.substr(cut));
+      const auto left = vocabulary.find(text.substr(0, cut)),
+                 right = vocabulary.find(text.substr(cut));
       if (!left || !right || !vocabulary.is_text(*left) || !vocabulary.is_text(*right)) continue;
       merges.add_pair(static_cast<std::uint32_t>(*left), static_cast<std::uint32_t>(*right), i, i);
     }
@@ -78,7 +85,8 @@ void BpeMerges::reserve_pairs(std::size_t count) {
   mask_ = pairs_.size() - 1;
 }
 
-void BpeMerges::add_pair(std::uint32_t left, std::uint32_t right, std::uint32_t rank, std::uint32_t merged) {
+void BpeMerges::add_pair(std::uint32_t left, std::uint32_t right, std::uint32_t rank,
+                         std::uint32_t merged) {
   const std::uint64_t key = pair_key(left, right);
   std::size_t at = pair_hash(key) & mask_;
   while (pairs_[at].rank != kNoRank && pairs_[at].key != key) at = (at + 1) & mask_;
@@ -112,7 +120,8 @@ void BpeMerges::merge_by_scan(std::vector<BpeSymbol>& symbols) const {
   };
   for (std::size_t i = 0; i + 1 < count; ++i) look_up(i);
   while (count > 1) {
-    const std::size_t best = static_cast<std::size_t>(std::min_element(rank, rank + count - 1) - rank);
+    const std::size_t best =
+        static_cast<std::size_t>(std::min_element(rank, rank + count - 1) - rank);
     if (rank[best] == kNoRank) break;
     symbols[best] = {merged[best], symbols[best].bytes + symbols[best + 1].bytes};
     for (std::size_t i = best + 1; i + 1 < count; ++i) {
@@ -127,7 +136,8 @@ void BpeMerges::merge_by_scan(std::vector<BpeSymbol>& symbols) const {
   symbols.resize(count);
 }
 
-// A heap of (rank, position); an entry whose pair has changed since no longer has the rank noted for its position.
+// A heap of (rank, position); an entry whose pair has changed since no longer has the rank noted
+// for its position.
 void BpeMerges::merge_by_heap(std::vector<BpeSymbol>& symbols, Scratch& scratch) const {
   constexpr std::uint32_t kEnd = ~0u;
   const auto count = static_cast<std::uint32_t>(symbols.size());
@@ -163,7 +173,8 @@ void BpeMerges::merge_by_heap(std::vector<BpeSymbol>& symbols, Scratch& scratch)
     next[best] = next[gone];
     if (next[best] != kEnd) previous[next[best]] = best;
     if (look_up(best)) std::push_heap(heap.begin(), heap.end(), std::greater<>());
-    if (previous[best] != kEnd && look_up(previous[best])) std::push_heap(heap.begin(), heap.end(), std::greater<>());
+    if (previous[best] != kEnd && look_up(previous[best]))
+      std::push_heap(heap.begin(), heap.end(), std::greater<>());
   }
   std::erase_if(symbols, [](const BpeSymbol& symbol) { return symbol.bytes == 0; });
 }

@@ -11,20 +11,23 @@
 
 namespace drystone {
 
-// A part of a piece while it is merged: a token of the vocabulary, a string that only merges know, or neither.
+// A part of a piece while it is merged: a token of the vocabulary, a string that only merges know,
+// or neither.
 struct BpeSymbol {
   static constexpr std::uint32_t kNone = ~0u;
   std::uint32_t id = kNone;  // below Vocabulary::size(): that token
   std::uint32_t bytes = 0;   // of the piece
 };
 
-// The merge rules of a BPE model: always the lowest-ranked adjacent pair, the leftmost of equals, until none is left.
+// The merge rules of a BPE model: always the lowest-ranked adjacent pair, the leftmost of equals,
+// until none is left.
 class BpeMerges {
  public:
   // From tokenizer.ggml.merges ("left right", best first; of equal pairs the first counts).
   // Errors: corrupt (missing, or an entry that is not two strings, naming it).
   static Result<BpeMerges> load(const Metadata& metadata, const Vocabulary& vocabulary);
-  // For files that leave merges out: two tokens make the token of their joined text, the one with the lowest id first.
+  // For files that leave merges out: two tokens make the token of their joined text, the one with
+  // the lowest id first.
   static BpeMerges from_ids(const Vocabulary& vocabulary);
 
   // kNone: takes part in no merge and is no token.
@@ -54,7 +57,8 @@ class BpeMerges {
 
   std::vector<Pair> pairs_;  // open addressing, at most half full
   std::size_t mask_ = 0;
-  StringArena extra_;  // strings of merges that are no tokens: symbol ids from Vocabulary::size() on
+  StringArena
+      extra_;  // strings of merges that are no tokens: symbol ids from Vocabulary::size() on
   StringIndex extra_index_;
 };
 

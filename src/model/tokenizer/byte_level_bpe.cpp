@@ -14,11 +14,13 @@ class ByteAlphabet {
     byte_of_.fill(-1);
     char32_t next = 0x100;
     for (int byte = 0; byte < 256; ++byte) {
-      const bool itself = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+      const bool itself =
+          (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
       const char32_t code = itself ? static_cast<char32_t>(byte) : next++;
       byte_of_[code] = static_cast<std::int16_t>(byte);
       text_[byte] = code < 0x80 ? std::string(1, static_cast<char>(code))
-                                : std::string{static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
+                                : std::string{static_cast<char>(0xC0 | code >> 6),
+                                              static_cast<char>(0x80 | (code & 0x3F))};
     }
   }
   const std::string& text(unsigned char byte) const { return text_[byte]; }
@@ -58,15 +60,20 @@ Result<std::unique_ptr<Tokenizer>> ByteLevelBpe::load(const Metadata& metadata) 
   PreTokenizer pre_tokenizer = TRY(make_pre_tokenizer(name));
   const bool glm = name == "glm4" || name == "chatglm-bpe";  // has no BOS unless the file names one
   constexpr TokenId kOldDefault = 11;                        // what converters left out, once
-  Vocabulary vocabulary = TRY(Vocabulary::load(
-      metadata, {.bos = glm ? std::nullopt : std::optional(kOldDefault), .eos = kOldDefault, .add_bos = pre_tokenizer.add_bos}));
-  const bool from_ids = pre_tokenizer.merges_optional && metadata.find("tokenizer.ggml.merges") == nullptr;
-  BpeMerges merges = from_ids ? BpeMerges::from_ids(vocabulary) : TRY(BpeMerges::load(metadata, vocabulary));
+  Vocabulary vocabulary =
+      TRY(Vocabulary::load(metadata, {.bos = glm ? std::nullopt : std::optional(kOldDefault),
+                                      .eos = kOldDefault,
+                                      .add_bos = pre_tokenizer.add_bos}));
+  const bool from_ids =
+      pre_tokenizer.merges_optional && metadata.find("tokenizer.ggml.merges") == nullptr;
+  BpeMerges merges =
+      from_ids ? BpeMerges::from_ids(vocabulary) : TRY(BpeMerges::load(metadata, vocabulary));
   return std::unique_ptr<Tokenizer>(
       new ByteLevelBpe(std::move(vocabulary), std::move(pre_tokenizer), std::move(merges), name));
 }
 
-ByteLevelBpe::ByteLevelBpe(Vocabulary loaded, PreTokenizer pre_tokenizer, BpeMerges merges, std::string_view name)
+ByteLevelBpe::ByteLevelBpe(Vocabulary loaded, PreTokenizer pre_tokenizer, BpeMerges merges,
+                           std::string_view name)
     : VocabularyTokenizer(std::move(loaded)),
       pre_tokenizer_(std::move(pre_tokenizer)),
       merges_(std::move(merges)),
@@ -95,7 +102,8 @@ void ByteLevelBpe::index_pieces() {
   }
 }
 
-void ByteLevelBpe::encode_text(std::string_view text, bool /*first*/, std::vector<TokenId>& ids) const {
+void ByteLevelBpe::encode_text(std::string_view text, bool /*first*/,
+                               std::vector<TokenId>& ids) const {
   Scratch scratch;
   PieceEnds ends, spare;
   pre_tokenizer_.split(text, ends, spare);
@@ -106,10 +114,11 @@ void ByteLevelBpe::encode_text(std::string_view text, bool /*first*/, std::vecto
   }
 }
 
-// Most pieces of ordinary text are one token. That is only right where the merges lead to this token too, so the
-// first time a token is met as a piece its bytes are merged, and the answer is kept. Two threads may find it at once:
-// they write the same.
-void ByteLevelBpe::encode_piece(std::string_view piece, Scratch& scratch, std::vector<TokenId>& ids) const {
+// Most pieces of ordinary text are one token. That is only right where the merges lead to this
+// token too, so the first time a token is met as a piece its bytes are merged, and the answer is
+// kept. Two threads may find it at once: they write the same.
+void ByteLevelBpe::encode_piece(std::string_view piece, Scratch& scratch,
+                                std::vector<TokenId>& ids) const {
   const std::uint32_t token = piece_index_.find(bytes_, piece);
   if (token != StringIndex::kNone) {
     const Whole whole = whole_[token].load(std::memory_order_relaxed);
@@ -152,6 +161,8 @@ void ByteLevelBpe::append_symbols(std::string_view piece, const std::vector<BpeS
   }
 }
 
-std::string ByteLevelBpe::text_bytes(TokenId id) const { return std::string(bytes_[static_cast<std::uint32_t>(id)]); }
+std::string ByteLevelBpe::text_bytes(TokenId id) const {
+  return std::string(bytes_[static_cast<std::uint32_t>(id)]);
+}
 
 }  // namespace drystone

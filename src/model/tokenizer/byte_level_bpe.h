@@ -9,8 +9,8 @@
 
 namespace drystone {
 
-// GPT-2's BPE and all that came after it: text is cut into pieces (PreTokenizer), the bytes of a piece are merged.
-// In the file each byte of a token is written as a printable character.
+// GPT-2's BPE and all that came after it: text is cut into pieces (PreTokenizer), the bytes of a
+// piece are merged. In the file each byte of a token is written as a printable character.
 class ByteLevelBpe : public VocabularyTokenizer {
  public:
   static Result<std::unique_ptr<Tokenizer>> load(const Metadata& metadata);
@@ -26,11 +26,13 @@ class ByteLevelBpe : public VocabularyTokenizer {
   enum class Whole : std::uint8_t { unknown, yes, no };
   struct Scratch;
 
-  ByteLevelBpe(Vocabulary vocabulary, PreTokenizer pre_tokenizer, BpeMerges merges, std::string_view name);
+  ByteLevelBpe(Vocabulary vocabulary, PreTokenizer pre_tokenizer, BpeMerges merges,
+               std::string_view name);
   void index_pieces();
   void encode_piece(std::string_view piece, Scratch& scratch, std::vector<TokenId>& ids) const;
   void merge_piece(std::string_view piece, Scratch& scratch) const;
-  void append_symbols(std::string_view piece, const std::vector<BpeSymbol>& symbols, std::vector<TokenId>& ids) const;
+  void append_symbols(std::string_view piece, const std::vector<BpeSymbol>& symbols,
+                      std::vector<TokenId>& ids) const;
 
   const PreTokenizer pre_tokenizer_;
   const BpeMerges merges_;

@@ -62,7 +62,9 @@ class TrailingSpacePass : public SplitPass {
 
 }  // namespace
 
-std::unique_ptr<SplitPass> run_pass(const RunRules& rules) { return std::make_unique<RunPass>(rules); }
+std::unique_ptr<SplitPass> run_pass(const RunRules& rules) {
+  return std::make_unique<RunPass>(rules);
+}
 std::unique_ptr<SplitPass> trailing_space_pass() { return std::make_unique<TrailingSpacePass>(); }
 
 }  // namespace drystone

@@ -68,15 +68,19 @@ void EscapedTokenizer::append_bytes(std::string_view text, std::vector<TokenId>&
 }
 
 Result<std::unique_ptr<Tokenizer>> SentencePiece::load(const Metadata& metadata) {
-  Vocabulary vocabulary = TRY(Vocabulary::load(metadata, {.bos = 1, .eos = 2, .unknown = 0, .add_bos = true}));
+  Vocabulary vocabulary =
+      TRY(Vocabulary::load(metadata, {.bos = 1, .eos = 2, .unknown = 0, .add_bos = true}));
   if (!vocabulary.has_scores()) {
-    return Error(Errc::corrupt, "tokenizer.ggml.scores: missing; the tokenizer model 'llama' needs a score per token");
+    return Error(
+        Errc::corrupt,
+        "tokenizer.ggml.scores: missing; the tokenizer model 'llama' needs a score per token");
   }
   const bool space_prefix = vocabulary.add_space_prefix.value_or(true);
   return std::unique_ptr<Tokenizer>(new SentencePiece(std::move(vocabulary), space_prefix));
 }
 
-SentencePiece::SentencePiece(Vocabulary loaded, bool space_prefix) : EscapedTokenizer(std::move(loaded), space_prefix) {
+SentencePiece::SentencePiece(Vocabulary loaded, bool space_prefix)
+    : EscapedTokenizer(std::move(loaded), space_prefix) {
   for (std::uint32_t i = 0; i < size(); ++i) {
     token_bytes_max_ = std::max(token_bytes_max_, text(static_cast<TokenId>(i)).size());
   }
@@ -149,7 +153,8 @@ void SentencePiece::encode_text(std::string_view raw, bool first, std::vector<To
 
 Result<std::unique_ptr<Tokenizer>> EscapedBpe::load(const Metadata& metadata) {
   Vocabulary vocabulary = TRY(Vocabulary::load(metadata, {.add_bos = true}));
-  vocabulary.add_bos = vocabulary.bos.has_value();  // some files say no, but the model was trained with it
+  vocabulary.add_bos =
+      vocabulary.bos.has_value();  // some files say no, but the model was trained with it
   BpeMerges merges = TRY(BpeMerges::load(metadata, vocabulary));
   return std::unique_ptr<Tokenizer>(new EscapedBpe(std::move(vocabulary), std::move(merges)));
 }
@@ -176,8 +181,8 @@ void EscapedBpe::encode_text(std::string_view raw, bool first, std::vector<Token
   }
 }
 
-void EscapedBpe::encode_line(std::string_view line, std::vector<BpeSymbol>& symbols, BpeMerges::Scratch& scratch,
-                             std::vector<TokenId>& ids) const {
+void EscapedBpe::encode_line(std::string_view line, std::vector<BpeSymbol>& symbols,
+                             BpeMerges::Scratch& scratch, std::vector<TokenId>& ids) const {
   CHECK(line.size() < BpeSymbol::kNone, line.size());
   symbols.clear();
   for (std::size_t at = 0; at < line.size();) {

@@ -24,8 +24,8 @@ class EscapedTokenizer : public VocabularyTokenizer {
   std::optional<TokenId> byte_tokens_[256];
 };
 
-// SentencePiece BPE ("llama"): the adjacent pair whose joined text is the token with the highest score is merged first,
-// the leftmost of equals.
+// SentencePiece BPE ("llama"): the adjacent pair whose joined text is the token with the highest
+// score is merged first, the leftmost of equals.
 class SentencePiece : public EscapedTokenizer {
  public:
   static Result<std::unique_ptr<Tokenizer>> load(const Metadata& metadata);
@@ -50,8 +50,8 @@ class EscapedBpe : public EscapedTokenizer {
 
  private:
   EscapedBpe(Vocabulary vocabulary, BpeMerges merges);
-  void encode_line(std::string_view line, std::vector<BpeSymbol>& symbols, BpeMerges::Scratch& scratch,
-                   std::vector<TokenId>& ids) const;
+  void encode_line(std::string_view line, std::vector<BpeSymbol>& symbols,
+                   BpeMerges::Scratch& scratch, std::vector<TokenId>& ids) const;
   const BpeMerges merges_;
 };
 

@@ -13,7 +13,8 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) : vocabulary_(vocabul
   for (std::uint32_t i = 0; i < vocabulary.size(); ++i) {
     const auto id = static_cast<TokenId>(i);
     const TokenKind kind = vocabulary.kind(id);
-    const bool special = kind == TokenKind::control || kind == TokenKind::user_defined || kind == TokenKind::unknown;
+    const bool special =
+        kind == TokenKind::control || kind == TokenKind::user_defined || kind == TokenKind::unknown;
     if (special && vocabulary.find(vocabulary.text(id)) == id) by_length_.push_back(id);
   }
   std::stable_sort(by_length_.begin(), by_length_.end(), [&](TokenId a, TokenId b) {

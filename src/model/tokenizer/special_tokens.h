@@ -15,8 +15,8 @@ struct Fragment {
   bool is_token() const { return token >= 0; }
 };
 
-// Finds special tokens in raw text, the longest first wherever they stand, so that `<|im_start|>` wins over a shorter
-// token within it.
+// Finds special tokens in raw text, the longest first wherever they stand, so that `<|im_start|>`
+// wins over a shorter token within it.
 class SpecialTokens {
  public:
   explicit SpecialTokens(const Vocabulary& vocabulary);  // borrows it

@@ -22,7 +22,8 @@ std::string valid_utf8(std::string_view bytes) {
 
 }  // namespace
 
-StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool special) : tokenizer_(tokenizer), special_(special) {}
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool special)
+    : tokenizer_(tokenizer), special_(special) {}
 
 std::string StreamDecoder::push(TokenId id) {
   held_ += tokenizer_.piece(id, special_);

@@ -15,8 +15,10 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const Metadata& metadata) {
   }
   if (model == "gemma4") return EscapedBpe::load(metadata);
   if (model == "llama") return SentencePiece::load(metadata);
-  return Error(Errc::unsupported,
-               fmt::format("tokenizer.ggml.model: '{}' is not supported; known are gpt2, llama, gemma4", model));
+  return Error(
+      Errc::unsupported,
+      fmt::format("tokenizer.ggml.model: '{}' is not supported; known are gpt2, llama, gemma4",
+                  model));
 }
 
 }  // namespace drystone

@@ -18,11 +18,14 @@ using TokenId = std::int32_t;
 enum class TokenKind : std::uint8_t { normal = 1, unknown, control, user_defined, unused, byte };
 
 struct EncodeOptions {
-  bool parse_special = false;  // template text: true; what a user wrote: false, so that it cannot inject control tokens
-  bool add_special = false;    // BOS/EOS as the model's metadata says; a BOS that the text brings is not doubled
+  bool parse_special = false;  // template text: true; what a user wrote: false, so that it cannot
+                               // inject control tokens
+  bool add_special =
+      false;  // BOS/EOS as the model's metadata says; a BOS that the text brings is not doubled
 };
 
-// Text to token ids and back, from the tokenizer.* keys of a model file. Immutable; safe from several threads.
+// Text to token ids and back, from the tokenizer.* keys of a model file. Immutable; safe from
+// several threads.
 class Tokenizer {
  public:
   // Errors: unsupported (model or pre-tokenizer, by name), corrupt (naming the key).
@@ -30,8 +33,10 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   // Invalid UTF-8 is tokenized byte by byte, never refused.
-  virtual std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const = 0;
-  // The raw bytes of one token (may be part of a UTF-8 character). Control tokens give "" unless `special`.
+  virtual std::vector<TokenId> encode(std::string_view text,
+                                      const EncodeOptions& options) const = 0;
+  // The raw bytes of one token (may be part of a UTF-8 character). Control tokens give "" unless
+  // `special`.
   virtual std::string piece(TokenId id, bool special) const = 0;
   // Text of a whole sequence, as encode() would take it back.
   virtual std::string decode(std::span<const TokenId> ids, bool special) const = 0;
@@ -49,7 +54,8 @@ class Tokenizer {
   virtual bool is_end_of_generation(TokenId id) const = 0;
 };
 
-// Turns a stream of tokens into text that never ends within a UTF-8 character. Holds at most 3 bytes back.
+// Turns a stream of tokens into text that never ends within a UTF-8 character. Holds at most 3
+// bytes back.
 class StreamDecoder {
  public:
   StreamDecoder(const Tokenizer& tokenizer, bool special);  // borrows `tokenizer`

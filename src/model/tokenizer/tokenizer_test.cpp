@@ -58,8 +58,8 @@ std::unique_ptr<Tokenizer> load_real(const std::string& name, const std::string&
 #define NEED_REAL_VOCABULARIES() \
   if (!std::filesystem::exists(kVocab)) GTEST_SKIP() << "needs the vocabularies of " << kVocab
 
-void expect_same_ids(const Tokenizer& tokenizer, const std::vector<std::string>& texts, const std::vector<Ids>& want,
-                     const std::string& what) {
+void expect_same_ids(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+                     const std::vector<Ids>& want, const std::string& what) {
   ASSERT_EQ(texts.size(), want.size()) << what;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const Ids ids = tokenizer.encode(texts[i], {});
@@ -68,7 +68,8 @@ void expect_same_ids(const Tokenizer& tokenizer, const std::vector<std::string>&
   }
 }
 
-// A model sees other words than it was trained with if one id differs: each real vocabulary must agree with its dump.
+// A model sees other words than it was trained with if one id differs: each real vocabulary must
+// agree with its dump.
 TEST(Tokenizer, AgreesWithTheDumpsOfRealVocabularies) {
   NEED_REAL_VOCABULARIES();
   for (const char* name : {"deepseek-llm", "gpt-2", "llama-spm", "starcoder"}) {
@@ -94,11 +95,12 @@ TEST(Tokenizer, AgreesWithTheDumpOfEachPreTokenizer) {
   EXPECT_GE(pre_tokenizers, 15u);
 }
 
-// Our own nasty texts: emoji, CRLF, digits of other scripts, combining marks, Unicode spaces, capitals in contractions.
-// tests/golden/tokenizer/README.md has the commands that made the ids.
+// Our own nasty texts: emoji, CRLF, digits of other scripts, combining marks, Unicode spaces,
+// capitals in contractions. tests/golden/tokenizer/README.md has the commands that made the ids.
 TEST(Tokenizer, AgreesWithTheReferenceOnNastyTexts) {
   NEED_REAL_VOCABULARIES();
-  const std::filesystem::path golden = std::filesystem::path(DRYSTONE_SOURCE_DIR) / "tests/golden/tokenizer";
+  const std::filesystem::path golden =
+      std::filesystem::path(DRYSTONE_SOURCE_DIR) / "tests/golden/tokenizer";
   const auto texts = read_texts(golden / "nasty.txt");
   ASSERT_GT(texts.size(), 30u);
   std::size_t files = 0;
@@ -106,7 +108,8 @@ TEST(Tokenizer, AgreesWithTheReferenceOnNastyTexts) {
     if (entry.path().extension() != ".ids") continue;
     const std::string name = entry.path().stem();  // VOCABULARY or VOCABULARY.PRE
     const std::size_t dot = name.find('.');
-    const auto tokenizer = load_real(name.substr(0, dot), dot == std::string::npos ? "" : name.substr(dot + 1));
+    const auto tokenizer =
+        load_real(name.substr(0, dot), dot == std::string::npos ? "" : name.substr(dot + 1));
     expect_same_ids(*tokenizer, texts, read_ids(entry.path()), name);
     ++files;
   }

@@ -19,7 +19,8 @@ constexpr RangeStart kRanges[] = {
 constexpr char32_t kCodePoints = 0x110000;
 constexpr std::size_t kBlock = 256;
 
-// Two stages: most blocks of 256 code points are equal to another one, so the whole of Unicode takes some 100 KB.
+// Two stages: most blocks of 256 code points are equal to another one, so the whole of Unicode
+// takes some 100 KB.
 class ClassTable {
  public:
   ClassTable() {
@@ -59,11 +60,16 @@ std::size_t sequence_length(unsigned char lead) {
 // Whether `second` may follow `lead`: no overlong forms, surrogates or code points above U+10FFFF.
 bool second_byte_fits(unsigned char lead, unsigned char second) {
   switch (lead) {
-    case 0xE0: return second >= 0xA0 && second <= 0xBF;
-    case 0xED: return second >= 0x80 && second <= 0x9F;
-    case 0xF0: return second >= 0x90 && second <= 0xBF;
-    case 0xF4: return second >= 0x80 && second <= 0x8F;
-    default: return second >= 0x80 && second <= 0xBF;
+    case 0xE0:
+      return second >= 0xA0 && second <= 0xBF;
+    case 0xED:
+      return second >= 0x80 && second <= 0x9F;
+    case 0xF0:
+      return second >= 0x90 && second <= 0xBF;
+    case 0xF4:
+      return second >= 0x80 && second <= 0x8F;
+    default:
+      return second >= 0x80 && second <= 0xBF;
   }
 }
 
@@ -73,7 +79,8 @@ Char decode_non_ascii(std::string_view text, std::size_t at) {
   constexpr Char kInvalid = {0xFFFD, kSymbol, 1};
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
   const std::size_t length = sequence_length(byte(0));
-  if (length < 2 || at + length > text.size() || !second_byte_fits(byte(0), byte(1))) return kInvalid;
+  if (length < 2 || at + length > text.size() || !second_byte_fits(byte(0), byte(1)))
+    return kInvalid;
   char32_t code = byte(0) & (0x7F >> length);
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xC0) != 0x80) return kInvalid;
@@ -88,7 +95,10 @@ std::size_t incomplete_utf8_suffix(std::string_view text) {
     if ((byte & 0xC0) == 0x80) continue;  // a continuation byte: its lead stands further left
     const bool open = sequence_length(byte) > back;
     if (!open) return 0;
-    return back == 1 || second_byte_fits(byte, static_cast<unsigned char>(text[text.size() - back + 1])) ? back : 0;
+    return back == 1 ||
+                   second_byte_fits(byte, static_cast<unsigned char>(text[text.size() - back + 1]))
+               ? back
+               : 0;
   }
   return 0;
 }
@@ -98,15 +108,15 @@ const CharMask kAsciiMasks[128] = {
     DRYSTONE_8(kOther), kOther, kSpace, kSpace, kSpace, kSpace, kSpace, kOther, kOther,
     DRYSTONE_8(kOther), DRYSTONE_8(kOther),
     // space ! " # $ % & '    ( ) * + , - . /
-    kSpace, kPunctuation, kPunctuation, kPunctuation, kSymbol, kPunctuation, kPunctuation, kPunctuation,
-    kPunctuation, kPunctuation, kPunctuation, kSymbol, kPunctuation, kPunctuation, kPunctuation, kPunctuation,
-    DRYSTONE_8(kNumber), kNumber, kNumber,
+    kSpace, kPunctuation, kPunctuation, kPunctuation, kSymbol, kPunctuation, kPunctuation,
+    kPunctuation, kPunctuation, kPunctuation, kPunctuation, kSymbol, kPunctuation, kPunctuation,
+    kPunctuation, kPunctuation, DRYSTONE_8(kNumber), kNumber, kNumber,
     // : ; < = > ? @
     kPunctuation, kPunctuation, kSymbol, kSymbol, kSymbol, kPunctuation, kPunctuation,
     DRYSTONE_8(kUpper), DRYSTONE_8(kUpper), DRYSTONE_8(kUpper), kUpper, kUpper,
     // [ \ ] ^ _ `
-    kPunctuation, kPunctuation, kPunctuation, kSymbol, kPunctuation, kSymbol,
-    DRYSTONE_8(kLower), DRYSTONE_8(kLower), DRYSTONE_8(kLower), kLower, kLower,
+    kPunctuation, kPunctuation, kPunctuation, kSymbol, kPunctuation, kSymbol, DRYSTONE_8(kLower),
+    DRYSTONE_8(kLower), DRYSTONE_8(kLower), kLower, kLower,
     // { | } ~ DEL
     kPunctuation, kSymbol, kPunctuation, kSymbol, kOther};
 #undef DRYSTONE_8

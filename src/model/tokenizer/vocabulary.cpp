@@ -40,9 +40,11 @@ Result<Vocabulary> Vocabulary::load(const Metadata& metadata, const VocabularyDe
 
 Result<void> Vocabulary::load_tokens(const Metadata& metadata) {
   const auto* tokens = metadata.strings("tokenizer.ggml.tokens");
-  if (tokens == nullptr || tokens->empty()) return corrupt("tokens", "missing, or not an array of strings");
+  if (tokens == nullptr || tokens->empty())
+    return corrupt("tokens", "missing, or not an array of strings");
   if (tokens->size() > kTokensMax) {
-    return corrupt("tokens", fmt::format("{} tokens, more than the maximum of {}", tokens->size(), kTokensMax));
+    return corrupt("tokens", fmt::format("{} tokens, more than the maximum of {}", tokens->size(),
+                                         kTokensMax));
   }
   std::size_t bytes = 0;
   for (const std::string& token : *tokens) bytes += token.size();
@@ -50,7 +52,8 @@ Result<void> Vocabulary::load_tokens(const Metadata& metadata) {
   index_ = StringIndex(tokens->size());
   for (const std::string& token : *tokens) {
     const std::uint32_t id = texts_.add(token);
-    if (!token.empty()) index_.insert(texts_, id);  // an empty one is padding: nothing encodes to it
+    if (!token.empty())
+      index_.insert(texts_, id);  // an empty one is padding: nothing encodes to it
   }
   return {};
 }
@@ -66,7 +69,8 @@ Result<void> Vocabulary::load_kinds(const Metadata& metadata) {
   }
   for (std::uint32_t i = 0; i < size(); ++i) {
     const std::int64_t kind = (*kinds)[i];
-    if (kind < 0 || kind > 6) return corrupt("token_type", fmt::format("entry {} is {}, expected 0..6", i, kind));
+    if (kind < 0 || kind > 6)
+      return corrupt("token_type", fmt::format("entry {} is {}, expected 0..6", i, kind));
     if (kind != 0) kinds_[i] = static_cast<TokenKind>(kind);  // 0 is "undefined": taken as normal
   }
   return {};
@@ -77,25 +81,32 @@ Result<void> Vocabulary::load_scores(const Metadata& metadata) {
   if (metadata.find(kKey) == nullptr) return {};
   const auto* floats = metadata.doubles(kKey);
   const auto* integers = metadata.integers(kKey);
-  if (floats == nullptr && integers == nullptr) return corrupt("scores", "expected an array of numbers");
+  if (floats == nullptr && integers == nullptr)
+    return corrupt("scores", "expected an array of numbers");
   const std::size_t count = floats != nullptr ? floats->size() : integers->size();
-  if (count < size()) return corrupt("scores", fmt::format("{} entries for {} tokens", count, size()));
+  if (count < size())
+    return corrupt("scores", fmt::format("{} entries for {} tokens", count, size()));
   scores_.resize(size());
   for (std::uint32_t i = 0; i < size(); ++i) {
-    scores_[i] = floats != nullptr ? static_cast<float>((*floats)[i]) : static_cast<float>((*integers)[i]);
-    if (std::isnan(scores_[i])) return corrupt("scores", fmt::format("entry {} is not a number", i));
+    scores_[i] =
+        floats != nullptr ? static_cast<float>((*floats)[i]) : static_cast<float>((*integers)[i]);
+    if (std::isnan(scores_[i]))
+      return corrupt("scores", fmt::format("entry {} is not a number", i));
   }
   return {};
 }
 
-Result<std::optional<TokenId>> Vocabulary::token_id(const Metadata& metadata, std::string_view key) const {
+Result<std::optional<TokenId>> Vocabulary::token_id(const Metadata& metadata,
+                                                    std::string_view key) const {
   const auto id = TRY(metadata.u32(fmt::format("tokenizer.ggml.{}", key)));
   if (!id || *id == ~0u) return std::optional<TokenId>();  // -1 is written for "none"
-  if (*id >= size()) return corrupt(key, fmt::format("{} is not one of the {} tokens", *id, size()));
+  if (*id >= size())
+    return corrupt(key, fmt::format("{} is not one of the {} tokens", *id, size()));
   return std::optional(static_cast<TokenId>(*id));
 }
 
-Result<void> Vocabulary::load_special_ids(const Metadata& metadata, const VocabularyDefaults& defaults) {
+Result<void> Vocabulary::load_special_ids(const Metadata& metadata,
+                                          const VocabularyDefaults& defaults) {
   const auto in_range = [&](std::optional<TokenId> id) {
     return id && static_cast<std::uint32_t>(*id) < size() ? id : std::nullopt;
   };
@@ -136,27 +147,47 @@ void Vocabulary::end_at(std::optional<TokenId> id) {
 
 // Files name one end token; what ends a turn is known by its text.
 Result<void> Vocabulary::find_ends_of_generation(const Metadata& metadata) {
-  constexpr std::string_view kEnds[] = {
-      "<|eot_id|>",      "<|im_end|>",    "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
-      "<end_of_turn>",   "<|endoftext|>", "</s>",    "<|eom_id|>", "<EOT>",    "_<EOT>",    "[EOT]",
-      "[EOS]",           "<eos>",         "<turn|>", "[e~[",       "<|end_of_text|>",       "<end_of_utterance>",
-      "<|tool_response>", "<｜end▁of▁sentence｜>"};
-  constexpr std::string_view kFimEnds[] = {"<|fim_pad|>",   "<fim-pad>",  "<fim_pad>", "<PAD>",      "[PAD]",
-                                           "<|fim_repo|>",  "<fim-repo>", "<REPO>",    "<reponame>", "<|repo_name|>",
-                                           "<|file_sep|>"};
+  constexpr std::string_view kEnds[] = {"<|eot_id|>",
+                                        "<|im_end|>",
+                                        "<|end|>",
+                                        "<|return|>",
+                                        "<|call|>",
+                                        "<|flush|>",
+                                        "<|calls|>",
+                                        "<end_of_turn>",
+                                        "<|endoftext|>",
+                                        "</s>",
+                                        "<|eom_id|>",
+                                        "<EOT>",
+                                        "_<EOT>",
+                                        "[EOT]",
+                                        "[EOS]",
+                                        "<eos>",
+                                        "<turn|>",
+                                        "[e~[",
+                                        "<|end_of_text|>",
+                                        "<end_of_utterance>",
+                                        "<|tool_response>",
+                                        "<｜end▁of▁sentence｜>"};
+  constexpr std::string_view kFimEnds[] = {"<|fim_pad|>", "<fim-pad>",     "<fim_pad>",   "<PAD>",
+                                           "[PAD]",       "<|fim_repo|>",  "<fim-repo>",  "<REPO>",
+                                           "<reponame>",  "<|repo_name|>", "<|file_sep|>"};
   ends_.assign(size(), false);
   const auto end_at_name = [&](std::string_view name) {
     const auto id = find(name);
     end_at(id);
-    if (id) kinds_[static_cast<std::size_t>(*id)] = TokenKind::control;  // some files call them normal
+    if (id)
+      kinds_[static_cast<std::size_t>(*id)] = TokenKind::control;  // some files call them normal
   };
   for (const auto name : kEnds) end_at_name(name);
   for (const auto name : kFimEnds) end_at_name(name);
-  for (const char* key : {"fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id", "eot_token_id", "eom_token_id"}) {
+  for (const char* key : {"fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id",
+                          "eot_token_id", "eom_token_id"}) {
     end_at(TRY(token_id(metadata, key)));
   }
   end_at(eos);
-  // The frame of gpt-oss messages is always shown: its parser needs it, and `<|end|>` closes a part, not the answer.
+  // The frame of gpt-oss messages is always shown: its parser needs it, and `<|end|>` closes a
+  // part, not the answer.
   for (const char* name : {"<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"}) {
     if (const auto id = find(name)) kinds_[static_cast<std::size_t>(*id)] = TokenKind::user_defined;
   }
@@ -174,7 +205,8 @@ Result<void> Vocabulary::find_ends_of_generation(const Metadata& metadata) {
   return {};
 }
 
-// Which special tokens swallow the white space beside them is not in the files, but known for some models.
+// Which special tokens swallow the white space beside them is not in the files, but known for some
+// models.
 Result<void> Vocabulary::find_stripping_tokens(const Metadata& metadata) {
   const std::string name = lower_case(TRY(metadata.string("general.name")).value_or(""));
   const std::string pre = TRY(metadata.string("tokenizer.ggml.pre")).value_or("");
@@ -188,7 +220,8 @@ Result<void> Vocabulary::find_stripping_tokens(const Metadata& metadata) {
     strips_right_.assign(size(), false);
     for (std::uint32_t i = 0; i < size(); ++i) {
       const TokenKind kind = kinds_[i];
-      strips_right_[i] = kind == TokenKind::control || kind == TokenKind::user_defined || kind == TokenKind::unknown;
+      strips_right_[i] = kind == TokenKind::control || kind == TokenKind::user_defined ||
+                         kind == TokenKind::unknown;
     }
     for (const char* plain : {"<unk>", "<s>", "<|endoftext|>"}) {
       if (const auto id = find(plain)) strips_right_[static_cast<std::size_t>(*id)] = false;

@@ -22,7 +22,8 @@ class Vocabulary {
  public:
   static constexpr std::uint32_t kTokensMax = 1u << 24;
 
-  // Errors: corrupt, naming the key: no tokens, arrays of another length, a kind or an id out of range, NaN scores.
+  // Errors: corrupt, naming the key: no tokens, arrays of another length, a kind or an id out of
+  // range, NaN scores.
   static Result<Vocabulary> load(const Metadata& metadata, const VocabularyDefaults& defaults);
 
   std::uint32_t size() const { return texts_.size(); }
@@ -32,15 +33,21 @@ class Vocabulary {
   bool has_scores() const { return !scores_.empty(); }
   std::optional<TokenId> find(std::string_view text) const;
   // May stand for a piece of a user's text; control and unknown tokens must not come out of it.
-  bool is_text(TokenId id) const { return kind(id) != TokenKind::control && kind(id) != TokenKind::unknown; }
+  bool is_text(TokenId id) const {
+    return kind(id) != TokenKind::control && kind(id) != TokenKind::unknown;
+  }
   // The token `<0xXX>`, or the one whose text is this byte.
   std::optional<TokenId> byte_token(unsigned char byte) const;
   // The byte of a token `<0xXX>`.
   std::optional<char> byte_of(TokenId id) const;
 
   bool is_end_of_generation(TokenId id) const { return ends_[static_cast<std::size_t>(id)]; }
-  bool strips_left(TokenId id) const { return !strips_left_.empty() && strips_left_[static_cast<std::size_t>(id)]; }
-  bool strips_right(TokenId id) const { return !strips_right_.empty() && strips_right_[static_cast<std::size_t>(id)]; }
+  bool strips_left(TokenId id) const {
+    return !strips_left_.empty() && strips_left_[static_cast<std::size_t>(id)];
+  }
+  bool strips_right(TokenId id) const {
+    return !strips_right_.empty() && strips_right_[static_cast<std::size_t>(id)];
+  }
 
   std::optional<TokenId> bos, eos, unknown;
   bool add_bos = false, add_eos = false;

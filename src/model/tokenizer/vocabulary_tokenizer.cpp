@@ -2,10 +2,12 @@
 
 namespace drystone {
 
-std::vector<TokenId> VocabularyTokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+std::vector<TokenId> VocabularyTokenizer::encode(std::string_view text,
+                                                 const EncodeOptions& options) const {
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 3 + 2);
-  const bool begin = options.add_special && vocabulary_.add_bos, end = options.add_special && vocabulary_.add_eos;
+  const bool begin = options.add_special && vocabulary_.add_bos,
+             end = options.add_special && vocabulary_.add_eos;
   if (begin) ids.push_back(*vocabulary_.bos);
   bool first = true;
   for (const Fragment& fragment : special_tokens_.partition(text, options.parse_special)) {
@@ -25,11 +27,15 @@ std::string VocabularyTokenizer::piece(TokenId id, bool special) const {
   if (id < 0 || static_cast<std::uint32_t>(id) >= size()) return "";
   switch (vocabulary_.kind(id)) {
     case TokenKind::control:
-    case TokenKind::unknown: return special ? std::string(text(id)) : "";
-    case TokenKind::user_defined: return std::string(text(id));
-    case TokenKind::unused: return "";
+    case TokenKind::unknown:
+      return special ? std::string(text(id)) : "";
+    case TokenKind::user_defined:
+      return std::string(text(id));
+    case TokenKind::unused:
+      return "";
     case TokenKind::normal:
-    case TokenKind::byte: break;
+    case TokenKind::byte:
+      break;
   }
   return text_bytes(id);
 }

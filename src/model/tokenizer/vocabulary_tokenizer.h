@@ -8,11 +8,14 @@
 
 namespace drystone {
 
-// What all tokenizers share: special tokens, BOS and EOS, and the questions that the vocabulary answers.
+// What all tokenizers share: special tokens, BOS and EOS, and the questions that the vocabulary
+// answers.
 class VocabularyTokenizer : public Tokenizer {
  public:
-  explicit VocabularyTokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), special_tokens_(vocabulary_) {}
-  VocabularyTokenizer(const VocabularyTokenizer&) = delete;  // special_tokens_ refers to vocabulary_
+  explicit VocabularyTokenizer(Vocabulary vocabulary)
+      : vocabulary_(std::move(vocabulary)), special_tokens_(vocabulary_) {}
+  VocabularyTokenizer(const VocabularyTokenizer&) =
+      delete;  // special_tokens_ refers to vocabulary_
   VocabularyTokenizer& operator=(const VocabularyTokenizer&) = delete;
 
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
@@ -22,15 +25,20 @@ class VocabularyTokenizer : public Tokenizer {
   std::uint32_t size() const override { return vocabulary_.size(); }
   std::string_view text(TokenId id) const override { return vocabulary_.text(id); }
   TokenKind kind(TokenId id) const override { return vocabulary_.kind(id); }
-  std::optional<TokenId> find(std::string_view text) const override { return vocabulary_.find(text); }
+  std::optional<TokenId> find(std::string_view text) const override {
+    return vocabulary_.find(text);
+  }
   std::optional<TokenId> bos() const override { return vocabulary_.bos; }
   std::optional<TokenId> eos() const override { return vocabulary_.eos; }
   bool add_bos() const override { return vocabulary_.add_bos; }
   bool add_eos() const override { return vocabulary_.add_eos; }
-  bool is_end_of_generation(TokenId id) const override { return vocabulary_.is_end_of_generation(id); }
+  bool is_end_of_generation(TokenId id) const override {
+    return vocabulary_.is_end_of_generation(id);
+  }
 
  protected:
-  // Appends the tokens of text without special tokens. `first`: nothing or a special token stands before it.
+  // Appends the tokens of text without special tokens. `first`: nothing or a special token stands
+  // before it.
   virtual void encode_text(std::string_view text, bool first, std::vector<TokenId>& ids) const = 0;
   // The bytes that a token of kind normal or byte stands for.
   virtual std::string text_bytes(TokenId id) const = 0;

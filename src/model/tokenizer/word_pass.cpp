@@ -11,7 +11,9 @@ std::size_t skip(std::string_view text, std::size_t at, CharMask classes) {
   return at;
 }
 
-char32_t ascii_lower(char32_t code) { return code >= 'A' && code <= 'Z' ? code + ('a' - 'A') : code; }
+char32_t ascii_lower(char32_t code) {
+  return code >= 'A' && code <= 'Z' ? code + ('a' - 'A') : code;
+}
 
 // Bytes of an English contraction ('s 't 'm 'd 're 've 'll) at `at`; 0: none.
 std::size_t contraction(std::string_view text, std::size_t at, bool any_case) {
@@ -23,7 +25,8 @@ std::size_t contraction(std::string_view text, std::size_t at, bool any_case) {
   };
   const char32_t first = letter(1), second = letter(2);
   if (first == 's' || first == 't' || first == 'm' || first == 'd') return 2;
-  const bool three = (first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l');
+  const bool three = (first == 'r' && second == 'e') || (first == 'v' && second == 'e') ||
+                     (first == 'l' && second == 'l');
   return three ? 3 : 0;
 }
 
@@ -48,7 +51,8 @@ std::size_t last_newline_end(std::string_view text, std::size_t at) {
 }
 
 std::size_t skip_newlines(std::string_view text, std::size_t at, bool slashes) {
-  while (at < text.size() && (text[at] == '\r' || text[at] == '\n' || (slashes && text[at] == '/'))) ++at;
+  while (at < text.size() && (text[at] == '\r' || text[at] == '\n' || (slashes && text[at] == '/')))
+    ++at;
   return at;
 }
 
@@ -73,9 +77,11 @@ class Gpt2Pass : public SplitPass {
 
 bool is_han(char32_t c) {
   if (c < 0x2E80) return false;
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x2E80 && c <= 0x2FD5) || c == 0x3005 ||
-         c == 0x3007 || (c >= 0x3021 && c <= 0x3029) || (c >= 0x3038 && c <= 0x303B) || (c >= 0xF900 && c <= 0xFAFF) ||
-         (c >= 0x20000 && c <= 0x2FA1F) || (c >= 0x30000 && c <= 0x323AF);
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x2E80 && c <= 0x2FD5) || c == 0x3005 || c == 0x3007 ||
+         (c >= 0x3021 && c <= 0x3029) || (c >= 0x3038 && c <= 0x303B) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x2FA1F) ||
+         (c >= 0x30000 && c <= 0x323AF);
 }
 
 class WordPass : public SplitPass {
@@ -105,12 +111,14 @@ class WordPass : public SplitPass {
     return c.is(kSpace) ? white_space_end(text, at) : at + c.bytes;
   }
 
-  // A word with at most one other character before it, which is neither newline, letter nor number. 0: none here.
+  // A word with at most one other character before it, which is neither newline, letter nor number.
+  // 0: none here.
   std::size_t word(std::string_view text, std::size_t at, const Char& c) const {
     const bool may_lead = !is_newline(c) && !c.is(kLetter | kNumber);
     std::size_t end = 0;
     if (!rules_.split_case) {
-      const std::size_t start = may_lead && is_word(char_at(text, at + c.bytes)) ? at + c.bytes : at;
+      const std::size_t start =
+          may_lead && is_word(char_at(text, at + c.bytes)) ? at + c.bytes : at;
       end = run(text, start, rules_.word);
     } else {
       if (may_lead) end = lower_word(text, at + c.bytes);
@@ -131,9 +139,11 @@ class WordPass : public SplitPass {
     return at;
   }
 
-  static constexpr CharMask kUpperPart = kUpper | kCaseless | kMark, kLowerPart = kLower | kCaseless | kMark;
+  static constexpr CharMask kUpperPart = kUpper | kCaseless | kMark,
+                            kLowerPart = kLower | kCaseless | kMark;
 
-  // `U*L+`, where caseless letters and marks are both: if no L follows the longest U*, the last of both is the L+.
+  // `U*L+`, where caseless letters and marks are both: if no L follows the longest U*, the last of
+  // both is the L+.
   std::size_t lower_word(std::string_view text, std::size_t at) const {
     std::size_t last_both_end = 0;
     for (Char c; (c = char_at(text, at)).is(kUpperPart) && !is_apart(c);) {
@@ -144,7 +154,8 @@ class WordPass : public SplitPass {
     return end > at ? end : last_both_end;
   }
 
-  // A run of `classes`; 0: none. Where lower_word() found nothing this is `U+L*`, of upper case alone.
+  // A run of `classes`; 0: none. Where lower_word() found nothing this is `U+L*`, of upper case
+  // alone.
   std::size_t run(std::string_view text, std::size_t at, CharMask classes) const {
     const std::size_t end = skip_word(text, at, classes);
     return end > at ? end : 0;
@@ -152,7 +163,9 @@ class WordPass : public SplitPass {
 
   std::size_t skip_digits(std::string_view text, std::size_t at) const {
     std::uint32_t count = 0;
-    for (Char c; (c = char_at(text, at)).is(kNumber) && (rules_.digits_max == 0 || count < rules_.digits_max); ++count) {
+    for (Char c; (c = char_at(text, at)).is(kNumber) &&
+                 (rules_.digits_max == 0 || count < rules_.digits_max);
+         ++count) {
       at += c.bytes;
     }
     return at;
@@ -199,7 +212,8 @@ class DeepseekV3Pass : public SplitPass {
     const std::size_t start = may_lead && char_at(text, at + c.bytes).is(kWord) ? at + c.bytes : at;
     if (const std::size_t end = skip(text, start, kWord); end > start) return end;
     const std::size_t mark = at + (c.code == ' ' ? 1 : 0);
-    if (char_at(text, mark).is(kPunct)) return skip_newlines(text, skip(text, mark, kPunct), /*slashes=*/false);
+    if (char_at(text, mark).is(kPunct))
+      return skip_newlines(text, skip(text, mark, kPunct), /*slashes=*/false);
     if (const std::size_t end = last_newline_end(text, at)) return end;
     return c.is(kSpace) ? white_space_end(text, at) : 0;
   }
@@ -208,7 +222,9 @@ class DeepseekV3Pass : public SplitPass {
 }  // namespace
 
 std::unique_ptr<SplitPass> gpt2_pass() { return std::make_unique<Gpt2Pass>(); }
-std::unique_ptr<SplitPass> word_pass(const WordRules& rules) { return std::make_unique<WordPass>(rules); }
+std::unique_ptr<SplitPass> word_pass(const WordRules& rules) {
+  return std::make_unique<WordPass>(rules);
+}
 std::unique_ptr<SplitPass> deepseek_v3_pass() { return std::make_unique<DeepseekV3Pass>(); }
 
 }  // namespace drystone
