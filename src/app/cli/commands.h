@@ -1,0 +1,12 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace drystone {
+
+// One per command; see command.h. Each borrows `app` and `exit_code` until the program ends.
+void add_inspect(CLI::App& app, int& exit_code);
+
+}  // namespace drystone

@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "app/cli/command.h"
+#include "app/cli/commands.h"
+
+namespace {
+
+// In the order of the help: what people need first stands first.
+constexpr void (*kCommands[])(CLI::App&, int&) = {
+    drystone::add_inspect,
+};
+
+constexpr const char* kExamples = R"(Examples:
+  drystone run pebble "What is a drystone wall?"
+  drystone inspect pebble
+MODEL is a GGUF file (any part of a split one), or `pebble`, the small model inside this program.
+`drystone COMMAND --help` explains a command.)";
+
+int run(int argc, char** argv) {
+  int exit_code = drystone::kExitOk;
+  CLI::App app("Runs large language models on the machines you have.", "drystone");
+  app.set_version_flag("--version", "drystone " DRYSTONE_VERSION);
+  app.require_subcommand(1);
+  app.footer(kExamples);
+  app.get_formatter()->column_width(34);
+  for (const auto add : kCommands) add(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    return app.exit(wanted);
+  } catch (const CLI::ParseError& wrong) {
+    fmt::print(stderr,
+               "drystone: {}\n  Try `drystone --help` or `drystone COMMAND --help`. [usage]\n",
+               wrong.what());
+    return drystone::kExitUsage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& failure) {  // out of memory, mostly
+    fmt::print(stderr, "drystone: {}\n", failure.what());
+    return drystone::kExitFailed;
+  }
+}
