@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/tokenizer/byte_level_bpe.h"
+#include "model/tokenizer/escaped_bpe.h"
 #include "model/tokenizer/sentencepiece.h"
 
 namespace drystone {
