@@ -3,8 +3,9 @@
 #include <bit>
 #include <cstdint>
 
-// Blocks of quantized weights exactly as they stand in GGUF files (little-endian, no padding); docs/formats/blocks.md
-// describes each field. A row is a sequence of blocks. `f16` and `e8m0` fields are raw bits (half.h, e8m0_half()).
+// Blocks of quantized weights exactly as they stand in GGUF files (little-endian, no padding);
+// docs/formats/blocks.md describes each field. A row is a sequence of blocks. `f16` and `e8m0`
+// fields are raw bits (half.h, e8m0_half()).
 
 namespace drystone {
 
@@ -16,36 +17,36 @@ constexpr int kSuperBlock = 256;  // weights per block of the K types and iq4_xs
 #pragma pack(push, 1)
 
 struct BlockQ4_0 {
-  std::uint16_t d;        // f16
-  std::uint8_t qs[16];    // low nibbles: weights 0-15; high nibbles: 16-31
+  std::uint16_t d;      // f16
+  std::uint8_t qs[16];  // low nibbles: weights 0-15; high nibbles: 16-31
 };
 
 struct BlockQ4_1 {
-  std::uint16_t d, m;     // f16
+  std::uint16_t d, m;  // f16
   std::uint8_t qs[16];
 };
 
 struct BlockQ5_0 {
-  std::uint16_t d;        // f16
-  std::uint8_t qh[4];     // bit i: fifth bit of weight i
+  std::uint16_t d;     // f16
+  std::uint8_t qh[4];  // bit i: fifth bit of weight i
   std::uint8_t qs[16];
 };
 
 struct BlockQ5_1 {
-  std::uint16_t d, m;     // f16
+  std::uint16_t d, m;  // f16
   std::uint8_t qh[4];
   std::uint8_t qs[16];
 };
 
 struct BlockQ8_0 {
-  std::uint16_t d;        // f16
+  std::uint16_t d;  // f16
   std::int8_t qs[32];
 };
 
 struct BlockQ2K {
   std::uint8_t scales[16];  // per 16 weights: low nibble scale, high nibble minimum
   std::uint8_t qs[64];
-  std::uint16_t d, dmin;    // f16
+  std::uint16_t d, dmin;  // f16
 };
 
 struct BlockQ3K {
@@ -72,24 +73,24 @@ struct BlockQ6K {
   std::uint8_t ql[128];
   std::uint8_t qh[64];
   std::int8_t scales[16];
-  std::uint16_t d;          // f16
+  std::uint16_t d;  // f16
 };
 
 struct BlockIq4Nl {
-  std::uint16_t d;          // f16
-  std::uint8_t qs[16];      // indices into kIq4Values
+  std::uint16_t d;      // f16
+  std::uint8_t qs[16];  // indices into kIq4Values
 };
 
 struct BlockIq4Xs {
-  std::uint16_t d;          // f16
-  std::uint16_t scales_h;   // upper 2 bits of 8 scales
-  std::uint8_t scales_l[4]; // lower 4 bits of 8 scales
+  std::uint16_t d;           // f16
+  std::uint16_t scales_h;    // upper 2 bits of 8 scales
+  std::uint8_t scales_l[4];  // lower 4 bits of 8 scales
   std::uint8_t qs[128];
 };
 
 struct BlockMxfp4 {
-  std::uint8_t e;           // e8m0: a power of two
-  std::uint8_t qs[16];      // indices into kMxfp4Values
+  std::uint8_t e;       // e8m0: a power of two
+  std::uint8_t qs[16];  // indices into kMxfp4Values
 };
 
 #pragma pack(pop)
@@ -109,12 +110,16 @@ static_assert(sizeof(BlockIq4Xs) == 136);
 static_assert(sizeof(BlockMxfp4) == 17);
 
 // The levels of iq4_nl and iq4_xs: denser near zero, as weights are.
-inline constexpr std::int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+inline constexpr std::int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                               1,    13,   25,  38,  53,  69,  89,  113};
 
-// The 4-bit floats of mxfp4 (1 sign, 2 exponent, 1 mantissa bit), doubled so that they are integers.
-inline constexpr std::int8_t kMxfp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+// The 4-bit floats of mxfp4 (1 sign, 2 exponent, 1 mantissa bit), doubled so that they are
+// integers.
+inline constexpr std::int8_t kMxfp4Values[16] = {0, 1,  2,  3,  4,  6,  8,  12,
+                                                 0, -1, -2, -3, -4, -6, -8, -12};
 
-// Half of the power of two 2^(e - 127) that an e8m0 byte stands for: the factor of the doubled kMxfp4Values.
+// Half of the power of two 2^(e - 127) that an e8m0 byte stands for: the factor of the doubled
+// kMxfp4Values.
 inline float e8m0_half(std::uint8_t e) {
   return std::bit_cast<float>(e < 2 ? 0x00200000u << e : static_cast<std::uint32_t>(e - 1) << 23);
 }
@@ -124,7 +129,9 @@ struct ScaleMin {
   std::uint8_t scale, min;
 };
 inline ScaleMin scale_min_k4(const std::uint8_t* scales, int j) {
-  if (j < 4) return {static_cast<std::uint8_t>(scales[j] & 63), static_cast<std::uint8_t>(scales[j + 4] & 63)};
+  if (j < 4)
+    return {static_cast<std::uint8_t>(scales[j] & 63),
+            static_cast<std::uint8_t>(scales[j + 4] & 63)};
   return {static_cast<std::uint8_t>((scales[j + 4] & 0x0f) | (scales[j - 4] >> 6) << 4),
           static_cast<std::uint8_t>((scales[j + 4] >> 4) | (scales[j] >> 6) << 4)};
 }

@@ -6,8 +6,9 @@
 #include "compute/blocks/blocks.h"
 #include "compute/blocks/half.h"
 
-// The order of the multiplications below is part of the result: other readers of these formats compute the scale of a
-// sub-block first (one rounding), then the weight (a second one), and so do we.
+// The order of the multiplications below is part of the result: other readers of these formats
+// compute the scale of a sub-block first (one rounding), then the weight (a second one), and so do
+// we.
 
 namespace drystone {
 namespace {
@@ -68,7 +69,8 @@ void dequantize(const BlockQ2K& b, float* y) {
     const float min = dmin * static_cast<float>(b.scales[s] >> 4);
     const std::uint8_t* q = b.qs + s / 8 * 32 + s % 2 * 16;
     const int shift = s % 8 / 2 * 2;
-    for (int l = 0; l < 16; ++l) y[16 * s + l] = scale * static_cast<float>(q[l] >> shift & 3) - min;
+    for (int l = 0; l < 16; ++l)
+      y[16 * s + l] = scale * static_cast<float>(q[l] >> shift & 3) - min;
   }
 }
 
@@ -93,7 +95,8 @@ void dequantize(const BlockQ4K& b, float* y) {
     const float scale = d * static_cast<float>(sm.scale), min = dmin * static_cast<float>(sm.min);
     const std::uint8_t* q = b.qs + s / 2 * 32;
     const int shift = s % 2 * 4;
-    for (int l = 0; l < 32; ++l) y[32 * s + l] = scale * static_cast<float>(q[l] >> shift & 0x0f) - min;
+    for (int l = 0; l < 32; ++l)
+      y[32 * s + l] = scale * static_cast<float>(q[l] >> shift & 0x0f) - min;
   }
 }
 
@@ -174,23 +177,41 @@ void widen(const std::byte* src, float* dst, std::uint64_t n) {
 void dequantize_row(DType type, const std::byte* src, float* dst, std::uint64_t n) {
   CHECK(n % dtype_info(type).block_elems == 0, to_string(type), n);
   switch (type) {
-    case DType::f32: if (n > 0) std::memcpy(dst, src, n * sizeof(float)); return;
-    case DType::f16: return widen<f16_to_f32>(src, dst, n);
-    case DType::bf16: return widen<bf16_to_f32>(src, dst, n);
-    case DType::q8_0: return dequantize_blocks<BlockQ8_0, kSmallBlock>(src, dst, n);
-    case DType::q4_0: return dequantize_blocks<BlockQ4_0, kSmallBlock>(src, dst, n);
-    case DType::q4_1: return dequantize_blocks<BlockQ4_1, kSmallBlock>(src, dst, n);
-    case DType::q5_0: return dequantize_blocks<BlockQ5_0, kSmallBlock>(src, dst, n);
-    case DType::q5_1: return dequantize_blocks<BlockQ5_1, kSmallBlock>(src, dst, n);
-    case DType::q2_k: return dequantize_blocks<BlockQ2K, kSuperBlock>(src, dst, n);
-    case DType::q3_k: return dequantize_blocks<BlockQ3K, kSuperBlock>(src, dst, n);
-    case DType::q4_k: return dequantize_blocks<BlockQ4K, kSuperBlock>(src, dst, n);
-    case DType::q5_k: return dequantize_blocks<BlockQ5K, kSuperBlock>(src, dst, n);
-    case DType::q6_k: return dequantize_blocks<BlockQ6K, kSuperBlock>(src, dst, n);
-    case DType::iq4_nl: return dequantize_blocks<BlockIq4Nl, kSmallBlock>(src, dst, n);
-    case DType::iq4_xs: return dequantize_blocks<BlockIq4Xs, kSuperBlock>(src, dst, n);
-    case DType::mxfp4: return dequantize_blocks<BlockMxfp4, kSmallBlock>(src, dst, n);
-    default: CHECK(false, to_string(type));
+    case DType::f32:
+      if (n > 0) std::memcpy(dst, src, n * sizeof(float));
+      return;
+    case DType::f16:
+      return widen<f16_to_f32>(src, dst, n);
+    case DType::bf16:
+      return widen<bf16_to_f32>(src, dst, n);
+    case DType::q8_0:
+      return dequantize_blocks<BlockQ8_0, kSmallBlock>(src, dst, n);
+    case DType::q4_0:
+      return dequantize_blocks<BlockQ4_0, kSmallBlock>(src, dst, n);
+    case DType::q4_1:
+      return dequantize_blocks<BlockQ4_1, kSmallBlock>(src, dst, n);
+    case DType::q5_0:
+      return dequantize_blocks<BlockQ5_0, kSmallBlock>(src, dst, n);
+    case DType::q5_1:
+      return dequantize_blocks<BlockQ5_1, kSmallBlock>(src, dst, n);
+    case DType::q2_k:
+      return dequantize_blocks<BlockQ2K, kSuperBlock>(src, dst, n);
+    case DType::q3_k:
+      return dequantize_blocks<BlockQ3K, kSuperBlock>(src, dst, n);
+    case DType::q4_k:
+      return dequantize_blocks<BlockQ4K, kSuperBlock>(src, dst, n);
+    case DType::q5_k:
+      return dequantize_blocks<BlockQ5K, kSuperBlock>(src, dst, n);
+    case DType::q6_k:
+      return dequantize_blocks<BlockQ6K, kSuperBlock>(src, dst, n);
+    case DType::iq4_nl:
+      return dequantize_blocks<BlockIq4Nl, kSmallBlock>(src, dst, n);
+    case DType::iq4_xs:
+      return dequantize_blocks<BlockIq4Xs, kSuperBlock>(src, dst, n);
+    case DType::mxfp4:
+      return dequantize_blocks<BlockMxfp4, kSmallBlock>(src, dst, n);
+    default:
+      CHECK(false, to_string(type));
   }
 }
 

@@ -8,8 +8,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using drystone::DType;
-  constexpr DType kTypes[] = {DType::f32,  DType::f16,  DType::bf16, DType::q8_0, DType::q4_0,   DType::q4_1,
-                              DType::q5_0, DType::q5_1, DType::q2_k, DType::q3_k, DType::q4_k,   DType::q5_k,
+  constexpr DType kTypes[] = {DType::f32,  DType::f16,    DType::bf16,   DType::q8_0,
+                              DType::q4_0, DType::q4_1,   DType::q5_0,   DType::q5_1,
+                              DType::q2_k, DType::q3_k,   DType::q4_k,   DType::q5_k,
                               DType::q6_k, DType::iq4_nl, DType::iq4_xs, DType::mxfp4};
   if (size < 1) return 0;
   const DType type = kTypes[data[0] % std::size(kTypes)];

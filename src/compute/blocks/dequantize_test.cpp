@@ -21,7 +21,8 @@ std::vector<float> weights_of(DType type, const Block& block) {
   return out;
 }
 
-// The nibble order is what files disagree on most easily: low nibbles are the first half of a block, not even weights.
+// The nibble order is what files disagree on most easily: low nibbles are the first half of a
+// block, not even weights.
 TEST(Dequantize, NibblesOfSmallBlocksHoldHalvesNotPairs) {
   BlockQ4_0 q4{.d = kTwo};
   q4.qs[3] = 0xf1;
@@ -55,7 +56,7 @@ TEST(Dequantize, FifthBitsComeFromTheirBitOfTheMask) {
   q5.qh[2] = 1 << 1;
   q5.qs[1] = 0x30;
   const auto w = weights_of(DType::q5_0, q5);
-  EXPECT_EQ(w[2], 0);        // 16 - 16
+  EXPECT_EQ(w[2], 0);  // 16 - 16
   EXPECT_EQ(w[17], 16 + 3 - 16);
   EXPECT_EQ(w[1], -16);
 

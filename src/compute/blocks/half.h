@@ -3,15 +3,17 @@
 #include <bit>
 #include <cstdint>
 
-// 16-bit floating point, as integers of 16 bits: IEEE binary16 ("f16") and bfloat16. Portable, without branches so
-// that compilers turn loops over them into vector code. Conversions to 16 bits round to nearest, ties to even; NaNs
-// stay NaNs (quiet, with the sign and the upper part of their payload), infinities stay infinities.
+// 16-bit floating point, as integers of 16 bits: IEEE binary16 ("f16") and bfloat16. Portable,
+// without branches so that compilers turn loops over them into vector code. Conversions to 16 bits
+// round to nearest, ties to even; NaNs stay NaNs (quiet, with the sign and the upper part of their
+// payload), infinities stay infinities.
 
 namespace drystone {
 
 inline float f16_to_f32(std::uint16_t half) {
   const std::uint32_t magnitude = half & 0x7fffu;
-  // Exponent and mantissa moved into place; the product corrects the bias, and it makes subnormals normal numbers.
+  // Exponent and mantissa moved into place; the product corrects the bias, and it makes subnormals
+  // normal numbers.
   const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
   std::uint32_t bits = std::bit_cast<std::uint32_t>(scaled);
   bits = magnitude >= 0x7c00u ? bits | 0x7f800000u : bits;
@@ -21,7 +23,8 @@ inline float f16_to_f32(std::uint16_t half) {
 inline std::uint16_t f32_to_f16(float value) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t magnitude = bits & 0x7fffffffu;
-  // Below 2^-14 a half counts in units of 2^-24, which is what the last bit of a float in [0.5, 1) stands for.
+  // Below 2^-14 a half counts in units of 2^-24, which is what the last bit of a float in [0.5, 1)
+  // stands for.
   const std::uint32_t small =
       std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
   const std::uint32_t normal = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
