@@ -39,6 +39,7 @@ struct StageOptions {
   KvType kv_type = KvType::f16;
   std::uint32_t kv_tokens = 4096;  // capacity of the KV cache over all sequences, reserved at load
   std::uint32_t batch_tokens_max = 512;
+  std::uint32_t logit_rows_max = 16;  // rows of one step whose logits can be wanted
   std::function<void(double done)> progress;  // fraction in [0, 1]; may be empty
 };
 
@@ -72,7 +73,7 @@ class DeviceStage {
   // Runs one step and appends its K/V to the pages of each segment. Blocks; one thread at a time.
   //   returns  f32 row-major: [logit rows, vocab] when the stage has the output head, else [rows, d_model];
   //            valid until the next run()
-  // Errors: limit  more rows than batch_tokens_max; nothing was appended.
+  // Errors: limit  more rows than batch_tokens_max, or more logits than logit_rows_max; nothing was appended.
   virtual Result<std::span<const float>> run(const StepInput& input) = 0;
   virtual std::uint32_t page_tokens() const = 0;  // positions per page
   virtual std::uint32_t page_count() const = 0;

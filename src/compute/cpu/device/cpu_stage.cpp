@@ -1,0 +1,166 @@
+#include "compute/cpu/device/cpu_stage.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace drystone {
+namespace {
+
+// Columns that one thread takes of a row at a time in element-wise operations.
+constexpr std::uint32_t kCellColumns = 1024;
+
+std::uint32_t linear_cols_max(const Program& program, LayerRange layers) {
+  std::uint32_t cols = program.d_model;
+  for (std::uint32_t i = layers.begin; i < layers.end; ++i)
+    for (const Op& op : program.layers[i].ops)
+      if (const auto* linear = std::get_if<LinearOp>(&op))
+        cols = std::max(cols, program.tensors[linear->parts[0].weight].cols);
+  return cols;
+}
+
+std::size_t logit_floats(const Program& program, const StageOptions& options) {
+  return options.logits ? std::size_t{options.logit_rows_max} * program.vocab : 0;
+}
+
+}  // namespace
+
+Bytes stage_working_bytes(const Program& program, const StageOptions& options, Isa isa, int threads) {
+  const std::uint32_t rows = options.batch_tokens_max;
+  return workspace_layout(program, options.layers, rows).bytes() +
+         RopeTables::bytes(distinct_ropes(program, options.layers), rows) +
+         AttentionRunner::bytes(threads, program.head_dim, rows) +
+         Activations::reserved_bytes(isa, threads, rows, linear_cols_max(program, options.layers)) +
+         logit_floats(program, options) * sizeof(float);
+}
+
+CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const StageOptions& options, Parts parts)
+    : pool_(pool),
+      kernels_(vector_kernels(isa)),
+      program_(program),
+      options_(options),
+      parts_(std::move(parts)),
+      plan_(plan_stage(program_, options.layers, parts_.weights)),
+      ropes_(plan_.ropes, options.batch_tokens_max),
+      attention_(isa, pool, program.head_dim, options.batch_tokens_max),
+      activations_(isa, pool.threads(), options.batch_tokens_max, linear_cols_max(program, options.layers)),
+      rows_(options.batch_tokens_max),
+      logits_(logit_floats(program, options)),
+      memory_{.weights = parts_.weights.bytes(),
+              .kv = parts_.cache.layout().bytes(),
+              .working = stage_working_bytes(program, options, isa, pool.threads())} {}
+
+Result<std::span<const float>> CpuStage::run(const StepInput& input) {
+  TRY(rows_.assign(input.segments, options_.batch_tokens_max, options_.logit_rows_max));
+  segments_ = input.segments;
+  const std::size_t hidden_values = std::size_t{rows_.rows} * program_.d_model;
+  float* hidden = parts_.workspace.slot(Slot::hidden);
+  if (options_.embed) {
+    CHECK(input.tokens.size() == rows_.rows, input.tokens.size(), rows_.rows);
+    embed(input.tokens);
+  } else {
+    CHECK(input.hidden.size() == hidden_values, input.hidden.size(), rows_.rows, program_.d_model);
+    std::memcpy(hidden, input.hidden.data(), hidden_values * sizeof(float));
+  }
+  ropes_.prepare(pool_, rows_.positions);
+  for (const auto& layer : plan_.layers) run_layer(layer);
+  if (!options_.logits) return std::span<const float>(hidden, hidden_values);
+  return output_head();
+}
+
+void CpuStage::run_layer(const std::vector<PlannedOp>& ops) {
+  for (const PlannedOp& op : ops) std::visit([&](const auto& one) { run_op(one); }, op);
+}
+
+void CpuStage::embed(std::span<const std::int32_t> tokens) {
+  const PackedMatrix& embedding = parts_.weights.matrix(program_.embedding);
+  pool_.for_ranges(rows_.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto row = static_cast<std::uint32_t>(begin); row < end; ++row) {
+      const std::int32_t token = tokens[row];
+      CHECK(token >= 0 && static_cast<std::uint32_t>(token) < program_.vocab, token, program_.vocab);
+      float* hidden = parts_.workspace.row(Slot::hidden, row);
+      embedding.unpack_row(static_cast<std::uint32_t>(token), hidden);
+      if (program_.embedding_scale != 1) kernels_.scale(hidden, program_.embedding_scale, program_.d_model);
+    }
+  });
+}
+
+template <typename Work>
+void CpuStage::for_cells(std::uint32_t rows, std::uint32_t width, Work work) {
+  const std::uint32_t cells = (width + kCellColumns - 1) / kCellColumns;
+  pool_.for_ranges(std::int64_t{rows} * cells, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto first = static_cast<std::uint32_t>(i % cells) * kCellColumns;
+      work(static_cast<std::uint32_t>(i / cells), first, std::min(first + kCellColumns, width));
+    }
+  });
+}
+
+void CpuStage::run_op(const PlannedNorm& op) {
+  const Workspace& workspace = parts_.workspace;
+  pool_.for_ranges(rows_.rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto row = static_cast<std::uint32_t>(begin); row < end; ++row) {
+      float* out = workspace.row(op.out, row);
+      kernels_.rms_norm(workspace.row(op.in, row), op.weight, op.eps, out, program_.d_model);
+      if (op.add_to_hidden) kernels_.add(workspace.row(Slot::hidden, row), out, program_.d_model);
+    }
+  });
+}
+
+void CpuStage::run_op(const PlannedLinear& op) {
+  const Workspace& workspace = parts_.workspace;
+  activations_.prepare(pool_, workspace.slot(op.in), rows_.rows, rows_.generated, op.cols, op.types);
+  matmul_parts_.clear();
+  for (const PlannedPart& part : op.parts)
+    matmul_parts_.push_back({.weight = part.weight,
+                             .bias = part.bias,
+                             .out = workspace.slot(part.out),
+                             .out_stride = workspace.width(part.out),
+                             .accumulate = op.accumulate});
+  matmul(pool_, activations_, matmul_parts_);
+}
+
+void CpuStage::run_op(const PlannedAttention& op) {
+  attention_.run(op, rows_, segments_, ropes_, parts_.cache, parts_.workspace);
+}
+
+void CpuStage::run_op(const PlannedGated& op) {
+  const Workspace& workspace = parts_.workspace;
+  const auto kernel = op.activation == Activation::silu ? kernels_.silu_mul : kernels_.gelu_mul;
+  for_cells(rows_.rows, program_.ff_width, [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
+    kernel(workspace.row(Slot::gate, row) + begin, workspace.row(Slot::up, row) + begin,
+           workspace.row(Slot::activated, row) + begin, end - begin);
+  });
+}
+
+void CpuStage::run_op(const PlannedAdd& op) {
+  const Workspace& workspace = parts_.workspace;
+  for_cells(rows_.rows, program_.d_model, [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
+    kernels_.add(workspace.row(Slot::hidden, row) + begin, workspace.row(op.in, row) + begin, end - begin);
+  });
+}
+
+std::span<const float> CpuStage::output_head() {
+  const auto rows = static_cast<std::uint32_t>(rows_.logit_rows.size());
+  if (rows == 0) return {};
+  const Workspace& workspace = parts_.workspace;
+  const float* weight = parts_.weights.vector(program_.output_norm);
+  for (std::uint32_t i = 0; i < rows; ++i)
+    kernels_.rms_norm(workspace.row(Slot::hidden, rows_.logit_rows[i]), weight, program_.output_norm_eps,
+                      workspace.row(Slot::normed, i), program_.d_model);
+
+  const PackedMatrix& output = parts_.weights.matrix(program_.output);
+  const DType types[] = {output.type()};
+  activations_.prepare(pool_, workspace.slot(Slot::normed), rows, rows_.generated_logit_rows, program_.d_model, types);
+  const MatmulPart part{.weight = &output, .out = logits_.data(), .out_stride = program_.vocab};
+  matmul(pool_, activations_, {&part, 1});
+
+  if (program_.logit_scale != 1 || program_.logit_softcap > 0)
+    for_cells(rows, program_.vocab, [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
+      float* cell = logits_.data() + std::size_t{row} * program_.vocab + begin;
+      if (program_.logit_scale != 1) kernels_.scale(cell, program_.logit_scale, end - begin);
+      if (program_.logit_softcap > 0) kernels_.softcap(cell, program_.logit_softcap, end - begin);
+    });
+  return {logits_.data(), std::size_t{rows} * program_.vocab};
+}
+
+}  // namespace drystone

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+
+#include "compute/cpu/device/attention_runner.h"
+#include "compute/cpu/device/kv_cache.h"
+#include "compute/cpu/device/rope_tables.h"
+#include "compute/cpu/device/stage_plan.h"
+#include "compute/cpu/device/stage_weights.h"
+#include "compute/cpu/device/step_rows.h"
+#include "compute/cpu/device/workspace.h"
+#include "compute/cpu/matmul.h"
+#include "compute/device.h"
+
+namespace drystone {
+
+// What the working memory of a stage consists of, beside its weights and its KV cache.
+Bytes stage_working_bytes(const Program& program, const StageOptions& options, Isa isa, int threads);
+
+// A range of layers on the CPU. Rows of a step keep their order from slot to slot: generated rows, then prompt rows.
+class CpuStage final : public DeviceStage {
+ public:
+  struct Parts {
+    StageWeights weights;
+    KvCache cache;
+    Workspace workspace;
+  };
+  // `pool` is borrowed for the stage's life.
+  CpuStage(ThreadPool& pool, Isa isa, const Program& program, const StageOptions& options, Parts parts);
+
+  Result<std::span<const float>> run(const StepInput& input) override;
+  std::uint32_t page_tokens() const override { return kKvPageTokens; }
+  std::uint32_t page_count() const override { return parts_.cache.layout().pages; }
+  StageMemory memory() const override { return memory_; }
+
+ private:
+  void embed(std::span<const std::int32_t> tokens);
+  void run_layer(const std::vector<PlannedOp>& ops);
+  std::span<const float> output_head();
+
+  void run_op(const PlannedNorm& op);
+  void run_op(const PlannedLinear& op);
+  void run_op(const PlannedAttention& op);
+  void run_op(const PlannedGated& op);
+  void run_op(const PlannedAdd& op);
+
+  // work(row, begin, end) for columns [begin, end) of each row, on a grid that does not depend on the threads.
+  template <typename Work>
+  void for_cells(std::uint32_t rows, std::uint32_t width, Work work);
+
+  ThreadPool& pool_;
+  const VectorKernels& kernels_;
+  const Program program_;
+  const StageOptions options_;
+  Parts parts_;
+  StagePlan plan_;
+  RopeTables ropes_;
+  AttentionRunner attention_;
+  Activations activations_;
+  StepRows rows_;
+  std::span<const Segment> segments_;  // of the step that runs
+  std::vector<MatmulPart> matmul_parts_;
+  std::vector<float> logits_;
+  StageMemory memory_;
+};
+
+}  // namespace drystone
