@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -29,6 +31,24 @@ struct Sampled {
   TokenId id;
   float logprob;
   std::vector<TokenLogprob> top;  // highest first
+};
+
+// Chooses the tokens of one request, from its own random stream: the same seed, logits and history give the same ids.
+class Sampler {
+ public:
+  Sampler(const SamplingOptions& options, std::uint32_t vocab);
+  ~Sampler();
+  Sampler(Sampler&&) noexcept;
+
+  // What the penalties look back at: the prompt's ids first, then each sampled one (sample() does not add it).
+  void accept(TokenId id);
+  // logits: f32 [vocab], unchanged. `top_logprobs`: how many alternatives; absent: logprob is 0 and `top` empty.
+  // Greedy: the highest logit after bias and penalties, the lowest id among equals.
+  Sampled sample(std::span<const float> logits, std::optional<std::uint32_t> top_logprobs);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace drystone
