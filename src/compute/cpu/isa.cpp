@@ -15,6 +15,7 @@ std::string_view to_string(Isa isa) {
     case Isa::avx512: return "avx512";
     case Isa::amx: return "amx";
     case Isa::neon: return "neon";
+    case Isa::amx_emulated: return "amx_emulated";
   }
   return "unknown";
 }
@@ -24,9 +25,19 @@ std::span<const Isa> available_isas() {
   return kAvailable;
 }
 
+std::span<const Isa> testable_isas() {
+  static const std::vector<Isa> kTestable = [] {
+    std::vector<Isa> isas(available_isas().begin(), available_isas().end());
+    if (can_emulate_amx()) isas.push_back(Isa::amx_emulated);
+    return isas;
+  }();
+  return kTestable;
+}
+
 Result<Isa> choose_isa(std::string_view forced) {
   const auto available = available_isas();
   if (forced.empty()) return available.back();
+  if (forced == to_string(Isa::amx_emulated) && can_emulate_amx()) return Isa::amx_emulated;
   std::string names;
   for (const Isa isa : available) {
     if (to_string(isa) == forced) return isa;

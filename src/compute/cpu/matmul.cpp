@@ -81,6 +81,7 @@ struct Activations::Impl {
   std::uint32_t rows_max, cols_max;
   std::vector<MappedMemory> scratch;  // per thread
   MappedMemory q, scales, sums16, sums32;
+  MappedMemory tiles;  // bf16 prompt rows, where the kernels read them
   std::vector<BiasSet> biases;
 
   const float* x = nullptr;
@@ -143,6 +144,8 @@ std::vector<std::pair<std::int32_t, std::uint32_t>> bias_kinds(const MatmulKerne
   return kinds;
 }
 
+Bytes tiles_bytes(std::uint32_t rows, std::uint32_t cols) { return (Bytes{rows} + 31) / 32 * 32 * cols * 2; }
+
 bool has_minimum(DType type) {
   return type == DType::q4_1 || type == DType::q5_1 || type == DType::q2_k || type == DType::q4_k || type == DType::q5_k;
 }
@@ -159,6 +162,7 @@ Activations::Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint
   impl_->sums32 = reserve(values / 32 * sizeof(float));
   for (const auto& [offset, sub] : bias_kinds(impl_->kernels))
     impl_->biases.push_back({offset, sub, reserve(values / sub * sizeof(std::int32_t))});
+  if (impl_->kernels.to_tiles) impl_->tiles = reserve(tiles_bytes(rows_max, cols_max));
 }
 
 Activations::~Activations() = default;
@@ -169,6 +173,7 @@ Bytes Activations::reserved_bytes(Isa isa, int threads, std::uint32_t rows_max, 
   const Bytes values = Bytes{rows_max} * cols_max;
   Bytes bytes = values + values / kScaleBlock * 4 + values / 16 * 4 + values / 32 * 4;
   for (const auto& [offset, sub] : bias_kinds(kernels)) bytes += values / sub * 4;
+  if (kernels.to_tiles) bytes += tiles_bytes(rows_max, cols_max);
   return bytes + threads * kernels.scratch_bytes(rows_max);
 }
 
@@ -182,15 +187,23 @@ void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows, 
   impl.generated_rows = generated_rows;
   impl.cols = cols;
   for (auto& set : impl.biases) set.filled = false;
-  bool quantized = false, with_sums = false;
+  bool quantized = false, with_sums = false, only_f32 = true;
   for (const DType type : for_types) {
     quantized |= !is_float(type);
+    only_f32 &= type == DType::f32;
     with_sums |= has_minimum(type);
     if (BiasSet* set = impl.bias_for(type)) set->filled = true;
   }
-  if (!quantized) return;
-  CHECK(cols % kScaleBlock == 0, cols);
-  pool.for_ranges(rows, 1, [&](std::int64_t begin, std::int64_t end) { impl.quantize_rows(begin, end, with_sums); });
+  // With tiles, prompt rows need nothing else.
+  const bool tiled = impl.kernels.to_tiles != nullptr && !only_f32 && cols % kScaleBlock == 0;
+  CHECK(!quantized || cols % kScaleBlock == 0, cols);
+  pool.for_ranges(rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t prompt = tiled ? std::clamp<std::int64_t>(generated_rows, begin, end) : end;
+    if (quantized) impl.quantize_rows(begin, prompt, with_sums);
+    for (std::int64_t r = prompt; r < end; ++r)
+      impl.kernels.to_tiles(x + r * cols, cols, static_cast<std::uint32_t>(r) - generated_rows,
+                            reinterpret_cast<std::uint16_t*>(impl.tiles.get()));
+  });
 }
 
 void matmul(ThreadPool& pool, const Activations& activations, std::span<const MatmulPart> parts) {
@@ -216,6 +229,7 @@ void matmul(ThreadPool& pool, const Activations& activations, std::span<const Ma
                     .scales = reinterpret_cast<const float*>(impl.scales.get()),
                     .bias = bias ? bias->data() : nullptr,
                     .sums = impl.sums(sub_block(weight.type())),
+                    .bf16 = reinterpret_cast<const std::uint16_t*>(impl.tiles.get()),
                     .cols = impl.cols},
           .row_begin = 0,
           .row_end = impl.generated_rows,

@@ -13,4 +13,7 @@ std::vector<Isa> probe_isas();
 // Asks the operating system for the AMX tile registers of this process. False where there are none.
 bool request_amx();
 
+// Whether amx_emulated can run: it needs AVX-512 with BF16.
+bool can_emulate_amx();
+
 }  // namespace drystone

@@ -22,6 +22,12 @@ bool request_amx() {
   return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
 }
 
+bool can_emulate_amx() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
 std::vector<Isa> probe_isas() {
   std::vector<Isa> isas = {Isa::portable};
   // __builtin_cpu_supports also checks that the operating system saves the registers.
@@ -34,7 +40,7 @@ std::vector<Isa> probe_isas() {
     isas.push_back(Isa::avx512);
   const unsigned seven_d = Cpuid(7, 0).d;
   const bool amx = bit(seven_d, 22) && bit(seven_d, 24);  // AMX-BF16, AMX-TILE
-  if (isas.size() == 3 && amx && request_amx()) isas.push_back(Isa::amx);
+  if (isas.size() == 3 && amx && can_emulate_amx() && request_amx()) isas.push_back(Isa::amx);
   return isas;
 }
 

@@ -23,7 +23,7 @@ struct InputView {
   const float* scales;      // [rows, cols / 32]
   const std::int32_t* bias; // [rows, cols / sub]: -offset * sum of q over a sub-block, for the weights' type
   const float* sums;        // [rows, cols / sub]: scale * sum of q, for types with a minimum
-  const std::uint16_t* bf16 = nullptr;  // prompt rows in AMX tile order
+  const std::uint16_t* bf16;   // prompt rows as to_tiles() makes them, where it is there
   std::uint32_t cols;
 };
 
@@ -49,6 +49,9 @@ struct MatmulKernels {
   void (*prompt)(const PanelProduct& product);
   // What the kernels subtract from every code of a type: the input's bias is -offset times its sums.
   std::int32_t (*offset)(DType type);
+  // Row `row` of the prompt rows, f32 [cols] with cols a multiple of 32, into bf16 tiles (amx/products_amx.h). Null where
+  // prompt() does not read them. A buffer for `rows` rows holds (rows rounded up to 32) * cols values.
+  void (*to_tiles)(const float* x, std::uint32_t cols, std::uint32_t row, std::uint16_t* tiles);
   // Scratch of prompt() for a chunk of `rows` rows.
   std::size_t (*scratch_bytes)(std::uint32_t rows);
 };

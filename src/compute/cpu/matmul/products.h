@@ -404,7 +404,7 @@ struct Products {
     return std::max(sizeof(Strip), sizeof(FloatStrip)) + std::size_t{rows} * panels * kPanelRows * sizeof(float);
   }
 
-  static constexpr MatmulKernels kernels() { return {quantize, generated, prompt, offset, scratch_bytes}; }
+  static constexpr MatmulKernels kernels() { return {quantize, generated, prompt, offset, nullptr, scratch_bytes}; }
 };
 
 }  // namespace drystone

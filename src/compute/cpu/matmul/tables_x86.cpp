@@ -7,7 +7,8 @@ const MatmulKernels* matmul_table(Isa isa) {
     case Isa::portable: return &kPortableMatmul;
     case Isa::avx2: return &kAvx2Matmul;
     case Isa::avx512: return &kAvx512Matmul;
-    case Isa::amx: return &kAvx512Matmul;
+    case Isa::amx: return &kAmxMatmul;
+    case Isa::amx_emulated: return &kEmulatedAmxMatmul;
     case Isa::neon: break;
   }
   return nullptr;
