@@ -26,6 +26,14 @@ if(DRYSTONE_SANITIZE)
 endif()
 if(DRYSTONE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# Where another version's Boost headers are installed, scripts/setup.sh unpacks ours here.
+set(unpacked_boost ${CMAKE_SOURCE_DIR}/build/packages/boost)
+if(EXISTS ${unpacked_boost}/complete)
+  list(PREPEND CMAKE_PREFIX_PATH ${unpacked_boost}/usr)
+  set(Boost_USE_STATIC_LIBS ON)
 endif()
 
 find_package(Threads REQUIRED)
@@ -39,10 +47,13 @@ else()
 endif()
 include(GoogleTest)
 
+add_custom_target(parser_tests)
+
 # drystone_library(NAME [SOURCES ...] [DEPS ...] [TEST_DEPS ...])
 # A library of the sources of this folder (header-only while there are none). DEPS are the arrows of the house: names of
 # our own libraries, or targets of packages. Each `x_test.cpp` beside the code goes into one test program, NAME_test;
-# each `x_fuzz.cpp` is a fuzz target, x_fuzz.
+# each `x_fuzz.cpp` is a fuzz target, x_fuzz. A folder with a fuzz target parses foreign bytes, so its tests are among
+# the `parser_tests`, which ./test.sh also runs with sanitizers.
 function(drystone_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TEST_DEPS" ${ARGN})
   if(NOT ARG_SOURCES)
@@ -67,20 +78,24 @@ function(drystone_library name)
   endforeach()
 
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cpp)
   if(tests AND BUILD_TESTING)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE drystone_${name} GTest::gtest_main ${ARG_TEST_DEPS})
     target_compile_definitions(${name}_test PRIVATE
         DRYSTONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" DRYSTONE_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")
-    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS ${name}_test)
-    set_property(GLOBAL APPEND PROPERTY DRYSTONE_TESTS ${name}_test)
+    set(labels ${name}_test)
+    if(fuzzers)
+      list(APPEND labels parser)
+      add_dependencies(parser_tests ${name}_test)
+    endif()
+    gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS "${labels}")
   endif()
 
   if(DRYSTONE_FUZZ)
-    file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cpp)
     foreach(source ${fuzzers})
       get_filename_component(target ${source} NAME_WE)
-      add_executable(${target} ${source})
+      add_executable(${target} EXCLUDE_FROM_ALL ${source})
       target_link_libraries(${target} PRIVATE drystone_${name})
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
       set_property(GLOBAL APPEND PROPERTY DRYSTONE_FUZZERS ${target})
