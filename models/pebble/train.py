@@ -1,0 +1,238 @@
+"""Trains pebble on the token file that generate.py and train_tokenizer.py leave in build/.
+
+A batch holds conversations of similar length (little padding, short attention); a step adds up the gradients of
+several such batches, so that every step sees stories, sums and questions. Only the assistant's words count.
+"""
+import argparse
+import json
+import math
+import os
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # Read when torch is loaded.
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Shape:
+    vocab: int = 1000
+    layers: int = 6
+    width: int = 128
+    heads: int = 8
+    kv_heads: int = 4
+    ff: int = 384
+    context: int = 512
+    rope_base: float = 10000.0
+    eps: float = 1e-5
+
+    @property
+    def head_dim(self):
+        return self.width // self.heads
+
+
+class Norm(nn.Module):
+    def __init__(self, width, eps):
+        super().__init__()
+        self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.weight
+
+
+def rope_table(shape):
+    """Complex rotation of every position and pair, [context, head_dim / 2]; pairs are (2i, 2i + 1)."""
+    rate = shape.rope_base ** (-torch.arange(0, shape.head_dim, 2).float() / shape.head_dim)
+    angle = torch.outer(torch.arange(shape.context).float(), rate)
+    return torch.polar(torch.ones_like(angle), angle)
+
+
+def rotate(x, table):
+    """x: [batch, heads, time, head_dim]."""
+    pairs = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2))
+    return torch.view_as_real(pairs * table).flatten(-2)
+
+
+class Block(nn.Module):
+    def __init__(self, s):
+        super().__init__()
+        self.s = s
+        self.attn_norm, self.ffn_norm = Norm(s.width, s.eps), Norm(s.width, s.eps)
+        self.attn_q = nn.Linear(s.width, s.heads * s.head_dim, bias=False)
+        self.attn_k = nn.Linear(s.width, s.kv_heads * s.head_dim, bias=False)
+        self.attn_v = nn.Linear(s.width, s.kv_heads * s.head_dim, bias=False)
+        self.attn_output = nn.Linear(s.heads * s.head_dim, s.width, bias=False)
+        self.ffn_gate = nn.Linear(s.width, s.ff, bias=False)
+        self.ffn_up = nn.Linear(s.width, s.ff, bias=False)
+        self.ffn_down = nn.Linear(s.ff, s.width, bias=False)
+
+    def attention(self, x, table, mask):
+        s, (b, t, _) = self.s, x.shape
+        q = rotate(self.attn_q(x).view(b, t, s.heads, s.head_dim).transpose(1, 2), table)
+        k = rotate(self.attn_k(x).view(b, t, s.kv_heads, s.head_dim).transpose(1, 2), table)
+        v = self.attn_v(x).view(b, t, s.kv_heads, s.head_dim).transpose(1, 2)
+        group = s.heads // s.kv_heads  # Query head h reads key head h // group: fold the group into the rows.
+        q = q.reshape(b * s.kv_heads, group * t, s.head_dim)
+        k, v = k.reshape(b * s.kv_heads, t, s.head_dim), v.reshape(b * s.kv_heads, t, s.head_dim)
+        scores = torch.baddbmm(mask.repeat(group, 1)[None], q, k.transpose(1, 2), alpha=s.head_dim ** -0.5)
+        out = torch.bmm(scores.softmax(-1), v).view(b, s.heads, t, s.head_dim)
+        return self.attn_output(out.transpose(1, 2).reshape(b, t, -1))
+
+    def forward(self, x, table, mask):
+        x = x + self.attention(self.attn_norm(x), table, mask)
+        h = self.ffn_norm(x)
+        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+
+
+class Pebble(nn.Module):
+    """The llama family: pre-norm, rotary attention with grouped heads, SwiGLU, tied embedding."""
+
+    def __init__(self, s):
+        super().__init__()
+        self.s = s
+        self.token_embd = nn.Embedding(s.vocab, s.width)
+        self.blk = nn.ModuleList(Block(s) for _ in range(s.layers))
+        self.output_norm = Norm(s.width, s.eps)
+        self.register_buffer("rope", rope_table(s), persistent=False)
+        self.register_buffer("mask", torch.full((s.context, s.context), -1e9).triu(1), persistent=False)
+        for name, p in self.named_parameters():
+            if p.dim() == 2:
+                last = name.endswith(("attn_output.weight", "ffn_down.weight"))
+                nn.init.normal_(p, std=0.05 / math.sqrt(2 * s.layers) if last else 0.05)
+
+    def hidden(self, ids):
+        t = ids.shape[1]
+        x = self.token_embd(ids)
+        for block in self.blk:
+            x = block(x, self.rope[:t], self.mask[:t, :t])
+        return self.output_norm(x)
+
+    def forward(self, ids):
+        return self.hidden(ids) @ self.token_embd.weight.T
+
+    def loss_sum(self, ids, counted):
+        """Summed loss of the tokens ids[:, 1:] where `counted` says so; only their rows meet the output matrix."""
+        rows = self.hidden(ids[:, :-1])[counted[:, 1:]]
+        return F.cross_entropy(rows @ self.token_embd.weight.T, ids[:, 1:][counted[:, 1:]], reduction="sum")
+
+
+def make_batches(conversations, tokens_per_batch, rng):
+    """Groups conversations of similar length. Yields (ids [b, t] int64, counted [b, t] bool)."""
+    order = sorted(range(len(conversations)), key=lambda i: (len(conversations[i][0]) // 8, rng.random()))
+    batches, batch, longest = [], [], 0
+    for i in order:
+        longest = max(longest, len(conversations[i][0]))
+        if batch and longest * (len(batch) + 1) > tokens_per_batch:
+            batches.append(batch)
+            batch, longest = [], len(conversations[i][0])
+        batch.append(i)
+    batches.append(batch)
+    rng.shuffle(batches)
+    return batches
+
+
+def tensors_of(batch, conversations):
+    longest = max(len(conversations[i][0]) for i in batch)
+    ids, counted = torch.zeros(len(batch), longest, dtype=torch.long), torch.zeros(len(batch), longest, dtype=torch.bool)
+    for row, i in enumerate(batch):
+        tokens, spans = conversations[i]
+        ids[row, :len(tokens)] = torch.tensor(tokens)
+        for begin, end in spans:
+            counted[row, begin:end] = True
+    return ids, counted
+
+
+@torch.no_grad()
+def greedy(model, ids, stop, limit=200, temperature=0.0):
+    ids = list(ids)
+    begin = len(ids)
+    while len(ids) < min(begin + limit, model.s.context):
+        logits = model(torch.tensor([ids]))[0, -1]
+        pick = logits.argmax() if temperature == 0 else torch.multinomial((logits / temperature).softmax(-1), 1)
+        ids.append(int(pick))
+        if ids[-1] in stop:
+            break
+    return ids[begin:]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default=HERE / "build/tokens.json", type=Path)
+    parser.add_argument("--out", default=HERE / "build/pebble.pt", type=Path)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batches-per-step", type=int, default=4)
+    parser.add_argument("--tokens-per-batch", type=int, default=2048)
+    parser.add_argument("--lr", type=float, default=4e-3)
+    parser.add_argument("--minutes", type=float, default=0, help="end the schedule after this time instead of --steps")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(args.seed)
+    rng = random.Random(args.seed)
+
+    conversations = json.loads(args.data.read_text())
+    held_out, conversations = conversations[:500], conversations[500:]
+    model = Pebble(Shape(vocab=json.loads((HERE / "tokenizer.json").read_text())["size"]))
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    vectors = [p for p in model.parameters() if p.dim() == 1]
+    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}],
+                                  lr=args.lr, betas=(0.9, 0.97), eps=1e-9)
+    step, spent = 0, 0.0
+    if args.resume:
+        state = torch.load(args.out)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent = state["step"], state["spent"]
+    print(sum(p.numel() for p in model.parameters()), "parameters,", len(conversations), "conversations", flush=True)
+
+    held_out_batches = [tensors_of(b, held_out) for b in make_batches(held_out, 4096, random.Random(0))]
+    queue, begin, seen, total, total_n = [], time.time() - spent, 0, 0.0, 0
+    while True:
+        spent = time.time() - begin
+        progress = spent / (60 * args.minutes) if args.minutes else step / args.steps
+        if progress >= 1:
+            break
+        warm = min(1.0, (step + 1) / 100)
+        rate = args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        if len(queue) < args.batches_per_step:
+            queue += make_batches(conversations, args.tokens_per_batch, rng)
+        batches = [tensors_of(queue.pop(), conversations) for _ in range(args.batches_per_step)]
+        n = sum(int(counted[:, 1:].sum()) for _, counted in batches)
+        for ids, counted in batches:
+            loss = model.loss_sum(ids, counted)
+            (loss / n).backward()
+            total, seen = total + float(loss), seen + ids.numel()
+        total_n += n
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        if step % 50 == 0:
+            print(f"step {step} loss {total / total_n:.4f} lr {rate:.5f} {seen / (time.time() - begin):.0f} tok/s "
+                  f"{time.time() - begin:.0f} s", flush=True)
+            total, total_n = 0.0, 0
+        if step % 250 == 0:
+            save(args.out, model, optimizer, step, time.time() - begin, held_out_batches)
+    save(args.out, model, optimizer, step, time.time() - begin, held_out_batches)
+
+
+@torch.no_grad()
+def save(path, model, optimizer, step, spent, held_out_batches):
+    loss = sum(float(model.loss_sum(*b)) for b in held_out_batches) / sum(int(c[:, 1:].sum()) for _, c in held_out_batches)
+    print(f"step {step} held-out loss {loss:.4f}", flush=True)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent,
+                "held_out_loss": loss}, path)
+
+
+if __name__ == "__main__":
+    main()
