@@ -33,12 +33,14 @@ struct GenerateRequest {
   SamplingOptions sampling;
   std::vector<std::string> stop;  // ends before the first of these; may span tokens
   bool ignore_eos = false;
-  std::optional<std::uint32_t> top_logprobs;  // set: tokens carry logprobs, with that many alternatives (0..20)
+  std::optional<std::uint32_t>
+      top_logprobs;  // set: tokens carry logprobs, with that many alternatives (0..20)
 };
 
 enum class FinishReason { stop, length, cancelled };
 
-// What a sink receives: text that can no longer become part of a stop string, and the tokens that made it.
+// What a sink receives: text that can no longer become part of a stop string, and the tokens that
+// made it.
 struct Delta {
   std::string text;             // valid UTF-8
   std::vector<Sampled> tokens;  // with logprobs when asked for
@@ -50,7 +52,8 @@ struct GenerateResult {
   double prefill_s = 0, decode_s = 0;
 };
 
-// One loaded model on one device. generate() and logits() run one at a time: callers queue (serve/).
+// One loaded model on one device. generate() and logits() run one at a time: callers queue
+// (serve/).
 class Engine {
  public:
   // `device` is borrowed for the engine's life.
@@ -58,17 +61,26 @@ class Engine {
   static Result<std::unique_ptr<Engine>> load(GgufFile file, Device& device, EngineOptions options);
   virtual ~Engine() = default;
 
-  // Blocks. Calls `sink` for each delta; returns early as `cancelled` when `stop` is requested, within one step.
-  // Errors: invalid_argument (empty prompt, ids out of range), limit (prompt longer than the context: both figures).
-  virtual Result<GenerateResult> generate(const GenerateRequest& request, const std::function<void(const Delta&)>& sink,
+  // Blocks. Calls `sink` for each delta; returns early as `cancelled` when `stop` is requested,
+  // within one step. Errors: invalid_argument (empty prompt, ids out of range), limit (prompt
+  // longer than the context: both figures).
+  virtual Result<GenerateResult> generate(const GenerateRequest& request,
+                                          const std::function<void(const Delta&)>& sink,
                                           std::stop_token stop) = 0;
 
-  // Logits after each token, f32 [ids.size(), vocab], handed out chunk by chunk. All rows are prompt rows.
+  // Logits after each token, f32 [ids.size(), vocab], handed out chunk by chunk. All rows are
+  // prompt rows.
   virtual Result<void> logits(std::span<const TokenId> ids,
                               const std::function<Result<void>(std::span<const float>)>& sink) = 0;
 
   virtual const Tokenizer& tokenizer() const = 0;
-  virtual const ChatTemplate* chat_template() const = 0;  // null when the file has none
+  virtual const ChatTemplate* chat_template()
+      const = 0;  // null when the file has none, or one we cannot parse
+  // Why a template of the file could not be parsed; empty otherwise.
+  virtual const std::string& chat_template_error() const {
+    static const std::string none;
+    return none;
+  }
   virtual const Metadata& metadata() const = 0;
   virtual std::uint32_t context() const = 0;
   virtual std::uint32_t vocab() const = 0;

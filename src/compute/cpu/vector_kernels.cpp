@@ -76,7 +76,8 @@ void store_kv(const float* x, std::byte* row, std::uint32_t head_dim, KvType typ
     const float factor = max == 0 ? 0 : 127 / max;
     std::memcpy(row, &d, 2);
     for (std::uint32_t i = 0; i < kQ8Block; ++i)
-      row[2 + i] = static_cast<std::byte>(static_cast<std::int8_t>(std::lround(x[block + i] * factor)));
+      row[2 + i] =
+          static_cast<std::byte>(static_cast<std::int8_t>(std::lround(x[block + i] * factor)));
   }
 }
 
@@ -102,13 +103,14 @@ void load_kv(const std::byte* row, float* out, std::uint32_t head_dim, KvType ty
 }
 
 const std::byte* cache_row(const KvView& view, std::uint32_t kv_head, std::uint32_t position) {
-  return view.base + view.pages[position / view.page_tokens] * view.page_bytes + kv_head * view.head_bytes +
-         position % view.page_tokens * view.row_bytes;
+  return view.base + view.pages[position / view.page_tokens] * view.page_bytes +
+         kv_head * view.head_bytes + position % view.page_tokens * view.row_bytes;
 }
 
 // Online softmax over blocks of keys that begin at multiples of kKeyBlock.
 void attend_row(const AttentionTask& task, const float* q, float* out, std::uint32_t position) {
-  const std::uint32_t begin = task.window > 0 && position >= task.window ? position - task.window + 1 : 0;
+  const std::uint32_t begin =
+      task.window > 0 && position >= task.window ? position - task.window + 1 : 0;
   float* acc = task.scratch;
   float* vector = acc + task.head_dim;
   float* scores = vector + task.head_dim;
@@ -144,15 +146,19 @@ void attend_row(const AttentionTask& task, const float* q, float* out, std::uint
 
 void attend(const AttentionTask& task) {
   for (std::uint32_t row = 0; row < task.rows; ++row)
-    attend_row(task, task.q + row * task.q_stride, task.out + row * task.out_stride, task.position + row);
+    attend_row(task, task.q + row * task.q_stride, task.out + row * task.out_stride,
+               task.position + row);
 }
 
-constexpr VectorKernels kPortable{rms_norm, add, scale, softcap, silu_mul, gelu_mul, rope, store_kv, attend};
+constexpr VectorKernels kPortable{rms_norm, add,  scale,    softcap, silu_mul,
+                                  gelu_mul, rope, store_kv, attend};
 
 }  // namespace
 
 const VectorKernels& vector_kernels(Isa) { return kPortable; }
 
-std::size_t attention_scratch_floats(std::uint32_t head_dim) { return 2 * std::size_t{head_dim} + kKeyBlock; }
+std::size_t attention_scratch_floats(std::uint32_t head_dim) {
+  return 2 * std::size_t{head_dim} + kKeyBlock;
+}
 
 }  // namespace drystone

@@ -9,11 +9,14 @@ namespace {
 // Query rows that share a pass over keys and values.
 constexpr std::uint32_t kBlockRows = 32;
 
-std::size_t padded_scratch(std::uint32_t head_dim) { return (attention_scratch_floats(head_dim) + 31) / 16 * 16; }
+std::size_t padded_scratch(std::uint32_t head_dim) {
+  return (attention_scratch_floats(head_dim) + 31) / 16 * 16;
+}
 
 }  // namespace
 
-AttentionRunner::AttentionRunner(Isa isa, ThreadPool& pool, std::uint32_t head_dim, std::uint32_t rows_max)
+AttentionRunner::AttentionRunner(Isa isa, ThreadPool& pool, std::uint32_t head_dim,
+                                 std::uint32_t rows_max)
     : kernels_(vector_kernels(isa)),
       pool_(pool),
       scratch_stride_(padded_scratch(head_dim)),
@@ -26,13 +29,15 @@ Bytes AttentionRunner::bytes(int threads, std::uint32_t head_dim, std::uint32_t 
 }
 
 void AttentionRunner::append(const PlannedAttention& attention, const StepRows& rows,
-                             std::span<const Segment> segments, const RopeTables& ropes, const KvCache& cache,
-                             const Workspace& workspace) {
+                             std::span<const Segment> segments, const RopeTables& ropes,
+                             const KvCache& cache, const Workspace& workspace) {
   const AttentionOp& op = attention.op;
-  const auto finish = [&](float* x, std::uint32_t heads, const float* norm, int rope, std::uint32_t row) {
+  const auto finish = [&](float* x, std::uint32_t heads, const float* norm, int rope,
+                          std::uint32_t row) {
     for (std::uint32_t h = 0; h < heads; ++h, x += op.head_dim) {
       if (norm != nullptr) kernels_.rms_norm(x, norm, attention.norm_eps, x, op.head_dim);
-      if (rope >= 0) kernels_.rope(x, ropes.row(rope, row), ropes.pairs(rope), ropes.interleaved(rope));
+      if (rope >= 0)
+        kernels_.rope(x, ropes.row(rope, row), ropes.pairs(rope), ropes.interleaved(rope));
     }
   };
   pool_.for_ranges(rows.rows, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -47,7 +52,8 @@ void AttentionRunner::append(const PlannedAttention& attention, const StepRows& 
       const std::uint32_t position = rows.positions[row];
       for (std::uint32_t h = 0; h < op.kv_heads; ++h) {
         kernels_.store_kv(k + h * op.head_dim, kv_row(keys, h, position), op.head_dim, keys.type);
-        kernels_.store_kv(v + h * op.head_dim, kv_row(values, h, position), op.head_dim, values.type);
+        kernels_.store_kv(v + h * op.head_dim, kv_row(values, h, position), op.head_dim,
+                          values.type);
       }
     }
   });
@@ -59,26 +65,30 @@ void AttentionRunner::cut_blocks(std::span<const Segment> segments) {
     for (std::uint32_t begin = 0; begin < segments[s].rows; begin += kBlockRows)
       blocks_.push_back({s, begin, std::min(begin + kBlockRows, segments[s].rows)});
   // Late rows see most keys: the long tasks go first, so that no thread ends alone with one.
-  std::ranges::stable_sort(blocks_, std::greater{},
-                           [&](const RowBlock& b) { return std::uint64_t{segments[b.segment].position} + b.end; });
+  std::ranges::stable_sort(blocks_, std::greater{}, [&](const RowBlock& b) {
+    return std::uint64_t{segments[b.segment].position} + b.end;
+  });
 }
 
-void AttentionRunner::run(const PlannedAttention& attention, const StepRows& rows, std::span<const Segment> segments,
-                          const RopeTables& ropes, const KvCache& cache, const Workspace& workspace) {
+void AttentionRunner::run(const PlannedAttention& attention, const StepRows& rows,
+                          std::span<const Segment> segments, const RopeTables& ropes,
+                          const KvCache& cache, const Workspace& workspace) {
   append(attention, rows, segments, ropes, cache, workspace);
   cut_blocks(segments);
   const AttentionOp& op = attention.op;
   const std::uint32_t group = op.heads / op.kv_heads;
-  // A task is one block of rows for all query heads of a KV head, whose keys then stay in the core's cache; for one
-  // head where that gives too few tasks.
-  const bool by_group = blocks_.size() * op.kv_heads >= 2 * static_cast<std::size_t>(pool_.threads());
+  // A task is one block of rows for all query heads of a KV head, whose keys then stay in the
+  // core's cache; for one head where that gives too few tasks.
+  const bool by_group =
+      blocks_.size() * op.kv_heads >= 2 * static_cast<std::size_t>(pool_.threads());
   const std::uint32_t heads_per_task = by_group ? group : 1;
   const std::size_t tasks = blocks_.size() * op.heads / heads_per_task;
   const std::size_t tasks_per_block = op.heads / heads_per_task;
 
   std::atomic<std::size_t> next{0};
   pool_.run([&](int thread) {
-    float* scratch = scratch_.data() + (16 - reinterpret_cast<std::uintptr_t>(scratch_.data()) / 4 % 16) % 16 +
+    float* scratch = scratch_.data() +
+                     (16 - reinterpret_cast<std::uintptr_t>(scratch_.data()) / 4 % 16) % 16 +
                      thread * scratch_stride_;
     for (std::size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
       const RowBlock& block = blocks_[task / tasks_per_block];

@@ -12,22 +12,25 @@
 
 namespace drystone {
 
-// Runs the attention of one layer: finishes q and k (head norms, rotation), appends k and v to the cache, attends.
+// Runs the attention of one layer: finishes q and k (head norms, rotation), appends k and v to the
+// cache, attends.
 class AttentionRunner {
  public:
   AttentionRunner(Isa isa, ThreadPool& pool, std::uint32_t head_dim, std::uint32_t rows_max);
   static Bytes bytes(int threads, std::uint32_t head_dim, std::uint32_t rows_max);
 
-  void run(const PlannedAttention& attention, const StepRows& rows, std::span<const Segment> segments,
-           const RopeTables& ropes, const KvCache& cache, const Workspace& workspace);
+  void run(const PlannedAttention& attention, const StepRows& rows,
+           std::span<const Segment> segments, const RopeTables& ropes, const KvCache& cache,
+           const Workspace& workspace);
 
  private:
   // Query rows [begin, end) of a segment.
   struct RowBlock {
     std::uint32_t segment, begin, end;
   };
-  void append(const PlannedAttention& attention, const StepRows& rows, std::span<const Segment> segments,
-              const RopeTables& ropes, const KvCache& cache, const Workspace& workspace);
+  void append(const PlannedAttention& attention, const StepRows& rows,
+              std::span<const Segment> segments, const RopeTables& ropes, const KvCache& cache,
+              const Workspace& workspace);
   void cut_blocks(std::span<const Segment> segments);
 
   const VectorKernels& kernels_;

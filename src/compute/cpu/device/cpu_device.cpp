@@ -13,7 +13,9 @@ class CpuDevice final : public Device {
  public:
   CpuDevice(Isa isa, int threads) : isa_(isa), pool_(threads) {}
 
-  std::string name() const override { return fmt::format("cpu {} ({} threads)", to_string(isa_), pool_.threads()); }
+  std::string name() const override {
+    return fmt::format("cpu {} ({} threads)", to_string(isa_), pool_.threads());
+  }
 
   StageMemory estimate(const Program& program, const StageOptions& options,
                        const std::function<DType(const TensorSpec&)>& type_of) const override {
@@ -29,16 +31,18 @@ class CpuDevice final : public Device {
     CHECK(options.batch_tokens_max >= 1 && options.logit_rows_max >= 1);
     TRY(check_memory(program, options, source));
     KvCache cache = TRY(KvCache::reserve(kv_layout(program, options)));
-    Workspace workspace =
-        TRY(Workspace::reserve(workspace_layout(program, options.layers, options.batch_tokens_max)));
+    Workspace workspace = TRY(
+        Workspace::reserve(workspace_layout(program, options.layers, options.batch_tokens_max)));
     StageWeights weights = TRY(StageWeights::load(pool_, program, options, source));
     return std::unique_ptr<DeviceStage>(std::make_unique<CpuStage>(
-        pool_, isa_, program, options, CpuStage::Parts{std::move(weights), std::move(cache), std::move(workspace)}));
+        pool_, isa_, program, options,
+        CpuStage::Parts{std::move(weights), std::move(cache), std::move(workspace)}));
   }
 
  private:
   // Refuses what does not fit before anything is taken.
-  Result<void> check_memory(const Program& program, const StageOptions& options, TensorSource& source) const {
+  Result<void> check_memory(const Program& program, const StageOptions& options,
+                            TensorSource& source) const {
     Result<void> failure;
     const StageMemory need = estimate(program, options, [&](const TensorSpec& spec) {
       auto tensor = source.read(spec);
@@ -51,12 +55,14 @@ class CpuDevice final : public Device {
     if (!available) return {};  // a system that does not say: the reservations themselves will tell
     const Bytes total = need.weights + need.kv + need.working;
     if (total <= *available) return {};
-    return Error(Errc::out_of_memory,
-                 fmt::format("the model needs {} (weights {}, KV cache for {} tokens {}, working memory {}), but {} "
-                             "of memory is available. Nothing was loaded. Try a smaller context, or a smaller "
-                             "quantization of the model",
-                             format_bytes(total), format_bytes(need.weights), options.kv_tokens, format_bytes(need.kv),
-                             format_bytes(need.working), format_bytes(*available)));
+    return Error(
+        Errc::out_of_memory,
+        fmt::format(
+            "the model needs {} (weights {}, KV cache for {} tokens {}, working memory {}), but {} "
+            "of memory is available. Nothing was loaded. Try a smaller context, or a smaller "
+            "quantization of the model",
+            format_bytes(total), format_bytes(need.weights), options.kv_tokens,
+            format_bytes(need.kv), format_bytes(need.working), format_bytes(*available)));
   }
 
   const Isa isa_;

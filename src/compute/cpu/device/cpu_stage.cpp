@@ -24,7 +24,8 @@ std::size_t logit_floats(const Program& program, const StageOptions& options) {
 
 }  // namespace
 
-Bytes stage_working_bytes(const Program& program, const StageOptions& options, Isa isa, int threads) {
+Bytes stage_working_bytes(const Program& program, const StageOptions& options, Isa isa,
+                          int threads) {
   const std::uint32_t rows = options.batch_tokens_max;
   return workspace_layout(program, options.layers, rows).bytes() +
          RopeTables::bytes(distinct_ropes(program, options.layers), rows) +
@@ -33,7 +34,8 @@ Bytes stage_working_bytes(const Program& program, const StageOptions& options, I
          logit_floats(program, options) * sizeof(float);
 }
 
-CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const StageOptions& options, Parts parts)
+CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const StageOptions& options,
+                   Parts parts)
     : pool_(pool),
       kernels_(vector_kernels(isa)),
       program_(program),
@@ -42,7 +44,8 @@ CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const Stag
       plan_(plan_stage(program_, options.layers, parts_.weights)),
       ropes_(plan_.ropes, options.batch_tokens_max),
       attention_(isa, pool, program.head_dim, options.batch_tokens_max),
-      activations_(isa, pool.threads(), options.batch_tokens_max, linear_cols_max(program, options.layers)),
+      activations_(isa, pool.threads(), options.batch_tokens_max,
+                   linear_cols_max(program, options.layers)),
       rows_(options.batch_tokens_max),
       logits_(logit_floats(program, options)),
       memory_{.weights = parts_.weights.bytes(),
@@ -76,10 +79,12 @@ void CpuStage::embed(std::span<const std::int32_t> tokens) {
   pool_.for_ranges(rows_.rows, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto row = static_cast<std::uint32_t>(begin); row < end; ++row) {
       const std::int32_t token = tokens[row];
-      CHECK(token >= 0 && static_cast<std::uint32_t>(token) < program_.vocab, token, program_.vocab);
+      CHECK(token >= 0 && static_cast<std::uint32_t>(token) < program_.vocab, token,
+            program_.vocab);
       float* hidden = parts_.workspace.row(Slot::hidden, row);
       embedding.unpack_row(static_cast<std::uint32_t>(token), hidden);
-      if (program_.embedding_scale != 1) kernels_.scale(hidden, program_.embedding_scale, program_.d_model);
+      if (program_.embedding_scale != 1)
+        kernels_.scale(hidden, program_.embedding_scale, program_.d_model);
     }
   });
 }
@@ -108,7 +113,8 @@ void CpuStage::run_op(const PlannedNorm& op) {
 
 void CpuStage::run_op(const PlannedLinear& op) {
   const Workspace& workspace = parts_.workspace;
-  activations_.prepare(pool_, workspace.slot(op.in), rows_.rows, rows_.generated, op.cols, op.types);
+  activations_.prepare(pool_, workspace.slot(op.in), rows_.rows, rows_.generated, op.cols,
+                       op.types);
   matmul_parts_.clear();
   for (const PlannedPart& part : op.parts)
     matmul_parts_.push_back({.weight = part.weight,
@@ -126,17 +132,20 @@ void CpuStage::run_op(const PlannedAttention& op) {
 void CpuStage::run_op(const PlannedGated& op) {
   const Workspace& workspace = parts_.workspace;
   const auto kernel = op.activation == Activation::silu ? kernels_.silu_mul : kernels_.gelu_mul;
-  for_cells(rows_.rows, program_.ff_width, [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
-    kernel(workspace.row(Slot::gate, row) + begin, workspace.row(Slot::up, row) + begin,
-           workspace.row(Slot::activated, row) + begin, end - begin);
-  });
+  for_cells(rows_.rows, program_.ff_width,
+            [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
+              kernel(workspace.row(Slot::gate, row) + begin, workspace.row(Slot::up, row) + begin,
+                     workspace.row(Slot::activated, row) + begin, end - begin);
+            });
 }
 
 void CpuStage::run_op(const PlannedAdd& op) {
   const Workspace& workspace = parts_.workspace;
-  for_cells(rows_.rows, program_.d_model, [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
-    kernels_.add(workspace.row(Slot::hidden, row) + begin, workspace.row(op.in, row) + begin, end - begin);
-  });
+  for_cells(rows_.rows, program_.d_model,
+            [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
+              kernels_.add(workspace.row(Slot::hidden, row) + begin,
+                           workspace.row(op.in, row) + begin, end - begin);
+            });
 }
 
 std::span<const float> CpuStage::output_head() {
@@ -145,12 +154,13 @@ std::span<const float> CpuStage::output_head() {
   const Workspace& workspace = parts_.workspace;
   const float* weight = parts_.weights.vector(program_.output_norm);
   for (std::uint32_t i = 0; i < rows; ++i)
-    kernels_.rms_norm(workspace.row(Slot::hidden, rows_.logit_rows[i]), weight, program_.output_norm_eps,
-                      workspace.row(Slot::normed, i), program_.d_model);
+    kernels_.rms_norm(workspace.row(Slot::hidden, rows_.logit_rows[i]), weight,
+                      program_.output_norm_eps, workspace.row(Slot::normed, i), program_.d_model);
 
   const PackedMatrix& output = parts_.weights.matrix(program_.output);
   const DType types[] = {output.type()};
-  activations_.prepare(pool_, workspace.slot(Slot::normed), rows, rows_.generated_logit_rows, program_.d_model, types);
+  activations_.prepare(pool_, workspace.slot(Slot::normed), rows, rows_.generated_logit_rows,
+                       program_.d_model, types);
   const MatmulPart part{.weight = &output, .out = logits_.data(), .out_stride = program_.vocab};
   matmul(pool_, activations_, {&part, 1});
 

@@ -15,9 +15,11 @@
 namespace drystone {
 
 // What the working memory of a stage consists of, beside its weights and its KV cache.
-Bytes stage_working_bytes(const Program& program, const StageOptions& options, Isa isa, int threads);
+Bytes stage_working_bytes(const Program& program, const StageOptions& options, Isa isa,
+                          int threads);
 
-// A range of layers on the CPU. Rows of a step keep their order from slot to slot: generated rows, then prompt rows.
+// A range of layers on the CPU. Rows of a step keep their order from slot to slot: generated rows,
+// then prompt rows.
 class CpuStage final : public DeviceStage {
  public:
   struct Parts {
@@ -26,7 +28,8 @@ class CpuStage final : public DeviceStage {
     Workspace workspace;
   };
   // `pool` is borrowed for the stage's life.
-  CpuStage(ThreadPool& pool, Isa isa, const Program& program, const StageOptions& options, Parts parts);
+  CpuStage(ThreadPool& pool, Isa isa, const Program& program, const StageOptions& options,
+           Parts parts);
 
   Result<std::span<const float>> run(const StepInput& input) override;
   std::uint32_t page_tokens() const override { return kKvPageTokens; }
@@ -44,7 +47,8 @@ class CpuStage final : public DeviceStage {
   void run_op(const PlannedGated& op);
   void run_op(const PlannedAdd& op);
 
-  // work(row, begin, end) for columns [begin, end) of each row, on a grid that does not depend on the threads.
+  // work(row, begin, end) for columns [begin, end) of each row, on a grid that does not depend on
+  // the threads.
   template <typename Work>
   void for_cells(std::uint32_t rows, std::uint32_t width, Work work);
 

@@ -6,9 +6,12 @@ namespace drystone {
 
 Bytes KvLayout::row_bytes() const {
   switch (type) {
-    case KvType::f32: return drystone::row_bytes(DType::f32, head_dim);
-    case KvType::f16: return drystone::row_bytes(DType::f16, head_dim);
-    case KvType::q8_0: return drystone::row_bytes(DType::q8_0, (head_dim + 31) / 32 * 32);
+    case KvType::f32:
+      return drystone::row_bytes(DType::f32, head_dim);
+    case KvType::f16:
+      return drystone::row_bytes(DType::f16, head_dim);
+    case KvType::q8_0:
+      return drystone::row_bytes(DType::q8_0, (head_dim + 31) / 32 * 32);
   }
   return 0;
 }
@@ -16,15 +19,19 @@ Bytes KvLayout::row_bytes() const {
 KvLayout kv_layout(const Program& program, const StageOptions& options) {
   return {.type = options.kv_type,
           .layers = options.layers.size(),
-          .pages = static_cast<std::uint32_t>((std::uint64_t{options.kv_tokens} + kKvPageTokens - 1) / kKvPageTokens),
+          .pages = static_cast<std::uint32_t>(
+              (std::uint64_t{options.kv_tokens} + kKvPageTokens - 1) / kKvPageTokens),
           .kv_heads = program.kv_heads,
           .head_dim = program.head_dim};
 }
 
 Result<KvCache> KvCache::reserve(const KvLayout& layout) {
   if (layout.type == KvType::q8_0 && layout.head_dim % 32 != 0)
-    return Error(Errc::unsupported, fmt::format("a q8_0 KV cache holds heads in blocks of 32 values, this model's have "
-                                                "{}: use f16", layout.head_dim));
+    return Error(
+        Errc::unsupported,
+        fmt::format("a q8_0 KV cache holds heads in blocks of 32 values, this model's have "
+                    "{}: use f16",
+                    layout.head_dim));
   KvCache cache;
   cache.layout_ = layout;
   cache.memory_ = TRY(ReservedMemory::reserve(layout.bytes(), "KV cache"));

@@ -31,8 +31,12 @@ class KvCache {
   static Result<KvCache> reserve(const KvLayout& layout);
 
   const KvLayout& layout() const { return layout_; }
-  KvView keys(std::uint32_t layer, const std::uint32_t* pages) const { return view(2 * layer, pages); }
-  KvView values(std::uint32_t layer, const std::uint32_t* pages) const { return view(2 * layer + 1, pages); }
+  KvView keys(std::uint32_t layer, const std::uint32_t* pages) const {
+    return view(2 * layer, pages);
+  }
+  KvView values(std::uint32_t layer, const std::uint32_t* pages) const {
+    return view(2 * layer + 1, pages);
+  }
 
  private:
   KvView view(std::uint32_t plane, const std::uint32_t* pages) const;
@@ -42,8 +46,9 @@ class KvCache {
 
 // Where one position of one KV head stands.
 inline std::byte* kv_row(const KvView& view, std::uint32_t kv_head, std::uint32_t position) {
-  return const_cast<std::byte*>(view.base) + view.pages[position / view.page_tokens] * view.page_bytes +
-         kv_head * view.head_bytes + position % view.page_tokens * view.row_bytes;
+  return const_cast<std::byte*>(view.base) +
+         view.pages[position / view.page_tokens] * view.page_bytes + kv_head * view.head_bytes +
+         position % view.page_tokens * view.row_bytes;
 }
 
 }  // namespace drystone

@@ -39,7 +39,8 @@ std::optional<Bytes> read_figure(const char* path, std::string_view key) {
 }
 
 std::optional<Bytes> control_group_headroom() {
-  const auto max = read_figure("/sys/fs/cgroup/memory.max", "");  // the word "max" when there is no limit
+  const auto max =
+      read_figure("/sys/fs/cgroup/memory.max", "");  // the word "max" when there is no limit
   const auto current = read_figure("/sys/fs/cgroup/memory.current", "");
   if (!max || !current) return std::nullopt;
   const Bytes reclaimable = read_figure("/sys/fs/cgroup/memory.stat", "inactive_file").value_or(0) +
@@ -59,8 +60,8 @@ Result<ReservedMemory> ReservedMemory::reserve(Bytes bytes, std::string_view wha
     memory.bytes_ = bytes;
   }
   if (data == MAP_FAILED || !populate(memory.data_, bytes))
-    return Error(Errc::out_of_memory, fmt::format("the system refused {} for the {}: {}", format_bytes(bytes), what,
-                                                  std::strerror(errno)));
+    return Error(Errc::out_of_memory, fmt::format("the system refused {} for the {}: {}",
+                                                  format_bytes(bytes), what, std::strerror(errno)));
   return memory;
 }
 
@@ -74,12 +75,14 @@ Result<Bytes> available_memory() {
 #if defined(_SC_AVPHYS_PAGES)
   if (!available) {
     const long pages = sysconf(_SC_AVPHYS_PAGES);
-    if (pages > 0) available = static_cast<Bytes>(pages) * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
+    if (pages > 0)
+      available = static_cast<Bytes>(pages) * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
   }
 #else  // macOS tells no such figure cheaply; all memory is the upper bound.
   if (!available) {
     const long pages = sysconf(_SC_PHYS_PAGES);
-    if (pages > 0) available = static_cast<Bytes>(pages) * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
+    if (pages > 0)
+      available = static_cast<Bytes>(pages) * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
   }
 #endif
   if (!available) return Error(Errc::io, "the system does not say how much memory is available");

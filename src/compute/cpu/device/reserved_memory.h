@@ -9,7 +9,8 @@
 
 namespace drystone {
 
-// Zeroed memory that is really there: every page is touched at reservation, so that no later step can run out of it.
+// Zeroed memory that is really there: every page is touched at reservation, so that no later step
+// can run out of it.
 class ReservedMemory {
  public:
   // `what` names it in the error. Errors: out_of_memory.
@@ -33,7 +34,8 @@ class ReservedMemory {
   Bytes bytes_ = 0;
 };
 
-// Memory that the system could give now without swapping, within the limits of our control group. Errors: io.
+// Memory that the system could give now without swapping, within the limits of our control group.
+// Errors: io.
 Result<Bytes> available_memory();
 
 }  // namespace drystone

@@ -19,7 +19,9 @@ class RopeTables {
   const float* row(int rope, std::uint32_t row) const {
     return tables_[rope].data() + std::size_t{row} * 2 * pairs(rope);
   }
-  std::uint32_t pairs(int rope) const { return static_cast<std::uint32_t>(ropes_[rope].inv_freq.size()); }
+  std::uint32_t pairs(int rope) const {
+    return static_cast<std::uint32_t>(ropes_[rope].inv_freq.size());
+  }
   bool interleaved(int rope) const { return ropes_[rope].interleaved; }
 
  private:

@@ -7,7 +7,8 @@ namespace {
 
 int find_rope(const std::vector<PlannedRope>& ropes, const RopeOp& op) {
   for (std::size_t i = 0; i < ropes.size(); ++i)
-    if (ropes[i].inv_freq == op.inv_freq && ropes[i].magnitude == op.magnitude && ropes[i].interleaved == op.interleaved)
+    if (ropes[i].inv_freq == op.inv_freq && ropes[i].magnitude == op.magnitude &&
+        ropes[i].interleaved == op.interleaved)
       return static_cast<int>(i);
   return -1;
 }
@@ -15,8 +16,8 @@ int find_rope(const std::vector<PlannedRope>& ropes, const RopeOp& op) {
 // Writes the planned operations of one layer, one operation of the program after the other.
 class LayerPlanner {
  public:
-  LayerPlanner(const Program& program, const StageWeights& weights, const std::vector<PlannedRope>& ropes,
-               std::uint32_t cache_layer)
+  LayerPlanner(const Program& program, const StageWeights& weights,
+               const std::vector<PlannedRope>& ropes, std::uint32_t cache_layer)
       : program_(program), weights_(weights), ropes_(ropes) {
     attention_.cache_layer = cache_layer;
   }
@@ -25,7 +26,8 @@ class LayerPlanner {
     const float* weight = weights_.vector(op.weight);
     if (op.group == 0) return out_.push_back(PlannedNorm{op.in, op.out, weight, op.eps}), void();
     CHECK(op.in == op.out && (op.in == Slot::q || op.in == Slot::k));
-    CHECK(op.group == program_.head_dim && (op.in == Slot::q ? attention_.q_rope : attention_.k_rope) < 0);
+    CHECK(op.group == program_.head_dim &&
+          (op.in == Slot::q ? attention_.q_rope : attention_.k_rope) < 0);
     (op.in == Slot::q ? attention_.q_norm : attention_.k_norm) = weight;
     attention_.norm_eps = op.eps;
   }
@@ -36,7 +38,8 @@ class LayerPlanner {
       const PackedMatrix& weight = weights_.matrix(part.weight);
       CHECK(weight.cols() == linear.cols, weight.cols(), linear.cols);
       linear.parts.push_back({&weight, weights_.vector(part.bias), part.out});
-      if (std::ranges::find(linear.types, weight.type()) == linear.types.end()) linear.types.push_back(weight.type());
+      if (std::ranges::find(linear.types, weight.type()) == linear.types.end())
+        linear.types.push_back(weight.type());
     }
     out_.push_back(std::move(linear));
   }
@@ -63,7 +66,8 @@ class LayerPlanner {
         linear->accumulate = true;
         return;
       }
-    if (auto* norm = std::get_if<PlannedNorm>(&out_.back()); norm != nullptr && norm->out == op.in) {
+    if (auto* norm = std::get_if<PlannedNorm>(&out_.back());
+        norm != nullptr && norm->out == op.in) {
       norm->add_to_hidden = true;
       return;
     }
@@ -86,7 +90,8 @@ std::vector<PlannedRope> distinct_ropes(const Program& program, LayerRange layer
   std::vector<PlannedRope> ropes;
   for (std::uint32_t i = layers.begin; i < layers.end; ++i)
     for (const Op& op : program.layers[i].ops)
-      if (const auto* rope = std::get_if<RopeOp>(&op); rope != nullptr && find_rope(ropes, *rope) < 0)
+      if (const auto* rope = std::get_if<RopeOp>(&op);
+          rope != nullptr && find_rope(ropes, *rope) < 0)
         ropes.push_back({rope->inv_freq, rope->magnitude, rope->interleaved});
   return ropes;
 }

@@ -9,7 +9,8 @@
 
 namespace drystone {
 
-// The operations of a layer as this device runs them: neighbours fused, tensors resolved. One parallel region each.
+// The operations of a layer as this device runs them: neighbours fused, tensors resolved. One
+// parallel region each.
 
 struct PlannedNorm {
   Slot in, out;
@@ -50,7 +51,8 @@ struct PlannedAdd {
   Slot in;
 };
 
-using PlannedOp = std::variant<PlannedNorm, PlannedLinear, PlannedAttention, PlannedGated, PlannedAdd>;
+using PlannedOp =
+    std::variant<PlannedNorm, PlannedLinear, PlannedAttention, PlannedGated, PlannedAdd>;
 
 // One way of rotating; layers share them, so that cosines are computed once a step.
 struct PlannedRope {

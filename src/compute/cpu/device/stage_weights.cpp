@@ -8,7 +8,9 @@
 namespace drystone {
 namespace {
 
-bool is_vector(const TensorSpec& spec) { return spec.role == TensorRole::norm || spec.role == TensorRole::bias; }
+bool is_vector(const TensorSpec& spec) {
+  return spec.role == TensorRole::norm || spec.role == TensorRole::bias;
+}
 
 Bytes tensor_bytes(const TensorSpec& spec, DType type) {
   if (is_vector(spec)) return Bytes{spec.rows} * spec.cols * sizeof(float);
@@ -18,8 +20,10 @@ Bytes tensor_bytes(const TensorSpec& spec, DType type) {
 Result<std::vector<float>> read_vector(const TensorSpec& spec, const TensorSource::Tensor& tensor) {
   std::vector<float> values(std::size_t{spec.rows} * spec.cols);
   if (tensor.type != DType::f32)
-    return Error(Errc::unsupported, fmt::format("norms and biases must be f32, it is {}", to_string(tensor.type)));
-  CHECK(tensor.bytes.size() == values.size() * sizeof(float), spec.name, tensor.bytes.size(), values.size());
+    return Error(Errc::unsupported,
+                 fmt::format("norms and biases must be f32, it is {}", to_string(tensor.type)));
+  CHECK(tensor.bytes.size() == values.size() * sizeof(float), spec.name, tensor.bytes.size(),
+        values.size());
   std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
   return values;
 }
@@ -30,7 +34,8 @@ std::vector<TensorId> stage_tensors(const Program& program, const StageOptions& 
   std::vector<TensorId> ids;
   for (TensorId id = 0; id < static_cast<TensorId>(program.tensors.size()); ++id) {
     const TensorSpec& spec = program.tensors[id];
-    const bool in_layers = spec.layer >= 0 && static_cast<std::uint32_t>(spec.layer) >= options.layers.begin &&
+    const bool in_layers = spec.layer >= 0 &&
+                           static_cast<std::uint32_t>(spec.layer) >= options.layers.begin &&
                            static_cast<std::uint32_t>(spec.layer) < options.layers.end;
     const bool in_head = options.logits && (id == program.output || id == program.output_norm);
     if (in_layers || in_head || (options.embed && id == program.embedding)) ids.push_back(id);
@@ -38,11 +43,12 @@ std::vector<TensorId> stage_tensors(const Program& program, const StageOptions& 
   return ids;
 }
 
-Result<StageWeights> StageWeights::load(ThreadPool& pool, const Program& program, const StageOptions& options,
-                                        TensorSource& source) {
+Result<StageWeights> StageWeights::load(ThreadPool& pool, const Program& program,
+                                        const StageOptions& options, TensorSource& source) {
   const std::vector<TensorId> ids = stage_tensors(program, options);
   double values_total = 0, values_done = 0;
-  for (const TensorId id : ids) values_total += double(program.tensors[id].rows) * program.tensors[id].cols;
+  for (const TensorId id : ids)
+    values_total += double(program.tensors[id].rows) * program.tensors[id].cols;
 
   StageWeights weights;
   weights.tensors_.resize(program.tensors.size());

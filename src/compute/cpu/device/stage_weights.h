@@ -11,14 +11,14 @@ namespace drystone {
 // The tensors that a stage holds, in the order in which they are read.
 std::vector<TensorId> stage_tensors(const Program& program, const StageOptions& options);
 
-// The weights of a stage: matrices packed for an instruction set, vectors (norms, biases) in f32. An embedding that is
-// the output matrix as well is held once.
+// The weights of a stage: matrices packed for an instruction set, vectors (norms, biases) in f32.
+// An embedding that is the output matrix as well is held once.
 class StageWeights {
  public:
   // Reads and packs tensor by tensor, giving each one's file pages back before the next.
   // Errors: those of the source and of PackedMatrix::pack, with the tensor's name.
-  static Result<StageWeights> load(ThreadPool& pool, const Program& program, const StageOptions& options,
-                                   TensorSource& source);
+  static Result<StageWeights> load(ThreadPool& pool, const Program& program,
+                                   const StageOptions& options, TensorSource& source);
   static Bytes estimate(const Program& program, const StageOptions& options,
                         const std::function<DType(const TensorSpec&)>& type_of);
 

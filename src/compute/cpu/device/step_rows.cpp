@@ -25,21 +25,26 @@ Result<void> StepRows::assign(std::span<const Segment> segments, std::uint32_t r
     total += segment.rows;
     logits += segment.no_logits ? 0 : segment.all_logits ? segment.rows : 1;
   }
-  if (total > rows_max) return Error(Errc::limit, fmt::format("a step of {} rows, at most {} fit", total, rows_max));
+  if (total > rows_max)
+    return Error(Errc::limit, fmt::format("a step of {} rows, at most {} fit", total, rows_max));
   if (logits > logit_rows_max)
-    return Error(Errc::limit, fmt::format("a step with logits for {} rows, at most {} fit", logits, logit_rows_max));
+    return Error(Errc::limit, fmt::format("a step with logits for {} rows, at most {} fit", logits,
+                                          logit_rows_max));
 
   for (std::uint32_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = segments[s];
     CHECK(segment.rows > 0, s);
-    CHECK(std::uint64_t{segment.pages.size()} * kKvPageTokens >= std::uint64_t{segment.position} + segment.rows,
+    CHECK(std::uint64_t{segment.pages.size()} * kKvPageTokens >=
+              std::uint64_t{segment.position} + segment.rows,
           segment.pages.size(), segment.position, segment.rows);
-    CHECK(segment.kind == RowKind::prompt || generated == rows, "generated rows stand before prompt rows", s);
+    CHECK(segment.kind == RowKind::prompt || generated == rows,
+          "generated rows stand before prompt rows", s);
     first_row.push_back(rows);
     for (std::uint32_t i = 0; i < segment.rows; ++i) {
       positions.push_back(segment.position + i);
       segment_of.push_back(s);
-      if (!segment.no_logits && (segment.all_logits || i + 1 == segment.rows)) logit_rows.push_back(rows + i);
+      if (!segment.no_logits && (segment.all_logits || i + 1 == segment.rows))
+        logit_rows.push_back(rows + i);
     }
     rows += segment.rows;
     if (segment.kind == RowKind::generated) {

@@ -32,7 +32,9 @@ struct TouchSlots {
     for (const LinearPart& part : op.parts) touch(part.out);
   }
   void operator()(const RopeOp& op) { touch(op.slot); }
-  void operator()(const AttentionOp&) { touch(Slot::q), touch(Slot::k), touch(Slot::v), touch(Slot::attended); }
+  void operator()(const AttentionOp&) {
+    touch(Slot::q), touch(Slot::k), touch(Slot::v), touch(Slot::attended);
+  }
   void operator()(const GatedOp&) { touch(Slot::gate), touch(Slot::up); }
   void operator()(const ResidualOp& op) { touch(op.in), touch(Slot::hidden); }
 };
@@ -51,26 +53,31 @@ Lifetimes lifetimes_of(const Program& program, LayerRange layers) {
     }
   }
   all[int(Slot::hidden)] = {0, 1 << 30};
-  Lifetime& normed = all[int(Slot::normed)];  // the output head uses it as well, with nothing but `hidden` beside it
+  Lifetime& normed = all[int(
+      Slot::normed)];  // the output head uses it as well, with nothing but `hidden` beside it
   if (!normed.used()) normed = {0, 0};
   return all;
 }
 
 }  // namespace
 
-WorkspaceLayout workspace_layout(const Program& program, LayerRange layers, std::uint32_t rows_max) {
+WorkspaceLayout workspace_layout(const Program& program, LayerRange layers,
+                                 std::uint32_t rows_max) {
   WorkspaceLayout layout{.rows_max = rows_max};
   const Lifetimes lifetimes = lifetimes_of(program, layers);
   const auto floats_of = [&](int s) {
-    return (std::size_t{layout.widths[s]} * rows_max + kAlignFloats - 1) / kAlignFloats * kAlignFloats;
+    return (std::size_t{layout.widths[s]} * rows_max + kAlignFloats - 1) / kAlignFloats *
+           kAlignFloats;
   };
   for (int s = 0; s < kSlotCount; ++s) layout.widths[s] = slot_width(program, static_cast<Slot>(s));
 
   std::array<int, kSlotCount> by_size;
   for (int s = 0; s < kSlotCount; ++s) by_size[s] = s;
-  std::stable_sort(by_size.begin(), by_size.end(), [&](int a, int b) { return floats_of(a) > floats_of(b); });
+  std::stable_sort(by_size.begin(), by_size.end(),
+                   [&](int a, int b) { return floats_of(a) > floats_of(b); });
 
-  // First fit, largest first: the lowest offset that is free of every placed slot alive at the same time.
+  // First fit, largest first: the lowest offset that is free of every placed slot alive at the same
+  // time.
   std::array<bool, kSlotCount> placed{};
   for (const int s : by_size) {
     if (!lifetimes[s].used()) continue;
@@ -80,7 +87,8 @@ WorkspaceLayout workspace_layout(const Program& program, LayerRange layers, std:
       for (int other = 0; other < kSlotCount; ++other) {
         if (!placed[other] || !lifetimes[s].overlaps(lifetimes[other])) continue;
         const std::size_t end = layout.offsets[other] + floats_of(other);
-        if (offset < end && layout.offsets[other] < offset + floats_of(s)) offset = end, moved = true;
+        if (offset < end && layout.offsets[other] < offset + floats_of(s))
+          offset = end, moved = true;
       }
     }
     layout.offsets[s] = offset;

@@ -8,7 +8,8 @@
 
 namespace drystone {
 
-// Where each slot stands in the working memory of a step. Slots that are never alive together share a place.
+// Where each slot stands in the working memory of a step. Slots that are never alive together share
+// a place.
 struct WorkspaceLayout {
   std::uint32_t rows_max = 0;
   std::array<std::uint32_t, kSlotCount> widths{};
@@ -26,7 +27,9 @@ class Workspace {
   // Errors: out_of_memory.
   static Result<Workspace> reserve(const WorkspaceLayout& layout);
 
-  float* slot(Slot slot) const { return reinterpret_cast<float*>(memory_.data()) + layout_.offsets[int(slot)]; }
+  float* slot(Slot slot) const {
+    return reinterpret_cast<float*>(memory_.data()) + layout_.offsets[int(slot)];
+  }
   std::uint32_t width(Slot slot) const { return layout_.widths[int(slot)]; }
   float* row(Slot s, std::uint32_t row) const { return slot(s) + std::size_t{row} * width(s); }
   const WorkspaceLayout& layout() const { return layout_; }

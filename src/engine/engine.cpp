@@ -1,0 +1,61 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/loaded_engine.h"
+#include "model/arch/architecture.h"
+
+namespace drystone {
+namespace {
+
+Result<std::uint32_t> choose_context(const ModelConfig& config, const EngineOptions& options) {
+  if (options.context > config.context)
+    return Error(Errc::invalid_argument,
+                 fmt::format("a context of {} tokens was asked for, the model is made for {}",
+                             options.context, config.context));
+  return options.context != 0 ? options.context : std::min(config.context, kDefaultContextMax);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, EngineOptions options) {
+  const ModelConfig config = TRY(read_config(file));
+  const std::uint32_t context = TRY(choose_context(config, options));
+  const Program program = TRY(load_program(file, context));
+  auto tokenizer = TRY(Tokenizer::load(file.metadata()));
+  if (tokenizer->size() != program.vocab)
+    return Error(Errc::corrupt, fmt::format("{}: the tokenizer has {} tokens, the model {}",
+                                            file.name(), tokenizer->size(), program.vocab));
+  std::unique_ptr<ChatTemplate> chat_template;
+  std::string chat_template_error;
+  if (const auto source = TRY(file.metadata().string("tokenizer.chat_template"))) {
+    auto parsed = ChatTemplate::parse(*source);
+    if (parsed)
+      chat_template = std::make_unique<ChatTemplate>(*std::move(parsed));
+    else
+      chat_template_error = parsed.error().message();
+  }
+
+  StageOptions stage_options{.layers = {0, static_cast<std::uint32_t>(program.layers.size())},
+                             .kv_type = options.kv_type,
+                             .kv_tokens = context,
+                             .batch_tokens_max = std::clamp(options.batch_tokens_max, 1u, context),
+                             .progress = std::move(options.progress)};
+  const auto source = tensor_source(file);
+  auto stage = device.load(program, stage_options, *source);
+  if (!stage) return std::move(stage).error().with("loading " + file.name());
+  return std::unique_ptr<Engine>(std::make_unique<LoadedEngine>(
+      LoadedEngine::Parts{.file = std::move(file),
+                          .tokenizer = std::move(tokenizer),
+                          .chat_template = std::move(chat_template),
+                          .chat_template_error = std::move(chat_template_error),
+                          .stage = *std::move(stage),
+                          .vocab = program.vocab,
+                          .context = context,
+                          .batch_tokens_max = stage_options.batch_tokens_max,
+                          .logit_rows_max = stage_options.logit_rows_max}));
+}
+
+}  // namespace drystone

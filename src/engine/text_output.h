@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/stop_matcher.h"
+
+namespace drystone {
+
+// Turns sampled tokens into deltas: whole characters, nothing of a stop string. Tokens wait for the
+// text they made.
+class TextOutput {
+ public:
+  using Sink = std::function<void(const Delta&)>;
+  // Borrows both for its life.
+  TextOutput(const Tokenizer& tokenizer, std::vector<std::string> stops, const Sink& sink);
+
+  void push(Sampled token);
+  void finish();  // what was held back, at the end of the answer
+  bool stopped() const { return matcher_.matched(); }
+
+ private:
+  void emit(std::string text, bool last);
+
+  StreamDecoder decoder_;
+  StopMatcher matcher_;
+  const Sink& sink_;
+  std::vector<Sampled> waiting_;
+};
+
+}  // namespace drystone
