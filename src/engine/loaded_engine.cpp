@@ -56,19 +56,18 @@ Result<FinishReason> LoadedEngine::decode(const GenerateRequest& request,
                                           std::span<const float> logits, TextOutput& output,
                                           const std::stop_token& stop,
                                           std::uint32_t& completion_tokens) {
-  Sampler sampler(request.sampling, parts_.vocab);
-  for (const TokenId id : request.prompt) sampler.accept(id);
+  Sampler sampler = TRY(Sampler::create(request.sampling, parts_.vocab));
+  sampler.observe_prompt(request.prompt);
   const std::uint32_t room = parts_.context - static_cast<std::uint32_t>(request.prompt.size());
   const std::uint32_t tokens_max =
       request.tokens_max == 0 ? room : std::min(request.tokens_max, room);
 
   while (!stop.stop_requested()) {
-    Sampled sampled = sampler.sample(logits, request.top_logprobs);
+    Sampled sampled = TRY(sampler.sample(logits, request.top_logprobs));
     const TokenId id = sampled.id;
     if (!request.ignore_eos && parts_.tokenizer->is_end_of_generation(id))
       return FinishReason::stop;
     ++completion_tokens;
-    sampler.accept(id);
     output.push(std::move(sampled));
     if (output.stopped()) return FinishReason::stop;
     if (completion_tokens == tokens_max) return FinishReason::length;

@@ -1,28 +1,41 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace drystone {
 
-// Finds stop strings in streamed text. Text that may be the beginning of a stop string is held
-// back.
+// Finds stop strings in text that arrives in parts, and holds back only what may still become one.
+// The result does not depend on where the parts are cut: the stop string that ends first counts, of
+// several that end there the longest. Given valid UTF-8 it returns valid UTF-8.
 class StopMatcher {
  public:
-  explicit StopMatcher(std::vector<std::string> stops);
+  explicit StopMatcher(const std::vector<std::string>& stops);  // empty ones are ignored
 
-  // Takes the next piece; returns the text that can no longer become part of a stop string. Once
-  // matched() it returns the text before the stop string, then nothing more.
+  // Text that is free to go. After a match: the text before it, then nothing any more.
   std::string push(std::string_view text);
-  // What was held back, when the text ends without a stop string.
+  // At the end of generation: what was held back and became no stop string.
   std::string flush();
+
   bool matched() const { return matched_; }
+  const std::string& stop() const { return stop_; }  // which one; "" before a match
 
  private:
-  std::vector<std::string> stops_;
+  struct Stop {
+    std::string text;
+    std::vector<std::uint32_t>
+        fallback;  // [i]: longest proper prefix that is also a suffix of the first i bytes
+    std::uint32_t progress = 0;  // how many of its first bytes the text now ends with
+  };
+  static void advance(Stop& stop, char byte);
+  std::string release(std::size_t keep);
+
+  std::vector<Stop> stops_;
   std::string held_;
   bool matched_ = false;
+  std::string stop_;
 };
 
 }  // namespace drystone
