@@ -72,14 +72,14 @@ def small_talk(rng):
     return turns
 
 
-KINDS = [(30, lambda rng: [ask_fact(rng)]), (24, lambda rng: [ask_sum(rng)]), (20, lambda rng: [ask_story(rng)]),
-         (11, lambda rng: [ask_other(rng)]), (5, story_talk), (10, small_talk)]
+KINDS = [(32, lambda rng: [ask_fact(rng)]), (30, lambda rng: [ask_sum(rng)]), (17, lambda rng: [ask_story(rng)]),
+         (11, lambda rng: [ask_other(rng)]), (3, story_talk), (7, small_talk)]
 
 
 def conversation(rng):
     weights, makers = zip(*KINDS)
     roll = rng.random()
-    system = DEFAULT_SYSTEM if roll < 0.65 else None if roll < 0.88 else rng.choice(OTHER_SYSTEMS)
+    system = DEFAULT_SYSTEM if roll < 0.4 else None if roll < 0.92 else rng.choice(OTHER_SYSTEMS)
     return {"system": system, "turns": rng.choices(makers, weights)[0](rng)}
 
 
