@@ -12,6 +12,8 @@ namespace {
 // In the order of the help: what people need first stands first.
 constexpr void (*kCommands[])(CLI::App&, int&) = {
     drystone::add_inspect,
+    drystone::add_quantize,
+    drystone::add_synth,
 };
 
 constexpr const char* kExamples = R"(Examples:

@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "app/cli/command.h"
+#include "app/cli/commands.h"
+#include "app/cli/progress.h"
+#include "app/open_model.h"
+#include "model/quantize/quantize_model.h"
+
+namespace drystone {
+namespace {
+
+struct QuantizeOptions {
+  std::string in, out, type;
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+};
+
+Result<void> quantize(const QuantizeOptions& options) {
+  const Mixture* mixture = find_mixture(options.type);
+  if (mixture == nullptr)
+    return Error(Errc::invalid_argument,
+                 fmt::format("'{}' is no type to quantize to: expected one of {}", options.type,
+                             mixture_names()));
+  const GgufFile file = TRY(open_model(options.in));
+  ThreadPool pool(options.threads);
+  const QuantizeSummary summary = TRY(quantize_model(file, *mixture, options.out, pool,
+                                                     terminal_progress("writing " + options.out)));
+  if (summary.requantized > 0)
+    notice("quantize", fmt::format("warning: {} tensors were quantized already and are coarser now "
+                                   "than from an f16 or f32 "
+                                   "file",
+                                   summary.requantized));
+  if (summary.fallbacks > 0)
+    notice(
+        "quantize",
+        fmt::format("{} tensors have rows that {} cannot hold; they got a type of smaller blocks",
+                    summary.fallbacks, mixture->name));
+  fmt::print("{}: {} of weights, from {}\n", options.out, format_bytes(summary.bytes_after),
+             format_bytes(summary.bytes_before));
+  return {};
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<QuantizeOptions>();
+  CLI::App* command = app.add_subcommand("quantize", "Write a model with weights of fewer bits");
+  command->add_option("IN", options->in, "GGUF file, best in F32, F16 or BF16")->required();
+  command->add_option("OUT", options->out, "File to write")->required();
+  command->add_option("TYPE", options->type, mixture_names())->required();
+  command->add_option("--threads", options->threads, "Threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->footer("Example:\n  drystone quantize model-f16.gguf model-q4_k_m.gguf Q4_K_M");
+  command->callback([options, &exit_code] { exit_code = finish("quantize", quantize(*options)); });
+}
+
+}  // namespace drystone
