@@ -53,6 +53,12 @@ bool deepseek_punctuation(const Char& c) {
   return in(c, kBounds);
 }
 
+// Bloom and its descendants: all but white space and these marks.
+bool bloom_word(const Char& c) {
+  constexpr std::u32string_view kMarks = U"(|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)";
+  return !c.is(kSpace) && kMarks.find(c.code) == std::u32string_view::npos;
+}
+
 // The letters of DeepSeek LLM's own list: Latin, Greek, Cyrillic, Armenian and their like, but no
 // caseless scripts.
 bool deepseek_letter(const Char& c) {
@@ -95,6 +101,12 @@ Passes llama3() { return passes(word_pass({})); }
 Passes qwen2() { return passes(word_pass(kQwen2)); }
 Passes qwen35() { return passes(word_pass({.word = kLetter | kMark, .digits_max = 1})); }
 Passes ufakzeka() { return passes(word_pass({.digits_max = 1, .contractions_first = false})); }
+Passes seed_coder() { return passes(word_pass({.digits_max = 1, .newline_ends = false})); }
+Passes bloom() { return passes(run_pass({.matches = bloom_word, .lead = RunRules::Lead::blank})); }
+Passes viking() {
+  return passes(run_pass({.matches = bloom_word, .lead = RunRules::Lead::blank}),
+                run_pass({.matches = number, .max = 1}));
+}
 Passes gpt4o() { return passes(word_pass(kGpt4o)); }
 Passes tekken() { return passes(word_pass(kTekken)); }
 Passes kimi() { return passes(word_pass(kKimi)); }
@@ -112,15 +124,15 @@ Passes deepseek_v3() {
 }
 Passes deepseek_llm() {
   return passes(run_pass({.matches = newline, .max = 1}),
-                run_pass({.matches = deepseek_letter, .space_before = true}),
-                run_pass({.matches = deepseek_punctuation, .space_before = true}),
+                run_pass({.matches = deepseek_letter, .lead = RunRules::Lead::white_space}),
+                run_pass({.matches = deepseek_punctuation, .lead = RunRules::Lead::white_space}),
                 trailing_space_pass(), run_pass({.matches = deepseek_cjk}),
                 run_pass({.matches = number}));
 }
 Passes deepseek_coder() {
   return passes(run_pass({.matches = newline, .max = 1}),
-                run_pass({.matches = letter, .space_before = true}),
-                run_pass({.matches = punctuation, .space_before = true}),
+                run_pass({.matches = letter, .lead = RunRules::Lead::white_space}),
+                run_pass({.matches = punctuation, .lead = RunRules::Lead::white_space}),
                 run_pass({.matches = deepseek_cjk}), run_pass({.matches = number, .max = 1}));
 }
 Passes falcon() {
@@ -192,6 +204,14 @@ constexpr Entry kEntries[] = {
     {"hunyuan", qwen2},
     {"solar-open", qwen2},
     {"grok-2", qwen2},
+    {"bailingmoe", qwen2},
+    {"bailingmoe2", qwen2},
+    {"llada-moe", qwen2},
+    {"seed-coder", seed_coder},
+    {"bloom", bloom},
+    {"poro-chat", bloom},
+    {"gpt3-finnish", bloom},
+    {"viking", viking},
     {"qwen35", qwen35},
     {"ufakzeka", ufakzeka},
     {"laguna", lines_qwen2},

@@ -26,7 +26,9 @@ class RunPass : public SplitPass {
  private:
   // End of the match that starts at `at` with `c`; 0: none.
   std::size_t match(std::string_view text, std::size_t at, const Char& c) const {
-    if (rules_.space_before && c.is(kSpace)) {
+    const bool leads = (rules_.lead == RunRules::Lead::white_space && c.is(kSpace)) ||
+                       (rules_.lead == RunRules::Lead::blank && c.code == ' ');
+    if (leads) {
       if (const std::size_t end = run(text, at + c.bytes)) return end;
     }
     return run(text, at);

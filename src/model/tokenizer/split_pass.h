@@ -35,7 +35,8 @@ struct WordRules {
   bool split_case = false;          // `CamelCase` is two words
   bool slash_ends =
       false;  // newlines and slashes, not only newlines, belong to the punctuation before them
-  bool han_apart = false;  // runs of Chinese characters are a piece
+  bool newline_ends = true;  // newlines belong to the punctuation before them
+  bool han_apart = false;    // runs of Chinese characters are a piece
 };
 std::unique_ptr<SplitPass> word_pass(const WordRules& rules);
 
@@ -45,9 +46,13 @@ std::unique_ptr<SplitPass> deepseek_v3_pass();
 // Runs of characters of one kind.
 struct RunRules {
   bool (*matches)(const Char&);
-  std::uint32_t max = 0;      // characters in a piece; 0: as many as stand together
-  std::uint32_t min = 1;      // fewer are no match
-  bool space_before = false;  // takes one white-space character in front with it
+  std::uint32_t max = 0;  // characters in a piece; 0: as many as stand together
+  std::uint32_t min = 1;  // fewer are no match
+  enum class Lead {
+    none,
+    blank,
+    white_space
+  } lead = Lead::none;  // one of these in front belongs to the run
 };
 std::unique_ptr<SplitPass> run_pass(const RunRules& rules);
 

@@ -105,7 +105,8 @@ class WordPass : public SplitPass {
     if (c.is(kNumber)) return skip_digits(text, at);
     const std::size_t start = at + (c.code == ' ' ? 1 : 0);
     if (char_at(text, start).is(punctuation_)) {
-      return skip_newlines(text, skip(text, start, punctuation_), rules_.slash_ends);
+      const std::size_t end = skip(text, start, punctuation_);
+      return rules_.newline_ends ? skip_newlines(text, end, rules_.slash_ends) : end;
     }
     if (const std::size_t end = last_newline_end(text, at)) return end;
     return c.is(kSpace) ? white_space_end(text, at) : at + c.bytes;

@@ -23,7 +23,7 @@ for name in deepseek-llm gpt-2 llama-spm starcoder; do
   (cd "$work" && "$shared/tools/llama-reference" tokenize model.gguf nasty.txt) > "ggml-vocab-$name.ids"
 done
 for pre in default falcon gpt-2 mpt starcoder command-r llama-bpe dbrx glm4 chatglm-bpe qwen2 qwen35 stablelm2 gpt-4o \
-    minimax-m2 tekken kimi-k2 deepseek-v3 deepseek-llm deepseek-coder minicpm5 laguna; do
+    minimax-m2 tekken kimi-k2 deepseek-v3 deepseek-llm deepseek-coder minicpm5 laguna bailingmoe seed-coder bloom viking exaone; do
   with_pre "$shared/data/vocab/llama3-merges.gguf" "$pre" "$work/model.gguf"
   (cd "$work" && "$shared/tools/llama-reference" tokenize model.gguf nasty.txt) > "llama3-merges.$pre.ids" ||
     { echo "the reference does not know $pre"; rm -f "llama3-merges.$pre.ids"; }
