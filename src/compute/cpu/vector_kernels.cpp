@@ -40,8 +40,9 @@ void silu_mul(const float* gate, const float* up, float* out, std::uint32_t n) {
 void gelu_mul(const float* gate, const float* up, float* out, std::uint32_t n) {
   constexpr float kSqrt2OverPi = 0.79788456f;
   for (std::uint32_t i = 0; i < n; ++i) {
-    const float x = gate[i];
-    out[i] = 0.5f * x * (1 + std::tanh(kSqrt2OverPi * (x + 0.044715f * x * x * x))) * up[i];
+    const float x = f16_to_f32(f32_to_f16(gate[i]));
+    const float gelu = 0.5f * x * (1 + std::tanh(kSqrt2OverPi * (x + 0.044715f * x * x * x)));
+    out[i] = f16_to_f32(f32_to_f16(gelu)) * up[i];
   }
 }
 
