@@ -83,13 +83,6 @@ DType attention_output(const Mixture& mixture) {
   return mixture.base;
 }
 
-DType attention_qkv(const Mixture& mixture) {
-  if (mixture.name == "Q3_K_M" || mixture.name == "Q3_K_L") return DType::q4_k;
-  if (mixture.name == "Q4_K_M") return DType::q5_k;
-  if (mixture.name == "Q5_K_M") return DType::q6_k;
-  return mixture.base;
-}
-
 bool divides(DType type, std::uint64_t cols) { return cols % dtype_info(type).block_elems == 0; }
 
 DType output_head(const Mixture& mixture, std::uint64_t cols) {
@@ -102,6 +95,7 @@ DType smaller_blocks(DType type) {
   switch (type) {
     case DType::q2_k:
     case DType::q3_k:
+      return DType::q4_0;
     case DType::iq4_xs:
       return DType::iq4_nl;
     case DType::q4_k:
@@ -120,10 +114,10 @@ DType preferred_type(const Mixture& mixture, const MixtureContext& context,
   if (dtype_info(mixture.base).block_elems == 1) return mixture.base;
   if (place.part == "output" || (place.part == "token_embd" && !context.has_output))
     return output_head(mixture, cols);
-  if (place.part == "attn_v") return attention_v(mixture, context, place.layer);
+  if (place.part == "attn_v" || place.part == "attn_qkv")
+    return attention_v(mixture, context, place.layer);
   if (place.part == "ffn_down") return mlp_down(mixture, context, place.layer);
   if (place.part == "attn_output") return attention_output(mixture);
-  if (place.part == "attn_qkv") return attention_qkv(mixture);
   return mixture.base;
 }
 

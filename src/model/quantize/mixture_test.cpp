@@ -18,7 +18,7 @@ TEST(Mixture, MediumMixturesSpendBitsOnValuesAndDownProjections) {
   EXPECT_EQ(type_in("Q4_K_M", "blk.2.attn_v.weight"), DType::q4_k);
   EXPECT_EQ(type_in("Q4_K_M", "blk.4.ffn_down.weight"), DType::q6_k);
   EXPECT_EQ(type_in("Q4_K_M", "blk.15.ffn_down.weight"), DType::q6_k);
-  EXPECT_EQ(type_in("Q4_K_M", "blk.5.attn_qkv.weight"), DType::q5_k);
+  EXPECT_EQ(type_in("Q4_K_M", "blk.4.attn_qkv.weight"), DType::q6_k);
   EXPECT_EQ(type_in("Q5_K_M", "blk.4.ffn_down.weight"), DType::q6_k);
   EXPECT_EQ(type_in("Q3_K_M", "blk.1.attn_v.weight"), DType::q5_k);
   EXPECT_EQ(type_in("Q3_K_M", "blk.3.attn_output.weight"), DType::q4_k);
@@ -37,7 +37,8 @@ TEST(Mixture, TheOutputHeadGetsMoreBitsWhicheverTensorItIs) {
 // A width of 64 or 96 must still give a readable file.
 TEST(Mixture, RowsThatBlocksDoNotDivideFallBackToSmallerBlocks) {
   EXPECT_EQ(type_in("Q4_K_M", "blk.2.attn_q.weight", 96), DType::q5_0);
-  EXPECT_EQ(type_in("Q2_K", "blk.2.attn_q.weight", 64), DType::iq4_nl);
+  EXPECT_EQ(type_in("Q2_K", "blk.2.attn_q.weight", 64), DType::q4_0);
+  EXPECT_EQ(type_in("IQ4_XS", "blk.2.attn_q.weight", 64), DType::iq4_nl);
   EXPECT_EQ(type_in("Q6_K", "blk.2.attn_q.weight", 64), DType::q8_0);
   EXPECT_EQ(type_in("Q4_0", "blk.2.attn_q.weight", 50), DType::f16);
   EXPECT_EQ(type_in("Q4_0", "output.weight", 64), DType::q8_0);
