@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <sstream>
 
 #include "model/gguf/gguf.h"
@@ -44,16 +45,25 @@ std::vector<Ids> read_ids(const std::filesystem::path& path) {
 
 const std::filesystem::path kVocab = std::filesystem::path(DRYSTONE_SHARED_DIR) / "data/vocab";
 
-// The tokenizer of a real vocabulary, with another pre-tokenizer unless `pre` is empty.
-std::unique_ptr<Tokenizer> load_real(const std::string& name, const std::string& pre = "") {
-  auto file = GgufFile::open(kVocab / (name + ".gguf"));
-  EXPECT_TRUE(file) << file.error().message();
-  Metadata metadata = file->metadata();
-  if (!pre.empty()) metadata.set("tokenizer.ggml.pre", pre);
-  auto tokenizer = Tokenizer::load(metadata);
-  EXPECT_TRUE(tokenizer) << tokenizer.error().message();
-  return std::move(*tokenizer);
-}
+// Real vocabularies under any pre-tokenizer; each file is read once.
+class RealVocabularies {
+ public:
+  std::unique_ptr<Tokenizer> load(const std::string& name, const std::string& pre = "") {
+    Metadata& metadata = files_.contains(name) ? files_[name] : files_[name] = read(name);
+    if (!pre.empty()) metadata.set("tokenizer.ggml.pre", pre);
+    auto tokenizer = Tokenizer::load(metadata);
+    EXPECT_TRUE(tokenizer) << tokenizer.error().message();
+    return std::move(*tokenizer);
+  }
+
+ private:
+  static Metadata read(const std::string& name) {
+    const auto file = GgufFile::open(kVocab / (name + ".gguf"));
+    EXPECT_TRUE(file) << file.error().message();
+    return file->metadata();
+  }
+  std::map<std::string, Metadata> files_;
+};
 
 #define NEED_REAL_VOCABULARIES() \
   if (!std::filesystem::exists(kVocab)) GTEST_SKIP() << "needs the vocabularies of " << kVocab
@@ -72,11 +82,12 @@ void expect_same_ids(const Tokenizer& tokenizer, const std::vector<std::string>&
 // agree with its dump.
 TEST(Tokenizer, AgreesWithTheDumpsOfRealVocabularies) {
   NEED_REAL_VOCABULARIES();
+  RealVocabularies vocabularies;
   for (const char* name : {"deepseek-llm", "gpt-2", "llama-spm", "starcoder"}) {
     const std::string file = std::string("ggml-vocab-") + name;
     const auto texts = read_texts(kVocab / (file + ".gguf.inp"));
     ASSERT_GT(texts.size(), 40u);
-    expect_same_ids(*load_real(file), texts, read_ids(kVocab / (file + ".gguf.out")), name);
+    expect_same_ids(*vocabularies.load(file), texts, read_ids(kVocab / (file + ".gguf.out")), name);
   }
 }
 
@@ -84,12 +95,13 @@ TEST(Tokenizer, AgreesWithTheDumpsOfRealVocabularies) {
 TEST(Tokenizer, AgreesWithTheDumpOfEachPreTokenizer) {
   NEED_REAL_VOCABULARIES();
   const auto texts = read_texts(kVocab / "texts.inp");
+  RealVocabularies vocabularies;
   std::size_t pre_tokenizers = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kVocab)) {
     const std::string name = entry.path().filename();
     if (!name.starts_with("llama3-merges.") || !name.ends_with(".out")) continue;
     const std::string pre = name.substr(14, name.size() - 18);
-    expect_same_ids(*load_real("llama3-merges", pre), texts, read_ids(entry.path()), pre);
+    expect_same_ids(*vocabularies.load("llama3-merges", pre), texts, read_ids(entry.path()), pre);
     ++pre_tokenizers;
   }
   EXPECT_GE(pre_tokenizers, 15u);
@@ -103,13 +115,14 @@ TEST(Tokenizer, AgreesWithTheReferenceOnNastyTexts) {
       std::filesystem::path(DRYSTONE_SOURCE_DIR) / "tests/golden/tokenizer";
   const auto texts = read_texts(golden / "nasty.txt");
   ASSERT_GT(texts.size(), 30u);
+  RealVocabularies vocabularies;
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(golden)) {
     if (entry.path().extension() != ".ids") continue;
     const std::string name = entry.path().stem();  // VOCABULARY or VOCABULARY.PRE
     const std::size_t dot = name.find('.');
-    const auto tokenizer =
-        load_real(name.substr(0, dot), dot == std::string::npos ? "" : name.substr(dot + 1));
+    const auto tokenizer = vocabularies.load(name.substr(0, dot),
+                                             dot == std::string::npos ? "" : name.substr(dot + 1));
     expect_same_ids(*tokenizer, texts, read_ids(entry.path()), name);
     ++files;
   }
