@@ -22,7 +22,7 @@ struct SamplingOptions {
   float repetition_penalty = 1, frequency_penalty = 0, presence_penalty = 0;
   std::uint32_t penalty_window =
       64;  // repetition penalty looks at this many last tokens, prompt included
-  std::vector<std::pair<TokenId, float>> logit_bias;
+  std::vector<std::pair<TokenId, float>> logit_bias = {};
   std::uint64_t seed = 0;
 };
 

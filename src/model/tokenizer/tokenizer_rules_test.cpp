@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <limits>
 
 #include "model/tokenizer/tiny_vocabulary.h"
@@ -257,10 +257,10 @@ TEST(Tokenizer, LongInputsTakeLinearTime) {
   for (const char* pre : {"gpt-2", "gpt-4o", "deepseek-v3", "deepseek-llm"}) {
     const auto tokenizer = tiny_bpe(pre);
     for (const std::string& text : texts) {
-      const auto start = std::chrono::steady_clock::now();
+      const std::clock_t start = std::clock();  // CPU time: the machine may be busy
       const auto ids = tokenizer->encode(text, {.parse_special = true});
-      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-      EXPECT_LT(taken.count(), 5.0) << pre << " on " << text.substr(0, 8);  // quadratic: minutes
+      const double taken_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+      EXPECT_LT(taken_s, 5.0) << pre << " on " << text.substr(0, 8);  // quadratic: minutes
       EXPECT_EQ(tokenizer->decode(ids, true), text) << pre;
     }
   }
