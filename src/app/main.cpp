@@ -11,9 +11,9 @@ namespace {
 
 // In the order of the help: what people need first stands first.
 constexpr void (*kCommands[])(CLI::App&, int&) = {
-    drystone::add_inspect,
-    drystone::add_quantize,
-    drystone::add_synth,
+    drystone::add_run,      drystone::add_inspect,  drystone::add_bench,
+    drystone::add_tokenize, drystone::add_template, drystone::add_logits,
+    drystone::add_generate, drystone::add_quantize, drystone::add_synth,
 };
 
 constexpr const char* kExamples = R"(Examples:

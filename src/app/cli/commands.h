@@ -7,7 +7,13 @@ class App;
 namespace drystone {
 
 // One per command; see command.h. Each borrows `app` and `exit_code` until the program ends.
+void add_run(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
+void add_tokenize(CLI::App& app, int& exit_code);
+void add_template(CLI::App& app, int& exit_code);
+void add_logits(CLI::App& app, int& exit_code);
+void add_generate(CLI::App& app, int& exit_code);
 void add_quantize(CLI::App& app, int& exit_code);
 void add_synth(CLI::App& app, int& exit_code);
 

@@ -8,6 +8,8 @@
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
+#include "app/cli/engine_flags.h"
+#include "app/load_engine.h"
 #include "app/open_model.h"
 #include "model/arch/architecture.h"
 
@@ -19,6 +21,7 @@ namespace json = boost::json;
 struct InspectOptions {
   std::string model;
   std::vector<std::uint32_t> contexts;
+  KvType kv_type = KvType::f16;
   bool as_json = false;
 };
 
@@ -62,6 +65,53 @@ Result<Summary> summarize(const GgufFile& file) {
     summary.parameters += elements(tensor);
   }
   return summary;
+}
+
+struct ContextMemory {
+  std::uint32_t context;
+  StageMemory memory;
+};
+
+// What loading would reserve, for each context asked for; or for some up to the model's own.
+Result<std::vector<ContextMemory>> memory_needed(const GgufFile& file,
+                                                 const InspectOptions& options,
+                                                 std::uint32_t context_max) {
+  std::vector<std::uint32_t> contexts = options.contexts;
+  if (contexts.empty()) {
+    for (const std::uint32_t context : {2048u, 8192u, 32768u})
+      if (context < context_max) contexts.push_back(context);
+    contexts.push_back(context_max);
+  }
+  const std::unique_ptr<Device> device = TRY(make_device(0));
+  std::vector<ContextMemory> needed;
+  for (const std::uint32_t context : contexts) {
+    const Program program = TRY(load_program(file, context));
+    const StageOptions stage{.layers = {0, static_cast<std::uint32_t>(program.layers.size())},
+                             .kv_type = options.kv_type,
+                             .kv_tokens = context};
+    const auto type_of = [&](const TensorSpec& spec) { return file.find(spec.name)->type; };
+    needed.push_back({context, device->estimate(program, stage, type_of)});
+  }
+  return needed;
+}
+
+void print_memory(const std::vector<ContextMemory>& needed) {
+  fmt::print("\nmemory at context {:>10}{:>11}{:>11}{:>11}\n", "weights", "KV", "working", "total");
+  for (const auto& [context, memory] : needed)
+    fmt::print("{:>17} {:>10}{:>11}{:>11}{:>11}\n", context, format_bytes(memory.weights),
+               format_bytes(memory.kv), format_bytes(memory.working),
+               format_bytes(memory.weights + memory.kv + memory.working));
+}
+
+json::array memory_json(const std::vector<ContextMemory>& needed) {
+  json::array out;
+  for (const auto& [context, memory] : needed)
+    out.push_back({{"context", context},
+                   {"weights_bytes", memory.weights},
+                   {"kv_bytes", memory.kv},
+                   {"working_bytes", memory.working},
+                   {"total_bytes", memory.weights + memory.kv + memory.working}});
+  return out;
 }
 
 void print_text(const GgufFile& file, const Summary& summary, const Result<Program>& program) {
@@ -123,10 +173,16 @@ Result<void> inspect(const InspectOptions& options) {
   auto summary = summarize(file);
   if (!summary) return std::move(summary).error().with(file.name());
   const Result<Program> program = load_program(file, summary->context);
-  if (options.as_json)
-    fmt::print("{}\n", json::serialize(to_json(file, *summary, program)));
-  else
-    print_text(file, *summary, program);
+  std::vector<ContextMemory> needed;
+  if (program) needed = TRY(memory_needed(file, options, summary->context));
+  if (options.as_json) {
+    json::object out = to_json(file, *summary, program);
+    out["memory"] = memory_json(needed);
+    fmt::print("{}\n", json::serialize(out));
+    return {};
+  }
+  print_text(file, *summary, program);
+  if (program) print_memory(needed);
   return {};
 }
 
@@ -140,7 +196,10 @@ void add_inspect(CLI::App& app, int& exit_code) {
   command
       ->add_option("--context", options->contexts,
                    "Contexts to show memory for, e.g. 4096,32768 (tokens)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(CLI::Range(1u, 1u << 30).description(""))
+      ->type_name("N,...");
+  add_kv_flag(*command, options->kv_type);
   command->add_flag("--json", options->as_json, "Print one JSON object");
   command->footer("Example:\n  drystone inspect pebble --context 2048,8192");
   command->callback([options, &exit_code] { exit_code = finish("inspect", inspect(*options)); });

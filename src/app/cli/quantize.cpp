@@ -7,7 +7,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
-#include "app/cli/progress.h"
+#include "app/progress_bar.h"
 #include "app/open_model.h"
 #include "model/quantize/quantize_model.h"
 
@@ -28,7 +28,7 @@ Result<void> quantize(const QuantizeOptions& options) {
   const GgufFile file = TRY(open_model(options.in));
   ThreadPool pool(options.threads);
   const QuantizeSummary summary = TRY(quantize_model(file, *mixture, options.out, pool,
-                                                     terminal_progress("writing " + options.out)));
+                                                     progress_bar("writing " + options.out)));
   if (summary.requantized > 0)
     notice("quantize", fmt::format("warning: {} tensors were quantized already and are coarser now "
                                    "than from an f16 or f32 "

@@ -10,7 +10,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
-#include "app/cli/progress.h"
+#include "app/progress_bar.h"
 #include "model/synth/presets.h"
 
 namespace drystone {
@@ -85,7 +85,7 @@ Result<void> synth(const SynthOptions& options) {
   const SynthModel model = TRY(model_of(options));
   ThreadPool pool(options.threads);
   return write_synth(model, *mixture, options.out, pool,
-                     terminal_progress("writing " + options.out));
+                     progress_bar("writing " + options.out));
 }
 
 }  // namespace

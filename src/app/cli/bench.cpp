@@ -1,0 +1,208 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/cli/command.h"
+#include "app/cli/commands.h"
+#include "app/cli/engine_flags.h"
+#include "app/open_model.h"
+#include "app/progress_bar.h"
+#include "app/read_bandwidth.h"
+#include "base/clock.h"
+#include "base/rng.h"
+
+namespace drystone {
+namespace {
+
+namespace json = boost::json;
+
+struct BenchOptions {
+  EngineFlags engine;
+  std::uint32_t prompt = 512, generate = 64, repeat = 5;
+  bool as_json = false;
+};
+
+struct Figures {
+  std::string device;
+  std::vector<double> prefill_tok_s, decode_tok_s;
+  double load_s = 0;
+  Bytes file_bytes = 0, bytes_per_token = 0, peak_rss_bytes = 0;
+  double read_bandwidth = 0;  // bytes per second
+  StageMemory memory;
+};
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// What one decoded token reads of the file: every weight, but of the embedding one row unless it is
+// the output too.
+Bytes decode_bytes(const GgufFile& file) {
+  const bool tied = file.find("output.weight") == nullptr;
+  Bytes total = 0;
+  for (const GgufTensor& tensor : file.tensors())
+    if (tied || tensor.name != "token_embd.weight") total += tensor.bytes;
+  return total;
+}
+
+Bytes peak_rss() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+#ifdef __APPLE__
+  return static_cast<Bytes>(usage.ru_maxrss);
+#else
+  return static_cast<Bytes>(usage.ru_maxrss) * kKiB;
+#endif
+}
+
+// Random tokens: other ones each time, so that no part of an earlier prompt can be used again.
+std::vector<TokenId> random_tokens(Rng& rng, std::uint32_t count, std::uint32_t vocab) {
+  std::vector<TokenId> ids(count);
+  for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(vocab));
+  return ids;
+}
+
+Result<GenerateResult> generate(Engine& engine, std::vector<TokenId> prompt, std::uint32_t tokens) {
+  GenerateRequest request{.prompt = std::move(prompt), .tokens_max = tokens, .ignore_eos = true};
+  request.sampling.temperature = 0;
+  return engine.generate(request, [](const Delta&) {}, {});
+}
+
+Result<void> measure_prefill(Engine& engine, const BenchOptions& options, Rng& rng,
+                             Figures& figures) {
+  const GenerateResult result =
+      TRY(generate(engine, random_tokens(rng, options.prompt, engine.vocab()), 1));
+  figures.prefill_tok_s.push_back(result.prompt_tokens / std::max(result.prefill_s, 1e-9));
+  return {};
+}
+
+// From an empty context, as llama-bench does. The first token comes from the prefill of the
+// one-token prompt.
+Result<void> measure_decode(Engine& engine, const BenchOptions& options, Rng& rng,
+                            Figures& figures) {
+  const GenerateResult result =
+      TRY(generate(engine, random_tokens(rng, 1, engine.vocab()), options.generate + 1));
+  figures.decode_tok_s.push_back((result.completion_tokens - 1) / std::max(result.decode_s, 1e-9));
+  return {};
+}
+
+Result<Figures> measure(BenchOptions options) {
+  const SystemClock clock;
+  Figures figures;
+  {
+    const GgufFile file = TRY(open_model(options.engine.model));
+    figures.file_bytes = file.file_bytes();
+    figures.bytes_per_token = decode_bytes(file);
+  }
+  if (options.engine.context == 0)
+    options.engine.context = std::max(options.prompt, options.generate) + 2;
+  const auto start = clock.monotonic();
+  LoadedEngine loaded = TRY(load_engine(options.engine, progress_bar("loading")));
+  figures.load_s = seconds(clock.monotonic() - start);
+  figures.device = loaded.device->name();
+  figures.memory = loaded.engine->memory();
+  Rng rng(1);
+  const auto progress = progress_bar("measuring");
+  Figures warm_up;
+  if (options.prompt > 0) TRY(measure_prefill(*loaded.engine, options, rng, warm_up));
+  if (options.generate > 0) TRY(measure_decode(*loaded.engine, options, rng, warm_up));
+  for (std::uint32_t i = 0; i < options.repeat; ++i) {
+    if (progress) progress((i + 1.0) / (options.repeat + 1.0));
+    if (options.prompt > 0) TRY(measure_prefill(*loaded.engine, options, rng, figures));
+    if (options.generate > 0) TRY(measure_decode(*loaded.engine, options, rng, figures));
+  }
+  if (progress) progress(1);
+  figures.peak_rss_bytes = peak_rss();  // before the buffer of the bandwidth
+  loaded = {};
+  figures.read_bandwidth = measure_read_bandwidth(
+      options.engine.threads > 0 ? options.engine.threads : default_threads(), clock);
+  return figures;
+}
+
+double percent(double part, double whole) { return whole > 0 ? 100 * part / whole : 0; }
+
+void print_json(const BenchOptions& options, const Figures& figures) {
+  const double decode = median(figures.decode_tok_s);
+  const double decode_gb_s = decode * static_cast<double>(figures.bytes_per_token) / 1e9;
+  const json::object out = {
+      {"model", options.engine.model},
+      {"device", figures.device},
+      {"threads", options.engine.threads > 0 ? options.engine.threads : default_threads()},
+      {"prompt", options.prompt},
+      {"generate", options.generate},
+      {"repeat", options.repeat},
+      {"prefill_tok_s", median(figures.prefill_tok_s)},
+      {"decode_tok_s", decode},
+      {"load_s", figures.load_s},
+      {"load_bytes_s", static_cast<double>(figures.file_bytes) / figures.load_s},
+      {"peak_rss_bytes", figures.peak_rss_bytes},
+      {"read_bandwidth_gb_s", figures.read_bandwidth / 1e9},
+      {"decode_gb_s", decode_gb_s},
+      {"decode_percent_of_bandwidth", percent(decode_gb_s, figures.read_bandwidth / 1e9)},
+      {"bytes_per_token", figures.bytes_per_token},
+      {"file_bytes", figures.file_bytes},
+      {"weights_bytes", figures.memory.weights},
+      {"kv_bytes", figures.memory.kv},
+      {"working_bytes", figures.memory.working},
+      {"prefill_runs_tok_s", json::value_from(figures.prefill_tok_s)},
+      {"decode_runs_tok_s", json::value_from(figures.decode_tok_s)}};
+  fmt::print("{}\n", json::serialize(out));
+}
+
+void print_text(const BenchOptions& options, const Figures& figures) {
+  const double decode = median(figures.decode_tok_s);
+  const double decode_gb_s = decode * static_cast<double>(figures.bytes_per_token) / 1e9;
+  fmt::print("{} on {}\n", model_name(options.engine.model), figures.device);
+  if (options.prompt > 0)
+    fmt::print("prefill  {:8.1f} tok/s  {} tokens\n", median(figures.prefill_tok_s),
+               options.prompt);
+  if (options.generate > 0)
+    fmt::print(
+        "decode   {:8.1f} tok/s  {} tokens; {:.1f} GB/s, {:.0f}% of the {:.1f} GB/s that can be "
+        "read\n",
+        decode, options.generate, decode_gb_s, percent(decode_gb_s, figures.read_bandwidth / 1e9),
+        figures.read_bandwidth / 1e9);
+  fmt::print(
+      "load     {:8.2f} s      {} at {}/s\n", figures.load_s, format_bytes(figures.file_bytes),
+      format_bytes(static_cast<Bytes>(static_cast<double>(figures.file_bytes) / figures.load_s)));
+  fmt::print("memory   {:>8} peak; weights {}, KV {}, working {}\n",
+             format_bytes(figures.peak_rss_bytes), format_bytes(figures.memory.weights),
+             format_bytes(figures.memory.kv), format_bytes(figures.memory.working));
+  fmt::print("medians of {}\n", options.repeat);
+}
+
+Result<void> bench(const BenchOptions& options) {
+  const Figures figures = TRY(measure(options));
+  options.as_json ? print_json(options, figures) : print_text(options, figures);
+  return {};
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = app.add_subcommand("bench", "Measure speed and memory");
+  add_engine_flags(*command, options->engine);
+  command->add_option("--prompt", options->prompt, "Tokens of the prompt to read [512]")
+      ->check(CLI::Range(0u, 1u << 20).description(""))
+      ->type_name("N");
+  command->add_option("--generate", options->generate, "Tokens to decode [64]")
+      ->check(CLI::Range(0u, 1u << 20).description(""))
+      ->type_name("N");
+  command->add_option("--repeat", options->repeat, "Measurements; the medians are shown [5]")
+      ->check(CLI::Range(1u, 1000u).description(""))
+      ->type_name("N");
+  command->add_flag("--json", options->as_json, "Print one JSON object");
+  command->footer("Example:\n  drystone bench pebble --prompt 128 --generate 64 --repeat 3");
+  command->callback([options, &exit_code] { exit_code = finish("bench", bench(*options)); });
+}
+
+}  // namespace drystone

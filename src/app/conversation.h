@@ -1,0 +1,36 @@
+#pragma once
+
+#include <boost/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace drystone {
+
+// The messages of a chat so far, and the prompt that asks the model for the next one. Borrows the
+// engine.
+class Conversation {
+ public:
+  Conversation(const Engine& engine, std::string system);
+
+  void add(std::string_view role, std::string_view content);  // user, assistant
+  void drop_last();                                           // takes the last message back
+  void clear();                                               // all but the system message
+
+  // The ids of the whole conversation as the model's chat template writes it. Without a template:
+  // of the last message alone, as a text to continue. Special tokens that a message spells out stay
+  // plain text. Errors: those of ChatTemplate::render.
+  Result<std::vector<TokenId>> prompt() const;
+
+ private:
+  std::vector<TokenId> encode(const std::string& rendered) const;
+
+  const Engine& engine_;
+  std::string system_;
+  boost::json::array messages_;
+};
+
+}  // namespace drystone

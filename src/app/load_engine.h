@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "compute/device.h"
+#include "engine/engine.h"
+
+namespace drystone {
+
+// What a command line says about how to run a model.
+struct EngineFlags {
+  std::string model;          // as open_model takes it
+  int threads = 0;            // 0: one per core that the process may use
+  std::uint32_t context = 0;  // 0: the model's own, at most kDefaultContextMax
+  KvType kv_type = KvType::f16;
+};
+
+struct LoadedEngine {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Engine> engine;  // borrows `device`, so it stands after it
+};
+
+int default_threads();
+
+// The device that the flags and $DRYSTONE_ISA ask for. Errors: invalid_argument (an instruction set
+// not here).
+Result<std::unique_ptr<Device>> make_device(int threads);
+
+// Blocks for seconds. `progress` (fraction in [0, 1]) may be empty.
+// Errors: those of open_model, make_device and Engine::load.
+Result<LoadedEngine> load_engine(const EngineFlags& flags,
+                                 std::function<void(double done)> progress);
+
+}  // namespace drystone
