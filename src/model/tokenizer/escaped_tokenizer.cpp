@@ -47,8 +47,7 @@ std::string EscapedTokenizer::decode(std::span<const TokenId> ids, bool special)
   bool first = true;  // the space that encode() put in front is not part of the text
   for (const TokenId id : ids) {
     std::string text = piece(id, special);
-    const bool is_text = id >= 0 && static_cast<std::uint32_t>(id) < size() &&
-                         (kind(id) == TokenKind::normal || kind(id) == TokenKind::byte);
+    const bool is_text = kind(id) == TokenKind::normal || kind(id) == TokenKind::byte;
     if (space_prefix_ && first && is_text && text.starts_with(' ')) text.erase(0, 1);
     first = !is_text;
     result += text;

@@ -41,6 +41,8 @@ class Tokenizer {
   // Text of a whole sequence, as encode() would take it back.
   virtual std::string decode(std::span<const TokenId> ids, bool special) const = 0;
 
+  // A model may have more logits than tokens: ids from size() on have no text, are unused and end
+  // nothing.
   virtual std::uint32_t size() const = 0;
   virtual std::string_view text(TokenId id) const = 0;  // as it stands in the file
   virtual TokenKind kind(TokenId id) const = 0;

@@ -189,6 +189,54 @@ TEST(Tokenizer, MergesThatMakeNoTokenEndAsBytes) {
   EXPECT_EQ(pieces(*load(metadata), "xyzhe"), (Texts{"x", "y", "z", "he"}));
 }
 
+// Some files of Kimi leave the merges out: the lowest id that two neighbours make comes first.
+TEST(Tokenizer, KimiWorksWithoutMerges) {
+  const Metadata whole = tiny_bpe_metadata("kimi-k2");
+  Metadata without;
+  for (const auto& [key, value] : whole.all()) {
+    if (key != "tokenizer.ggml.merges") without.set(key, value);
+  }
+  EXPECT_EQ(pieces(*load(without), "hello world"), (Texts{"hello", " wor", "l", "d"}));
+
+  without.set("tokenizer.ggml.pre", std::string("gpt-2"));
+  expect_corrupt(without, "merges");
+}
+
+// Gemma 4 merges escaped text line by line; a run of newlines is one token where there is one.
+TEST(Tokenizer, Gemma4MergesEscapedLines) {
+  Metadata metadata;
+  metadata.set("tokenizer.ggml.model", std::string("gemma4"));
+  metadata.set("tokenizer.ggml.bos_token_id", std::int64_t{0});
+  metadata.set("tokenizer.ggml.tokens", MetadataArray(Texts{"<bos>", "a", "\xE2\x96\x81",
+                                                            "\xE2\x96\x81"
+                                                            "a",
+                                                            "\n", "\n\n", "<0xC3>", "<0xA9>",
+                                                            "a\xE2\x96\x81"
+                                                            "a"}));
+  metadata.set("tokenizer.ggml.token_type",
+               MetadataArray(std::vector<std::int64_t>{3, 1, 1, 1, 1, 1, 6, 6, 1}));
+  metadata.set("tokenizer.ggml.merges", MetadataArray(Texts{"\xE2\x96\x81 a",
+                                                            "a \xE2\x96\x81"
+                                                            "a"}));
+  const auto tokenizer = load(metadata);
+  const std::string text = "a a\n\na\xC3\xA9";
+
+  EXPECT_EQ(tokenizer->encode(text, {.add_special = true}),
+            (std::vector<TokenId>{0, 8, 5, 1, 6, 7}));
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode(text, {}), true), text);
+}
+
+// Output matrices are padded: an id above the vocabulary must not be read from beyond it.
+TEST(Tokenizer, IdsAboveTheVocabularyStandForNothing) {
+  const auto tokenizer = tiny_bpe();
+  for (const TokenId id : {-1, static_cast<TokenId>(tokenizer->size()), 1000000}) {
+    EXPECT_EQ(tokenizer->piece(id, true), "");
+    EXPECT_EQ(tokenizer->text(id), "");
+    EXPECT_EQ(tokenizer->kind(id), TokenKind::unused);
+    EXPECT_FALSE(tokenizer->is_end_of_generation(id));
+  }
+}
+
 // SentencePiece merges by score; a space is put before the text and taken away again.
 TEST(Tokenizer, SentencePieceMergesByScoreAndPrefixesASpace) {
   const auto tokenizer = tiny_sentencepiece();

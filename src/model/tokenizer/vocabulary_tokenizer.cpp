@@ -24,8 +24,7 @@ std::vector<TokenId> VocabularyTokenizer::encode(std::string_view text,
 }
 
 std::string VocabularyTokenizer::piece(TokenId id, bool special) const {
-  if (id < 0 || static_cast<std::uint32_t>(id) >= size()) return "";
-  switch (vocabulary_.kind(id)) {
+  switch (kind(id)) {
     case TokenKind::control:
     case TokenKind::unknown:
       return special ? std::string(text(id)) : "";

@@ -23,8 +23,10 @@ class VocabularyTokenizer : public Tokenizer {
   std::string decode(std::span<const TokenId> ids, bool special) const override;
 
   std::uint32_t size() const override { return vocabulary_.size(); }
-  std::string_view text(TokenId id) const override { return vocabulary_.text(id); }
-  TokenKind kind(TokenId id) const override { return vocabulary_.kind(id); }
+  std::string_view text(TokenId id) const override { return knows(id) ? vocabulary_.text(id) : ""; }
+  TokenKind kind(TokenId id) const override {
+    return knows(id) ? vocabulary_.kind(id) : TokenKind::unused;
+  }
   std::optional<TokenId> find(std::string_view text) const override {
     return vocabulary_.find(text);
   }
@@ -33,7 +35,7 @@ class VocabularyTokenizer : public Tokenizer {
   bool add_bos() const override { return vocabulary_.add_bos; }
   bool add_eos() const override { return vocabulary_.add_eos; }
   bool is_end_of_generation(TokenId id) const override {
-    return vocabulary_.is_end_of_generation(id);
+    return knows(id) && vocabulary_.is_end_of_generation(id);
   }
 
  protected:
@@ -46,6 +48,11 @@ class VocabularyTokenizer : public Tokenizer {
   const Vocabulary& vocabulary() const { return vocabulary_; }
 
  private:
+  // A model may have more logits than tokens: the ids above stand for nothing.
+  bool knows(TokenId id) const {
+    return id >= 0 && static_cast<std::uint32_t>(id) < vocabulary_.size();
+  }
+
   const Vocabulary vocabulary_;
   const SpecialTokens special_tokens_;
 };
