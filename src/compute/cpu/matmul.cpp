@@ -16,7 +16,7 @@ std::uint32_t panel_count(std::uint32_t rows) { return (rows + kPanelRows - 1) /
 
 bool is_float(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
 
-constexpr std::uint32_t kScaleBlock = 32;  // activations that share a scale
+constexpr std::uint32_t kQuantBlock = 32;  // rows of quantized weights are multiples of this
 
 }  // namespace
 
@@ -99,7 +99,7 @@ struct Activations::Impl {
   void quantize_rows(std::int64_t begin, std::int64_t end, bool with_sums) {
     for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r) {
       auto* row_q = reinterpret_cast<std::int8_t*>(q.get()) + r * cols;
-      float* row_scales = reinterpret_cast<float*>(scales.get()) + r * (cols / kScaleBlock);
+      float* row_scales = reinterpret_cast<float*>(scales.get()) + std::size_t{r} * scale_groups(cols);
       kernels.quantize(x + r * cols, cols, row_q, row_scales);
       for (std::uint32_t b = 0; b < cols / 16; b += 2) {
         std::int32_t half[2] = {0, 0};
@@ -116,10 +116,9 @@ struct Activations::Impl {
           }
         }
         if (with_sums) {
-          const float scale = row_scales[b / 2];
-          sums(32)[r * (cols / 32) + b / 2] = scale * static_cast<float>(half[0] + half[1]);
-          sums(16)[r * (cols / 16) + b] = scale * static_cast<float>(half[0]);
-          sums(16)[r * (cols / 16) + b + 1] = scale * static_cast<float>(half[1]);
+          sums(32)[r * (cols / 32) + b / 2] = static_cast<float>(half[0] + half[1]);
+          sums(16)[r * (cols / 16) + b] = static_cast<float>(half[0]);
+          sums(16)[r * (cols / 16) + b + 1] = static_cast<float>(half[1]);
         }
       }
     }
@@ -157,7 +156,7 @@ Activations::Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint
   const Bytes values = Bytes{rows_max} * cols_max;
   for (int i = 0; i < threads; ++i) impl_->scratch.push_back(reserve(impl_->kernels.scratch_bytes(rows_max)));
   impl_->q = reserve(values);
-  impl_->scales = reserve(values / kScaleBlock * sizeof(float));
+  impl_->scales = reserve(Bytes{rows_max} * scale_groups(cols_max) * sizeof(float));
   impl_->sums16 = reserve(values / 16 * sizeof(float));
   impl_->sums32 = reserve(values / 32 * sizeof(float));
   for (const auto& [offset, sub] : bias_kinds(impl_->kernels))
@@ -171,7 +170,7 @@ Activations::Activations(Activations&&) noexcept = default;
 Bytes Activations::reserved_bytes(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max) {
   const MatmulKernels& kernels = matmul_kernels(isa);
   const Bytes values = Bytes{rows_max} * cols_max;
-  Bytes bytes = values + values / kScaleBlock * 4 + values / 16 * 4 + values / 32 * 4;
+  Bytes bytes = values + Bytes{rows_max} * scale_groups(cols_max) * 4 + values / 16 * 4 + values / 32 * 4;
   for (const auto& [offset, sub] : bias_kinds(kernels)) bytes += values / sub * 4;
   if (kernels.to_tiles) bytes += tiles_bytes(rows_max, cols_max);
   return bytes + threads * kernels.scratch_bytes(rows_max);
@@ -195,8 +194,8 @@ void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows, 
     if (BiasSet* set = impl.bias_for(type)) set->filled = true;
   }
   // With tiles, prompt rows need nothing else.
-  const bool tiled = impl.kernels.to_tiles != nullptr && !only_f32 && cols % kScaleBlock == 0;
-  CHECK(!quantized || cols % kScaleBlock == 0, cols);
+  const bool tiled = impl.kernels.to_tiles != nullptr && !only_f32 && cols % kQuantBlock == 0;
+  CHECK(!quantized || cols % kQuantBlock == 0, cols);
   pool.for_ranges(rows, 1, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t prompt = tiled ? std::clamp<std::int64_t>(generated_rows, begin, end) : end;
     if (quantized) impl.quantize_rows(begin, prompt, with_sums);

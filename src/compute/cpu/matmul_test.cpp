@@ -94,7 +94,7 @@ TEST_P(MatmulTypes, AgreesWithExactArithmetic) {
       double worst = 0;
       for (std::size_t i = 0; i < ours.size(); ++i)
         worst = std::max(worst, std::abs(ours[i] - exact[i]) / magnitudes[i]);
-      // Rounding to 8 bits is off by at most 1/254 of the block's largest value (about 2.5 here), so by 0.3% of a
+      // Rounding to 8 bits is off by at most 1/254 of the group's largest value (about 3 here), so by 0.3% of a
       // typical term on average; the errors add up like the terms do. AMX rounds both sides of prompt rows to bf16.
       const double bound = is_float && !(is_amx(isa) && generated == 0) ? 1e-5 : 0.03;
       EXPECT_LT(worst, bound) << to_string(isa) << (generated ? " generated rows" : " prompt rows");

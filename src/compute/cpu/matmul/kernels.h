@@ -6,23 +6,29 @@
 #include "compute/dtype.h"
 
 // What an instruction set brings to a matrix product. All of these compute the same sums: for one output and one row,
-// over sub-blocks b in rising order,
+// over sub-blocks b in rising order (16 or 32 inputs with one weight scale),
 //
-//   acc = fma(float(dot(codes_b, a_b)) , weight_scale_b * a_scale_b, acc)
-//   acc = fma(weight_min_b, a_scale_b * float(sum(a_b)), acc)            types with a minimum
+//   group sum = fma(float(dot(codes_b, a_b)), weight_scale_b, group sum)
+//   group sum = fma(weight_min_b, float(sum(a_b)), group sum)             types with a minimum
+//   acc = fma(group sum, a_scale, acc)                                    after each group of 128 inputs
 //
 // with exact integer dots, or acc = fma(w_k, x_k, acc) over rising k for float weights. So every instruction set gives
 // the same bits, whatever the number of rows, threads or panels; only AMX has another arithmetic, for prompt rows.
 
 namespace drystone {
 
-// Input rows of a product. Quantized in blocks of 32: x ~ q * scale, q in [-127, 127].
+// Inputs that share a scale. 32 would halve the rounding error of outlier-heavy rows but cost a multiplication per dot
+// product; 256 is what others take for K-quants. The last group of a row may be shorter.
+constexpr std::uint32_t kScaleGroup = 128;
+inline constexpr std::uint32_t scale_groups(std::uint32_t cols) { return (cols + kScaleGroup - 1) / kScaleGroup; }
+
+// Input rows of a product, quantized by groups: x ~ q * scale, q in [-127, 127].
 struct InputView {
   const float* x;           // f32 [rows, cols]: the original
   const std::int8_t* q;     // [rows, cols]
-  const float* scales;      // [rows, cols / 32]
+  const float* scales;      // [rows, scale_groups(cols)]
   const std::int32_t* bias; // [rows, cols / sub]: -offset * sum of q over a sub-block, for the weights' type
-  const float* sums;        // [rows, cols / sub]: scale * sum of q, for types with a minimum
+  const float* sums;        // [rows, cols / sub]: sum of q, for types with a minimum
   const std::uint16_t* bf16;   // prompt rows as to_tiles() makes them, where it is there
   std::uint32_t cols;
 };

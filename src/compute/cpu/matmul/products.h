@@ -83,10 +83,16 @@ struct Products {
     const Bytes panel_bytes = (units_bytes + Bytes{blocks} * D::kTail * kPanelRows + 63) / 64 * 64;
     const std::byte* const panel_units = p.panels + panel * panel_bytes;
     constexpr int kSubs = D::kBlock / D::kSub;
-    const std::uint32_t subs = cols / D::kSub, groups = cols / 32;
+    const std::uint32_t subs = cols / D::kSub, groups = scale_groups(cols);
 
-    F acc[kRows];
-    for (auto& a : acc) a = L::zero();
+    F acc[kRows], total[kRows];
+    for (int r = 0; r < kRows; ++r) acc[r] = total[r] = L::zero();
+    const auto end_group = [&](std::size_t group) __attribute__((always_inline)) {
+      for (int r = 0; r < kRows; ++r) {
+        total[r] = L::fma(acc[r], L::broadcast(p.input.scales[(row + r) * groups + group]), total[r]);
+        acc[r] = L::zero();
+      }
+    };
     for (std::uint32_t b = 0; b < blocks; ++b) {
       const D block{{panel_units + std::size_t{b} * D::kUnits * 64,
                      panel_units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
@@ -95,7 +101,6 @@ struct Products {
       unrolled<kSubs>([&](auto sub) __attribute__((always_inline)) {
         constexpr int S = decltype(sub)::value;
         const std::size_t s = std::size_t{b} * kSubs + S;
-        const F scale = block.template scale<S>();
         typename L::template Dot<D::kSigned, D::kBits> dots[kRows];
         for (int r = 0; r < kRows; ++r) {
           if constexpr (D::kOffset + (D::kSigned ? L::kSignedOffset : 0) != 0)
@@ -110,18 +115,20 @@ struct Products {
           if constexpr (D::kSigned) code = L::bias_signed(code);
           for (int r = 0; r < kRows; ++r) dots[r].template add<J>(code, L::broadcast4(a + std::size_t{cols} * r + 4 * J));
         });
-        for (int r = 0; r < kRows; ++r) {
-          const float a_scale = p.input.scales[(row + r) * groups + s * D::kSub / 32];
-          acc[r] = L::fma(L::to_float(dots[r].total()), L::mul(scale, L::broadcast(a_scale)), acc[r]);
-        }
+        const F scale = block.template scale<S>();
+        for (int r = 0; r < kRows; ++r) acc[r] = L::fma(L::to_float(dots[r].total()), scale, acc[r]);
         if constexpr (D::kMinimum) {
           const F minimum = block.template minimum<S>();
           for (int r = 0; r < kRows; ++r)
             acc[r] = L::fma(minimum, L::broadcast(p.input.sums[(row + r) * subs + s]), acc[r]);
         }
+        if constexpr (D::kBlock > kScaleGroup && (S + 1) * D::kSub % kScaleGroup == 0)
+          end_group((s + 1) * D::kSub / kScaleGroup - 1);
       });
+      if constexpr (D::kBlock < kScaleGroup)
+        if ((b + 1) * D::kBlock % kScaleGroup == 0 || b + 1 == blocks) end_group(b * D::kBlock / kScaleGroup);
     }
-    for (int r = 0; r < kRows; ++r) store_outputs(p, panel, row + r, acc[r]);
+    for (int r = 0; r < kRows; ++r) store_outputs(p, panel, row + r, total[r]);
   }
 
   static constexpr std::size_t kPrefetchBytes = 4096;
@@ -181,50 +188,67 @@ struct Products {
     }
   }
 
+  // What a tile needs to know of a type once its codes are decoded. Types that agree in it share the code.
+  template <int kSubInputs, bool kSignedCodes, int kCodeBits, bool kBiased, bool kHasMinimum>
+  struct TileKind {
+    static constexpr int kSub = kSubInputs, kBits = kCodeBits;
+    static constexpr bool kSigned = kSignedCodes, kBias = kBiased, kMinimum = kHasMinimum;
+  };
+  template <typename D>
+  using TileKindOf = TileKind<D::kSub, D::kSigned, (D::kSigned ? 8 : D::kBits <= 4 ? 4 : D::kBits),
+                              (D::kSigned ? L::kSignedOffset : D::kOffset) != 0, D::kMinimum>;
+
   // kRows rows times the strip, sub-blocks [0, subs) of it, which are [sub_begin, ...) of the row.
   template <typename D, int kRows>
   static void prompt_tile(const InputView& in, const Strip& strip, std::uint32_t row, std::uint32_t sub_begin,
                           std::uint32_t subs, float* sums) {
-    const std::uint32_t cols = in.cols, row_subs = cols / D::kSub, groups = cols / 32;
-    F acc[kRows][kPanels];
-    for (int r = 0; r < kRows; ++r)
-      for (int c = 0; c < kPanels; ++c) acc[r][c] = L::load_f32(sums + (r * kPanels + c) * kPanelRows);
+    constexpr std::uint32_t kGroupSubs = kScaleGroup / D::kSub;
+    const std::uint32_t cols = in.cols, row_subs = cols / D::kSub, groups = scale_groups(cols);
     const std::int8_t* a = in.q + std::size_t{row} * cols + std::size_t{sub_begin} * D::kSub;
     const std::byte* codes = strip.codes;
-    for (std::uint32_t s = 0; s < subs; ++s, a += D::kSub, codes += D::kSub / 4 * kPanels * 64) {
-      typename L::template Dot<D::kSigned, D::kBits> dots[kRows][kPanels];
+    for (std::uint32_t s = 0; s < subs;) {
+      const std::uint32_t group_end = std::min(s + kGroupSubs, subs), group = (sub_begin + s) / kGroupSubs;
+      F acc[kRows][kPanels];
       for (int r = 0; r < kRows; ++r)
-        for (int c = 0; c < kPanels; ++c) {
-          if constexpr (D::kOffset + (D::kSigned ? L::kSignedOffset : 0) != 0)
-            dots[r][c].start(in.bias[(row + r) * row_subs + sub_begin + s]);
-          else
-            dots[r][c].start();
-        }
-      unrolled<D::kSub / 4>([&](auto step) __attribute__((always_inline)) {
-        constexpr int J = decltype(step)::value;
-        I w[kPanels];
-        for (int c = 0; c < kPanels; ++c) w[c] = L::load(codes + (J * kPanels + c) * 64);
-        for (int r = 0; r < kRows; ++r) {
-          const auto four = L::broadcast4(a + std::size_t{cols} * r + 4 * J);
-          for (int c = 0; c < kPanels; ++c) dots[r][c].template add<J>(w[c], four);
-        }
-      });
-      const float* scales = strip.scales + s * kPanels * kPanelRows;
-      const float* minimums = strip.minimums + s * kPanels * kPanelRows;
-      for (int r = 0; r < kRows; ++r) {
-        const F a_scale = L::broadcast(in.scales[(row + r) * groups + (sub_begin + s) * D::kSub / 32]);
-        for (int c = 0; c < kPanels; ++c)
-          acc[r][c] = L::fma(L::to_float(dots[r][c].total()), L::mul(L::load_f32(scales + c * kPanelRows), a_scale),
-                             acc[r][c]);
-        if constexpr (D::kMinimum) {
-          const F a_sum = L::broadcast(in.sums[(row + r) * row_subs + sub_begin + s]);
+        for (int c = 0; c < kPanels; ++c) acc[r][c] = L::zero();
+      for (; s < group_end; ++s, a += D::kSub, codes += D::kSub / 4 * kPanels * 64) {
+        typename L::template Dot<D::kSigned, D::kBits> dots[kRows][kPanels];
+        for (int r = 0; r < kRows; ++r)
+          for (int c = 0; c < kPanels; ++c) {
+            if constexpr (D::kBias)
+              dots[r][c].start(in.bias[(row + r) * row_subs + sub_begin + s]);
+            else
+              dots[r][c].start();
+          }
+        unrolled<D::kSub / 4>([&](auto step) __attribute__((always_inline)) {
+          constexpr int J = decltype(step)::value;
+          I w[kPanels];
+          for (int c = 0; c < kPanels; ++c) w[c] = L::load(codes + (J * kPanels + c) * 64);
+          for (int r = 0; r < kRows; ++r) {
+            const auto four = L::broadcast4(a + std::size_t{cols} * r + 4 * J);
+            for (int c = 0; c < kPanels; ++c) dots[r][c].template add<J>(w[c], four);
+          }
+        });
+        const float* scales = strip.scales + s * kPanels * kPanelRows;
+        const float* minimums = strip.minimums + s * kPanels * kPanelRows;
+        for (int r = 0; r < kRows; ++r)
           for (int c = 0; c < kPanels; ++c)
-            acc[r][c] = L::fma(L::load_f32(minimums + c * kPanelRows), a_sum, acc[r][c]);
+            acc[r][c] = L::fma(L::to_float(dots[r][c].total()), L::load_f32(scales + c * kPanelRows), acc[r][c]);
+        if constexpr (D::kMinimum)
+          for (int r = 0; r < kRows; ++r) {
+            const F a_sum = L::broadcast(in.sums[(row + r) * row_subs + sub_begin + s]);
+            for (int c = 0; c < kPanels; ++c)
+              acc[r][c] = L::fma(L::load_f32(minimums + c * kPanelRows), a_sum, acc[r][c]);
+          }
+      }
+      for (int r = 0; r < kRows; ++r) {
+        const F a_scale = L::broadcast(in.scales[(row + r) * groups + group]);
+        for (int c = 0; c < kPanels; ++c) {
+          float* total = sums + (r * kPanels + c) * kPanelRows;
+          L::store_f32(total, L::fma(acc[r][c], a_scale, L::load_f32(total)));
         }
       }
     }
-    for (int r = 0; r < kRows; ++r)
-      for (int c = 0; c < kPanels; ++c) L::store_f32(sums + (r * kPanels + c) * kPanelRows, acc[r][c]);
   }
 
   template <typename D>
@@ -241,7 +265,7 @@ struct Products {
         decode_strip<D>(p, panel, panels, b, end, strip);
         constexpr std::uint32_t kSubs = D::kBlock / D::kSub;
         for_row_tiles<L::kPromptRows>(rows, [&]<int kRows>(std::uint32_t r) {
-          prompt_tile<D, kRows>(p.input, strip, p.row_begin + r, b * kSubs, (end - b) * kSubs,
+          prompt_tile<TileKindOf<D>, kRows>(p.input, strip, p.row_begin + r, b * kSubs, (end - b) * kSubs,
                                 sums + std::size_t{r} * kPanels * kPanelRows);
         });
       }
@@ -249,17 +273,15 @@ struct Products {
     }
   }
 
-  // body.operator()<kRows>(first row) over tiles of kMost rows, then one of what is left.
+  // body.operator()<kRows>(first row) over tiles of kMost rows, then of 4, 2 and 1.
   template <int kMost, typename Body>
   static DRYSTONE_INLINE void for_row_tiles(std::uint32_t rows, Body&& body) {
     std::uint32_t r = 0;
     for (; r + kMost <= rows; r += kMost) body.template operator()<kMost>(r);
-    const std::uint32_t left = rows - r;
-    unrolled<kMost>([&](auto count) __attribute__((always_inline)) {
-      constexpr int kRows = decltype(count)::value;
-      if constexpr (kRows > 0)
-        if (left == kRows) body.template operator()<kRows>(r);
-    });
+    if constexpr (kMost > 4)
+      for (; r + 4 <= rows; r += 4) body.template operator()<4>(r);
+    for (; r + 2 <= rows; r += 2) body.template operator()<2>(r);
+    if (r < rows) body.template operator()<1>(r);
   }
 
   static void store_strip(const PanelProduct& p, std::uint32_t panel, std::uint32_t panels, int strip_panels,
@@ -357,14 +379,15 @@ struct Products {
 
   // ---- Input ----------------------------------------------------------------------------------------------------------
 
-  // Blocks of 32: scale = max |x| / 127, q = x / scale rounded to nearest, ties to even.
+  // Per group: scale = max |x| / 127, q = x / scale rounded to nearest, ties to even.
   static void quantize(const float* x, std::uint32_t cols, std::int8_t* q, float* scales) {
-    for (std::uint32_t b = 0; b < cols / 32; ++b, x += 32, q += 32) {
-      const float largest = L::max_abs32(x);
-      scales[b] = largest / 127.0f;
+    for (std::uint32_t begin = 0; begin < cols; begin += kScaleGroup) {
+      const std::uint32_t end = std::min(begin + kScaleGroup, cols);
+      float largest = 0;
+      for (std::uint32_t k = begin; k < end; k += 32) largest = std::max(largest, L::max_abs32(x + k));
+      *scales++ = largest / 127.0f;
       const float inverse = largest > 0 ? 127.0f / largest : 0;
-      L::scale_to_int8(x, inverse, q);
-      L::scale_to_int8(x + 16, inverse, q + 16);
+      for (std::uint32_t k = begin; k < end; k += 16) L::scale_to_int8(x + k, inverse, q + k);
     }
   }
 
