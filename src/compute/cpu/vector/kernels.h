@@ -70,12 +70,22 @@ struct VectorKernelSet {
     each(gate, up, out, n, [](F g, F u) { return S::mul(Math::times_logistic(g, g), u); });
   }
 
-  // The tanh form: x / 2 (1 + tanh(y)) is x times the logistic function of 2 y.
+  static F rounded_to_f16(F x) {
+    std::byte half[32];
+    S::store_f16(half, x);
+    return S::load_f16(half);
+  }
+
+  // The tanh form: x / 2 (1 + tanh(y)) is x times the logistic function of 2 y. Below -10 it is 0
+  // as f16.
   static void gelu_mul(const float* gate, const float* up, float* out, std::uint32_t n) {
-    const F twice = S::broadcast(2 * 0.79788456f), cubic = S::broadcast(0.044715f);
+    const F twice = S::broadcast(2 * 0.79788456f), cubic = S::broadcast(0.044715f),
+            low = S::broadcast(-10.0f);
     each(gate, up, out, n, [&](F g, F u) {
-      const F y = S::mul(twice, S::fma(S::mul(cubic, S::mul(g, g)), g, g));
-      return S::mul(Math::times_logistic(g, y), u);
+      const F x = rounded_to_f16(g);
+      const F y = S::mul(twice, S::fma(S::mul(cubic, S::mul(x, x)), x, x));
+      const F gelu = S::where_less(x, low, S::zero(), Math::times_logistic(x, y));
+      return S::mul(rounded_to_f16(gelu), u);
     });
   }
 
