@@ -6,8 +6,8 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numeric>
 
+#include "engine/logits.h"
 #include "engine/portable_math.h"
 
 namespace drystone {
@@ -15,94 +15,6 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::uint32_t kHeapMax = 1024;
-
-struct Highest {
-  float logit = -kInfinity;
-  TokenId id = 0;
-  bool has_nan = false;
-};
-
-// The lowest id of the highest logit. Lanes, so that the compiler compares several at once.
-Highest find_highest(std::span<const float> logits) {
-  constexpr std::size_t kLanes = 16;
-  float lane_max[kLanes];
-  std::fill(std::begin(lane_max), std::end(lane_max), -kInfinity);
-  unsigned nans[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= logits.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const float x = logits[i + lane];
-      lane_max[lane] = x > lane_max[lane] ? x : lane_max[lane];
-      nans[lane] |= x != x ? 1u : 0u;
-    }
-  }
-  for (; i < logits.size(); ++i) {
-    lane_max[0] = std::max(lane_max[0], logits[i]);
-    nans[0] |= std::isnan(logits[i]) ? 1u : 0u;
-  }
-  Highest highest;
-  highest.logit = *std::max_element(std::begin(lane_max), std::end(lane_max));
-  highest.has_nan =
-      std::any_of(std::begin(nans), std::end(nans), [](unsigned nan) { return nan != 0; });
-  highest.id =
-      static_cast<TokenId>(std::find(logits.begin(), logits.end(), highest.logit) - logits.begin());
-  return highest;
-}
-
-// Sum of e^(logit - max) over the vocabulary, always in the same order.
-double softmax_sum(std::span<const float> logits, float max) {
-  constexpr std::size_t kBlock = 64;
-  double sum = 0;
-  std::size_t i = 0;
-  for (; i + kBlock <= logits.size(); i += kBlock) {
-    float terms[kBlock];
-    for (std::size_t k = 0; k < kBlock; ++k) terms[k] = portable_exp(logits[i + k] - max);
-    for (std::size_t width = kBlock / 2; width > 0; width /= 2) {
-      for (std::size_t k = 0; k < width; ++k) terms[k] += terms[k + width];
-    }
-    sum += terms[0];
-  }
-  for (; i < logits.size(); ++i) sum += portable_exp(logits[i] - max);
-  return sum;
-}
-
-// How much probability lies at which distance below the best logit, in ranges of 1/64; beyond 32
-// there is next to none.
-class MassByDistance {
- public:
-  MassByDistance() : masses_(kRanges) {}
-
-  static std::int32_t range_of(float distance) {
-    const float range = distance * kRangesPerUnit;
-    return static_cast<std::int32_t>(range < kRanges - 1 ? range : kRanges - 1);
-  }
-  static float lower_bound(float max, std::int32_t range) {
-    return range >= kRanges - 1 ? std::numeric_limits<float>::lowest()
-                                : max - static_cast<float>(range + 1) / kRangesPerUnit;
-  }
-  void add(std::int32_t range, float weight) { masses_[static_cast<std::size_t>(range)] += weight; }
-  double total() const { return std::accumulate(masses_.begin(), masses_.end(), 0.0); }
-
-  // The first range with which the sum from the best on reaches `wanted`, and the sum before it.
-  struct Border {
-    std::int32_t range;
-    double mass_before;
-  };
-  Border reaches(double wanted) const {
-    Border border = {0, 0};
-    while (border.range + 1 < kRanges) {
-      const double mass = border.mass_before + masses_[static_cast<std::size_t>(border.range)];
-      if (mass >= wanted) break;
-      border = {border.range + 1, mass};
-    }
-    return border;
-  }
-
- private:
-  static constexpr std::int32_t kRanges = 2048;
-  static constexpr float kRangesPerUnit = 64;
-  std::vector<double> masses_;
-};
 
 // Order of preference: the higher logit, of equal ones the lower id.
 constexpr auto kBefore = [](const auto& a, const auto& b) {
