@@ -1,0 +1,67 @@
+#include "serve/engine_model.h"
+
+#include <optional>
+
+#include "serve/chat_prompt.h"
+
+namespace drystone {
+
+namespace {
+
+std::tm local_time(const Clock& clock) {
+  const std::time_t now = std::chrono::system_clock::to_time_t(
+      std::chrono::time_point_cast<std::chrono::system_clock::duration>(clock.wall()));
+  std::tm out = {};
+  localtime_r(&now, &out);
+  return out;
+}
+
+class EngineModel final : public ServedModel {
+ public:
+  EngineModel(Engine& engine, const Clock& clock) : engine_(engine), clock_(clock) {
+    if (const ChatTemplate* chat_template = engine.chat_template())
+      chat_prompt_.emplace(engine.tokenizer(), *chat_template);
+  }
+
+  Result<std::vector<TokenId>> chat_prompt(const ChatRequest& request) const override {
+    if (!chat_prompt_)
+      return Error(Errc::unsupported,
+                   engine_.chat_template_error().empty()
+                       ? "This model has no chat template, so it cannot be asked in messages; use "
+                         "/v1/completions."
+                       : "The chat template of this model cannot be used (" +
+                             engine_.chat_template_error() + "); use /v1/completions.");
+    boost::json::object variables = request.template_variables;
+    variables["messages"] = request.messages;
+    if (!request.tools.empty()) variables["tools"] = request.tools;
+    variables["add_generation_prompt"] = request.add_generation_prompt;
+    return chat_prompt_->encode(std::move(variables), local_time(clock_));
+  }
+
+  std::vector<TokenId> text_prompt(std::string_view text) const override {
+    return engine_.tokenizer().encode(text, {.parse_special = true, .add_special = true});
+  }
+
+  std::string piece(TokenId id) const override { return engine_.tokenizer().piece(id, true); }
+  std::uint32_t context() const override { return engine_.context(); }
+  std::uint32_t vocab() const override { return engine_.vocab(); }
+
+  Result<GenerateResult> generate(const GenerateRequest& request,
+                                  const std::function<void(const Delta&)>& sink,
+                                  std::stop_token stop) override {
+    return engine_.generate(request, sink, std::move(stop));
+  }
+
+ private:
+  Engine& engine_;
+  const Clock& clock_;
+  std::optional<ChatPrompt> chat_prompt_;  // empty: the model has no usable template
+};
+
+}  // namespace
+
+std::unique_ptr<ServedModel> make_engine_model(Engine& engine, const Clock& clock) {
+  return std::make_unique<EngineModel>(engine, clock);
+}
+
+}  // namespace drystone

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drystone {
+
+// A request as handlers see it. HEAD is presented as GET; the session leaves the body of its answer
+// out.
+struct HttpRequest {
+  std::string method;         // "GET"
+  std::string path;           // "/v1/models/a b": decoded, without the query
+  std::string authorization;  // header fields, "" when absent
+  std::string host;
+  std::string origin;
+  std::string body;
+  std::string client_address;  // without the port
+};
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpReply {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  HttpHeaders headers;
+};
+
+std::string_view status_text(int status);
+
+// Where a handler writes its answer: send() once, or begin_events(), any number of write_event(),
+// and end_events(). On the loop thread. `false` says that the client is gone or too slow: stop and
+// return.
+class ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+  virtual boost::asio::awaitable<bool> send(HttpReply reply) = 0;
+  virtual boost::asio::awaitable<bool> begin_events(HttpHeaders headers) = 0;
+  virtual boost::asio::awaitable<bool> write_events(
+      std::string events) = 0;  // as sse.h writes them
+  virtual boost::asio::awaitable<bool> end_events() = 0;
+};
+
+}  // namespace drystone

@@ -1,0 +1,61 @@
+#include "serve/http/pending_reply.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace drystone {
+namespace asio = boost::asio;
+
+namespace {
+std::size_t held_bytes(const Delta& delta) {
+  std::size_t bytes = sizeof(Delta) + delta.text.size();
+  for (const Sampled& token : delta.tokens)
+    bytes += sizeof(Sampled) + token.top.size() * sizeof(TokenLogprob);
+  return bytes;
+}
+}  // namespace
+
+Result<PendingReply> PendingReply::start(asio::any_io_executor loop, Scheduler& scheduler,
+                                         std::string client, GenerateRequest request,
+                                         std::size_t unsent_bytes_max) {
+  auto inbox = std::make_shared<Inbox>(loop);
+  Scheduler::Job job{.client = std::move(client), .request = std::move(request)};
+  job.on_delta = [loop, inbox, unsent_bytes_max](const Delta& delta) {
+    if (inbox->overflowed) return;
+    if (inbox->unsent_bytes.fetch_add(held_bytes(delta)) > unsent_bytes_max)
+      inbox->overflowed = true;
+    asio::post(loop, [inbox, delta] {
+      if (!inbox->overflowed) inbox->deltas.push_back(delta);
+      inbox->wake.cancel();
+    });
+  };
+  job.on_done = [loop, inbox](Result<GenerateResult> result) {
+    asio::post(loop, [inbox, result = std::move(result)] {
+      inbox->result = result;
+      inbox->wake.cancel();
+    });
+  };
+  const std::uint64_t id = TRY(scheduler.submit(std::move(job)));
+  return PendingReply(std::move(inbox), scheduler, id);
+}
+
+PendingReply::~PendingReply() {
+  if (inbox_ != nullptr && !inbox_->result) scheduler_->cancel(id_);
+}
+
+asio::awaitable<void> PendingReply::wait(std::chrono::milliseconds patience) {
+  if (!inbox_->deltas.empty() || inbox_->result || inbox_->overflowed) co_return;
+  inbox_->wake.expires_after(patience);
+  co_await inbox_->wake.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+std::vector<Delta> PendingReply::take() {
+  std::size_t bytes = 0;
+  for (const Delta& delta : inbox_->deltas) bytes += held_bytes(delta);
+  inbox_->unsent_bytes -= bytes;
+  return std::exchange(inbox_->deltas, {});
+}
+
+}  // namespace drystone

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "serve/http/scheduler.h"
+
+namespace drystone {
+
+// One request in the hands of the scheduler, as a handler on the loop sees it: deltas come, then
+// the end. Its destruction cancels what is still running or waiting, so a handler may simply return
+// when its client is gone. On the loop thread only.
+class PendingReply {
+ public:
+  // Errors: limit (the queue is full). Borrows `scheduler`. `unsent_bytes_max`: what may wait in
+  // take(); when the handler does not keep up, the generation is cancelled and overflowed() says
+  // so.
+  static Result<PendingReply> start(boost::asio::any_io_executor loop, Scheduler& scheduler,
+                                    std::string client, GenerateRequest request,
+                                    std::size_t unsent_bytes_max);
+  PendingReply(PendingReply&&) = default;
+  ~PendingReply();
+
+  // Returns when there is something to take, or the end came, or `patience` is over.
+  boost::asio::awaitable<void> wait(std::chrono::milliseconds patience);
+  std::vector<Delta> take();
+  // Set when no further delta comes.
+  const std::optional<Result<GenerateResult>>& result() const { return inbox_->result; }
+  // Nothing to take, and no end.
+  bool idle() const { return inbox_->deltas.empty() && !inbox_->result; }
+  bool overflowed() const { return inbox_->overflowed; }
+  std::size_t position() const { return scheduler_->position(id_); }
+
+ private:
+  // Shared with the callbacks on their way from the scheduler's thread.
+  struct Inbox {
+    explicit Inbox(boost::asio::any_io_executor loop) : wake(loop) {}
+    std::vector<Delta> deltas;
+    std::optional<Result<GenerateResult>> result;
+    boost::asio::steady_timer wake;  // cancelled when something came
+    std::atomic<std::size_t> unsent_bytes = 0;
+    std::atomic<bool> overflowed = false;
+  };
+  PendingReply(std::shared_ptr<Inbox> inbox, Scheduler& scheduler, std::uint64_t id)
+      : inbox_(std::move(inbox)), scheduler_(&scheduler), id_(id) {}
+
+  std::shared_ptr<Inbox> inbox_;  // null after a move
+  Scheduler* scheduler_;
+  std::uint64_t id_;
+};
+
+}  // namespace drystone

@@ -1,0 +1,78 @@
+#include "serve/http/router.h"
+
+#include <fmt/format.h>
+
+#include "serve/http/utf8.h"
+
+namespace drystone {
+
+void Router::add(std::string method, std::string path, HttpHandler handler) {
+  routes_.push_back({std::move(method), std::move(path), std::move(handler)});
+}
+
+bool Router::Route::matches(std::string_view target) const {
+  if (!path.ends_with("/*")) return target == path;
+  const std::string_view folder = std::string_view(path).substr(0, path.size() - 1);
+  return target.starts_with(folder) && target.size() > folder.size();
+}
+
+ApiResult<const HttpHandler*> Router::find(std::string_view method, std::string_view path) const {
+  bool path_known = false;
+  for (const Route& route : routes_) {
+    if (!route.matches(path)) continue;
+    path_known = true;
+    if (route.method == method) return &route.handler;
+  }
+  if (path_known)
+    return ApiError{
+        .status = 405,
+        .type = "invalid_request_error",
+        .message = fmt::format("{} does not take {}; it takes {}.", path, method, allowed(path)),
+        .code = "method_not_allowed"};
+  return ApiError{
+      .status = 404,
+      .type = "invalid_request_error",
+      .message = fmt::format("There is nothing at {}. This server has {}.", path, paths()),
+      .code = "unknown_url"};
+}
+
+std::string Router::paths() const {
+  std::string out;
+  for (const Route& route : routes_) out += (out.empty() ? "" : ", ") + route.path;
+  return out;
+}
+
+std::string Router::allowed(std::string_view path) const {
+  std::string out;
+  for (const Route& route : routes_)
+    if (route.matches(path)) out += route.method + ", " + (route.method == "GET" ? "HEAD, " : "");
+  return out.empty() ? out : out + "OPTIONS";
+}
+
+Result<std::string> decode_path(std::string_view target) {
+  target = target.substr(0, target.find_first_of("?#"));
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  if (!target.starts_with('/'))
+    return Error(Errc::invalid_argument, "the request target must start with '/'");
+  std::string path;
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (target[i] != '%') {
+      path += target[i];
+      continue;
+    }
+    const int high = i + 2 < target.size() ? digit(target[i + 1]) : -1;
+    const int low = i + 2 < target.size() ? digit(target[i + 2]) : -1;
+    if (high < 0 || low < 0)
+      return Error(Errc::invalid_argument, "the request target has a '%' without two hex digits");
+    path += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return valid_utf8(path);
+}
+
+}  // namespace drystone

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "serve/http/api_error.h"
+#include "serve/http/http_message.h"
+
+namespace drystone {
+
+using HttpHandler = std::function<boost::asio::awaitable<void>(const HttpRequest&, ReplySink&)>;
+
+// Finds the handler of a method and path. A path that ends in "/*" takes everything below it.
+class Router {
+ public:
+  void add(std::string method, std::string path, HttpHandler handler);
+
+  // Errors: 404 for a path that nobody has, 405 for a method that the path does not have.
+  ApiResult<const HttpHandler*> find(std::string_view method, std::string_view path) const;
+
+  // "GET, HEAD, OPTIONS": for the Allow header; "" when nobody has the path.
+  std::string allowed(std::string_view path) const;
+
+ private:
+  struct Route {
+    std::string method, path;
+    HttpHandler handler;
+    bool matches(std::string_view target) const;
+  };
+  std::string paths() const;
+
+  std::vector<Route> routes_;
+};
+
+// The path of a request target, percent-decoded, without the query; valid UTF-8. Errors:
+// invalid_argument.
+Result<std::string> decode_path(std::string_view target);
+
+}  // namespace drystone

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "serve/http/served_model.h"
+
+namespace drystone {
+
+// A model for tests: token ids are bytes, and what it answers is known. It answers "ok:" and the
+// last message (or the prompt), a token per byte, at most tokens_max of them. With hold() it stops
+// before each token until release().
+class ScriptedModel : public ServedModel {
+ public:
+  // What happens to it, for tests; outlives the model.
+  struct Script {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool held = false;
+    std::vector<std::string> started;  // prompts, in the order in which they ran
+    int cancelled = 0;
+    GenerateRequest last;
+
+    void hold(bool value) {
+      const std::lock_guard lock(mutex);
+      held = value;
+      changed.notify_all();
+    }
+    template <typename Condition>
+    bool wait_for(Condition condition) {
+      std::unique_lock lock(mutex);
+      return changed.wait_for(lock, std::chrono::seconds(10), [&] { return condition(*this); });
+    }
+  };
+
+  static constexpr std::uint32_t kContext = 1000;
+
+  explicit ScriptedModel(Script& script) : script_(script) {}
+
+  Result<std::vector<TokenId>> chat_prompt(const ChatRequest& request) const override {
+    const std::string text(request.messages.back().at("content").as_string());
+    if (text == "raise") return Error(Errc::invalid_argument, "the template refuses this");
+    return text_prompt(text);
+  }
+  std::vector<TokenId> text_prompt(std::string_view text) const override {
+    std::vector<TokenId> ids;
+    for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
+    return ids;
+  }
+  std::string piece(TokenId id) const override { return std::string(1, static_cast<char>(id)); }
+  std::uint32_t context() const override { return kContext; }
+  std::uint32_t vocab() const override { return 256; }
+
+  Result<GenerateResult> generate(const GenerateRequest& request,
+                                  const std::function<void(const Delta&)>& sink,
+                                  std::stop_token stop) override {
+    std::string prompt;
+    for (const TokenId id : request.prompt) prompt += static_cast<char>(id);
+    {
+      const std::lock_guard lock(script_.mutex);
+      script_.started.push_back(prompt);
+      script_.last = request;
+      script_.changed.notify_all();
+    }
+    if (prompt == "fail") return Error(Errc::io, "the device is on fire");
+    GenerateResult result{.prompt_tokens = static_cast<std::uint32_t>(prompt.size())};
+    const std::string answer = "ok:" + (prompt == "endless" ? std::string(100'000, '.') : prompt);
+    Delta delta;
+    for (const char c : answer) {
+      if (!may_go_on(stop)) {
+        result.finish = FinishReason::cancelled;
+        return result;
+      }
+      if (request.tokens_max > 0 && result.completion_tokens == request.tokens_max) {
+        result.finish = FinishReason::length;
+        break;
+      }
+      ++result.completion_tokens;
+      delta.text += c;
+      Sampled token{.id = static_cast<unsigned char>(c), .logprob = -0.5f};
+      for (std::uint32_t i = 0; i < request.top_logprobs.value_or(0); ++i)
+        token.top.push_back({.id = static_cast<TokenId>(token.id + static_cast<TokenId>(i)) % 256,
+                             .logprob = -0.5f - static_cast<float>(i)});
+      delta.tokens.push_back(token);
+      if (is_utf8_boundary(delta.text)) sink(std::exchange(delta, {}));
+    }
+    return result;
+  }
+
+ private:
+  // Waits while held; false when cancelled.
+  bool may_go_on(const std::stop_token& stop) {
+    std::unique_lock lock(script_.mutex);
+    const std::stop_callback wake(stop, [&] { script_.changed.notify_all(); });
+    while (script_.held && !stop.stop_requested())
+      script_.changed.wait_for(lock, std::chrono::milliseconds(5));
+    if (!stop.stop_requested()) return true;
+    ++script_.cancelled;
+    script_.changed.notify_all();
+    return false;
+  }
+  static bool is_utf8_boundary(const std::string& text) {
+    std::size_t tail = 0;  // continuation bytes at the end
+    while (tail < text.size() &&
+           (static_cast<unsigned char>(text[text.size() - 1 - tail]) & 0xC0) == 0x80)
+      ++tail;
+    if (tail == text.size()) return false;
+    const auto lead = static_cast<unsigned char>(text[text.size() - 1 - tail]);
+    return tail == (lead >= 0xF0 ? 3u : lead >= 0xE0 ? 2u : lead >= 0xC0 ? 1u : 0u);
+  }
+
+  Script& script_;
+};
+
+}  // namespace drystone

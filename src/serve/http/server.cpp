@@ -1,0 +1,227 @@
+#include "serve/http/server.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <csignal>
+#include <set>
+
+#include "serve/http/model_host.h"
+#include "serve/http/openai_endpoints.h"
+#include "serve/http/reply_text.h"
+#include "serve/http/session.h"
+
+namespace drystone {
+namespace asio = boost::asio;
+using asio::awaitable;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kAcceptPause{
+    100};  // when the system is out of file descriptors
+
+class HttpServer final : public Server {
+ public:
+  HttpServer(ServerOptions options, const Clock& clock)
+      : options_(std::move(options)),
+        clock_(clock),
+        access_(options_.api_keys),
+        host_(options_.model_names, options_.limits.queue_max),
+        endpoints_(loop_.get_executor(), host_, access_,
+                   {.limits = options_.limits, .clock = clock}) {
+    endpoints_.add_to(router_);
+  }
+  ~HttpServer() override { host_.close(); }
+
+  Result<void> bind(const tcp::endpoint& endpoint);
+  std::string url() const override;
+  void run() override;
+  void set_progress(double done) override { host_.set_progress(done); }
+  void set_model(std::unique_ptr<ServedModel> model) override;
+  void stop() override {
+    asio::post(loop_, [this] { begin_stop(); });
+  }
+
+ private:
+  awaitable<void> accept_loop();
+  awaitable<void> serve(tcp::socket socket);
+  void refuse_connection(tcp::socket socket);
+  awaitable<void> watch_signals();
+  void begin_stop();
+  void end_now();
+
+  // Destroyed from the bottom: first the endpoints and the model's thread, last the loop that they
+  // post to.
+  asio::io_context loop_{1};
+  ServerOptions options_;
+  const Clock& clock_;
+  AccessRules access_;
+  Router router_;
+  ModelHost host_;
+  OpenAiEndpoints endpoints_;
+  SessionContext context_{.limits = options_.limits, .access = access_, .router = router_};
+  tcp::acceptor acceptor_{loop_};
+  asio::signal_set signals_{loop_};
+  asio::steady_timer grace_{loop_};
+  std::set<std::shared_ptr<Session>> sessions_;
+};
+
+Result<void> HttpServer::bind(const tcp::endpoint& endpoint) {
+  const auto failed = [&](const char* doing, const error_code& error) {
+    const std::string at = fmt::format("{}:{}", options_.address, endpoint.port());
+    if (error == asio::error::address_in_use)
+      return Error(
+          Errc::io,
+          fmt::format("cannot listen on {}: the port is in use by another program. Choose another "
+                      "with --listen {}:PORT, or port 0 for any free one.",
+                      at, options_.address));
+    return Error(Errc::io, fmt::format("cannot listen on {}: {}: {}", at, doing, error.message()));
+  };
+  error_code error;
+  if (acceptor_.open(endpoint.protocol(), error)) return failed("opening a socket", error);
+  acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (acceptor_.bind(endpoint, error)) return failed("binding", error);
+  if (acceptor_.listen(asio::socket_base::max_listen_connections, error))
+    return failed("listening", error);
+  return {};
+}
+
+std::string HttpServer::url() const {
+  error_code ignored;
+  const auto endpoint = acceptor_.local_endpoint(ignored);
+  std::string address = endpoint.address().to_string();
+  if (endpoint.address().is_v6()) address = "[" + address + "]";
+  return fmt::format("http://{}:{}", address, endpoint.port());
+}
+
+void HttpServer::set_model(std::unique_ptr<ServedModel> model) {
+  // A std::function must be copyable, so the model travels in a shared_ptr.
+  auto box = std::make_shared<std::unique_ptr<ServedModel>>(std::move(model));
+  asio::post(loop_, [this, box] { host_.set_model(std::move(*box), unix_seconds(clock_)); });
+}
+
+void HttpServer::run() {
+  asio::co_spawn(loop_, accept_loop(), asio::detached);
+  if (options_.stop_on_signals) {
+    signals_.add(SIGINT);
+    signals_.add(SIGTERM);
+    asio::co_spawn(loop_, watch_signals(), asio::detached);
+  }
+  loop_.run();
+}
+
+awaitable<void> HttpServer::accept_loop() {
+  while (acceptor_.is_open()) {
+    auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) {
+      asio::steady_timer pause(loop_, kAcceptPause);
+      co_await pause.async_wait(kAsTuple);
+      continue;
+    }
+    if (context_.stopping) co_return;
+    if (sessions_.size() >= options_.limits.connections_max)
+      refuse_connection(std::move(socket));
+    else
+      asio::co_spawn(loop_, serve(std::move(socket)), asio::detached);
+  }
+}
+
+// One attempt: who does not take these few bytes at once gets nothing.
+void HttpServer::refuse_connection(tcp::socket socket) {
+  const ApiError busy{.status = 503,
+                      .message = "The server has too many connections; try again later.",
+                      .code = "too_many_connections"};
+  const HttpReply reply{.status = 503, .body = to_json(busy), .headers = {{"Retry-After", "5"}}};
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(reply_head(reply, {.keep_alive = false}) + reply.body), ignored);
+  socket.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+awaitable<void> HttpServer::serve(tcp::socket socket) {
+  const auto session = Session::make(std::move(socket), context_);
+  sessions_.insert(session);
+  co_await session->run();
+  sessions_.erase(session);
+  if (context_.stopping && sessions_.empty()) end_now();
+}
+
+awaitable<void> HttpServer::watch_signals() {
+  const auto [error, signal] = co_await signals_.async_wait(kAsTuple);
+  if (error) co_return;
+  begin_stop();
+  const auto [again_error, again] = co_await signals_.async_wait(kAsTuple);
+  if (!again_error) end_now();
+}
+
+void HttpServer::begin_stop() {
+  if (context_.stopping) return;
+  context_.stopping = true;
+  error_code ignored;
+  acceptor_.close(ignored);
+  for (const auto& session : sessions_)
+    if (session->waits_for_request()) session->close();
+  if (sessions_.empty()) return end_now();
+  grace_.expires_after(options_.limits.stop_grace);
+  grace_.async_wait([this](error_code error) {
+    if (!error) end_now();
+  });
+}
+
+// Cancels what runs; its clients are told. Who does not take the news within a moment is cut off.
+void HttpServer::end_now() {
+  constexpr std::chrono::milliseconds kGoodbyeMax{1000};
+  host_.close();
+  signals_.cancel();
+  if (sessions_.empty()) {
+    grace_.cancel();
+    return;
+  }
+  grace_.expires_after(kGoodbyeMax);
+  grace_.async_wait([this](error_code error) {
+    if (error) return;
+    for (const auto& session : sessions_) session->close();
+  });
+}
+
+Result<tcp::endpoint> to_endpoint(const ServerOptions& options) {
+  error_code error;
+  const std::string name = options.address == "localhost" ? "127.0.0.1" : options.address;
+  const auto address = asio::ip::make_address(name, error);
+  if (error)
+    return Error(Errc::invalid_argument,
+                 fmt::format("cannot listen on '{}': it is no IP address. Use 127.0.0.1, [::1], "
+                             "0.0.0.0 (all of this machine) or one of its addresses.",
+                             options.address));
+  if (!address.is_loopback() && options.api_keys.empty())
+    return Error(Errc::invalid_argument,
+                 fmt::format("refusing to listen on {} without a key: everyone on that network "
+                             "could use this machine. Set "
+                             "$DRYSTONE_API_KEY, or give --api-key-file FILE or --api-key KEY; or "
+                             "listen on 127.0.0.1.",
+                             options.address));
+  return tcp::endpoint(address, options.port);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::listen(ServerOptions options, const Clock& clock) {
+  const tcp::endpoint endpoint = TRY(to_endpoint(options));
+  auto server = std::make_unique<HttpServer>(std::move(options), clock);
+  if (auto bound = server->bind(endpoint); !bound) return std::move(bound).error();
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace drystone

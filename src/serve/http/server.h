@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "serve/http/limits.h"
+#include "serve/http/served_model.h"
+
+namespace drystone {
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";  // an IP address, or localhost
+  std::uint16_t port = 0;             // 0: any free one
+  std::vector<std::string> api_keys;  // required beyond loopback
+  std::vector<std::string> model_names;
+  ServerLimits limits;
+  bool stop_on_signals = false;  // SIGINT and SIGTERM; a second one cancels what still runs
+};
+
+// The HTTP server. It listens from the start and answers 503 until it has a model.
+class Server {
+ public:
+  // Binds the address. Errors: invalid_argument (no such address; beyond loopback without a key),
+  // io (port in use, ...).
+  static Result<std::unique_ptr<Server>> listen(ServerOptions options,
+                                                const Clock& clock);  // borrows `clock`
+  virtual ~Server() = default;
+
+  virtual std::string url() const = 0;  // "http://127.0.0.1:8080"
+
+  // Serves until stop(), then finishes or cancels what runs within limits.stop_grace. Blocks; once.
+  virtual void run() = 0;
+
+  // From any thread.
+  virtual void set_progress(double done) = 0;  // of loading, in [0, 1]
+  virtual void set_model(std::unique_ptr<ServedModel> model) = 0;
+  virtual void stop() = 0;
+};
+
+}  // namespace drystone

@@ -1,0 +1,378 @@
+#include "serve/http/session.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <optional>
+
+#include "serve/http/reply_text.h"
+
+namespace drystone {
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::awaitable;
+using boost::beast::error_code;
+
+namespace {
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBytes = 16 << 10;
+
+// Counts the bytes of a request's body in the sum of all, for as long as it lives.
+class BodyShare {
+ public:
+  explicit BodyShare(std::size_t& sum) : sum_(sum) {}
+  BodyShare(const BodyShare&) = delete;
+  ~BodyShare() { sum_ -= bytes_; }
+  void grow_to(std::size_t bytes) {
+    sum_ += bytes - bytes_;
+    bytes_ = bytes;
+  }
+
+ private:
+  std::size_t& sum_;
+  std::size_t bytes_ = 0;
+};
+
+ApiError refusal(int status, std::string message, std::string code) {
+  return {.status = status,
+          .type = status < 500 ? "invalid_request_error" : "server_error",
+          .message = std::move(message),
+          .code = std::move(code)};
+}
+
+class HttpSession final : public Session,
+                          public ReplySink,
+                          public std::enable_shared_from_this<HttpSession> {
+ public:
+  HttpSession(asio::ip::tcp::socket socket, SessionContext& context)
+      : socket_(std::move(socket)),
+        context_(context),
+        limits_(context.limits),
+        deadline_(socket_.get_executor()),
+        buffer_(std::max(context.limits.read_ahead_bytes_max, context.limits.header_bytes_max)) {}
+
+  awaitable<void> run() override;
+  bool waits_for_request() const override { return idle_; }
+  void close() override {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+  awaitable<bool> send(HttpReply reply) override;
+  awaitable<bool> begin_events(HttpHeaders headers) override;
+  awaitable<bool> write_events(std::string events) override;
+  awaitable<bool> end_events() override;
+
+ private:
+  using Parser = http::request_parser<http::string_body>;
+
+  awaitable<bool> serve_one();
+  awaitable<std::optional<ApiError>> read_header(Parser& parser);
+  awaitable<std::optional<ApiError>> read_body(Parser& parser, BodyShare& share);
+  std::optional<ApiError> take_header(const Parser& parser);
+  awaitable<void> answer();
+  awaitable<void> run_handler(const HttpHandler& handler);
+  awaitable<void> watch_client();
+  awaitable<void> refuse(const ApiError& error);
+  awaitable<bool> write(std::string text);
+  awaitable<void> linger();
+  ApiError read_error(error_code error) const;
+
+  // Cancels what waits on the socket when `limit` is over, and remembers it.
+  void arm(std::chrono::milliseconds limit);
+  void disarm() { ++armed_, deadline_.cancel(); }
+
+  asio::ip::tcp::socket socket_;
+  SessionContext& context_;
+  const ServerLimits& limits_;
+  asio::steady_timer deadline_;
+  std::uint64_t armed_ = 0;
+  boost::beast::flat_buffer buffer_;
+  HttpRequest request_;
+  bool head_ = false;  // the request is HEAD
+  bool http_1_0_ = false;
+  bool keep_alive_ = false;  // after the present request
+  bool idle_ = true, timed_out_ = false, client_gone_ = false;
+  bool replied_ = false, events_open_ = false;
+};
+
+void HttpSession::arm(std::chrono::milliseconds limit) {
+  deadline_.expires_after(limit);
+  timed_out_ = false;
+  deadline_.async_wait([weak = weak_from_this(), mine = ++armed_](error_code error) {
+    const auto self = weak.lock();
+    if (error || self == nullptr || self->armed_ != mine) return;
+    self->timed_out_ = true;
+    error_code ignored;
+    self->socket_.cancel(ignored);
+  });
+}
+
+awaitable<void> HttpSession::run() {
+  error_code error;
+  socket_.set_option(asio::ip::tcp::no_delay(true), error);
+  const auto peer = socket_.remote_endpoint(error);
+  request_.client_address = error ? "" : peer.address().to_string();
+  try {
+    bool more = !context_.stopping;
+    while (more) more = co_await serve_one();
+    co_await linger();
+  } catch (const std::exception&) {
+    // Out of memory, or cancelled by a stopping loop: this connection ends, the others go on.
+  }
+  disarm();
+  close();
+}
+
+// True: the connection can take another request.
+awaitable<bool> HttpSession::serve_one() {
+  Parser parser;
+  parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
+  parser.body_limit(limits_.body_bytes_max);
+  BodyShare share(context_.body_bytes);
+  replied_ = events_open_ = client_gone_ = false;
+  keep_alive_ = true;
+
+  auto error = co_await read_header(parser);
+  if (!keep_alive_) co_return false;  // Closed between two requests: a normal goodbye.
+  const bool framed = !error;
+  if (!error) error = take_header(parser);
+  if (!error) error = co_await read_body(parser, share);
+  if (error) {
+    // Where the next request begins is only known behind a body that was read.
+    keep_alive_ = keep_alive_ && framed && parser.is_done();
+    if (!client_gone_) co_await refuse(*error);
+    co_return keep_alive_ && !client_gone_ && !context_.stopping;
+  }
+  request_.body = std::move(parser.get().body());
+  co_await answer();
+  if (!replied_ || events_open_)
+    co_return false;  // The answer has no end, so the connection must have one.
+  co_return keep_alive_ && !client_gone_ && !context_.stopping;
+}
+
+ApiError HttpSession::read_error(error_code error) const {
+  if (timed_out_) return refusal(408, "The request did not arrive in time.", "request_timeout");
+  if (error == http::error::header_limit || error == http::error::buffer_overflow)
+    return refusal(431,
+                   fmt::format("The header is larger than {} bytes.", limits_.header_bytes_max),
+                   "header_too_large");
+  if (error == http::error::body_limit)
+    return refusal(413, fmt::format("The body is larger than {} bytes.", limits_.body_bytes_max),
+                   "body_too_large");
+  if (error == http::error::bad_version)
+    return refusal(505, "This server speaks HTTP/1.1.", "http_version");
+  return refusal(400, fmt::format("The request is not valid HTTP: {}.", error.message()),
+                 "malformed_http");
+}
+
+// Sets keep_alive_ to false when there is no further request.
+awaitable<std::optional<ApiError>> HttpSession::read_header(Parser& parser) {
+  if (buffer_.size() == 0) {
+    idle_ = true;
+    arm(limits_.idle_max);
+    const auto [error, bytes] =
+        co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAsTuple);
+    idle_ = false;
+    buffer_.commit(bytes);
+    if (error) {
+      keep_alive_ = false;
+      co_return std::nullopt;
+    }
+  }
+  arm(limits_.header_max);
+  const auto [error, bytes] = co_await http::async_read_header(socket_, buffer_, parser, kAsTuple);
+  disarm();
+  if (!error) co_return std::nullopt;
+  const bool broke_off =
+      error == http::error::end_of_stream || error == http::error::partial_message ||
+      (error.category() != http::make_error_code(http::error::bad_method).category() &&
+       !timed_out_);
+  client_gone_ = broke_off;
+  co_return read_error(error);
+}
+
+// What can be refused before the body is read.
+std::optional<ApiError> HttpSession::take_header(const Parser& parser) {
+  const auto& header = parser.get();
+  head_ = header.method() == http::verb::head;
+  http_1_0_ = header.version() < 11;
+  request_.method = head_ ? "GET" : std::string(header.method_string());
+  request_.host = header[http::field::host];
+  request_.authorization = header[http::field::authorization];
+  request_.origin = header[http::field::origin];
+  request_.body.clear();
+  keep_alive_ = parser.keep_alive();
+  const std::string_view target(header.target().data(), header.target().size());
+  auto path = decode_path(target == "*" ? "/" : target);
+  if (!path) return refusal(400, path.error().message(), "malformed_http");
+  request_.path = *std::move(path);
+  if (header.count(http::field::host) > 1)
+    return refusal(400, "The request has several Host headers.", "malformed_http");
+  if (auto error = context_.access.refuse(request_)) return error;
+  if (request_.method != "OPTIONS")
+    if (const auto handler = context_.router.find(request_.method, request_.path); !handler)
+      return handler.error();
+  const auto expect = header[http::field::expect];
+  if (!expect.empty() && !boost::beast::iequals(expect, "100-continue"))
+    return refusal(417, "The only expectation known here is 100-continue.", "expectation_failed");
+  return std::nullopt;
+}
+
+awaitable<std::optional<ApiError>> HttpSession::read_body(Parser& parser, BodyShare& share) {
+  if (parser.is_done()) co_return std::nullopt;
+  const auto full = [&] { return context_.body_bytes > limits_.bodies_bytes_max; };
+  ApiError busy = refusal(503, "The requests of all clients together are too large at present.",
+                          "bodies_too_large");
+  busy.retry_after_s = 5;
+  share.grow_to(parser.content_length().value_or(0));
+  if (full()) co_return busy;
+  if (!parser.get()[http::field::expect].empty() && !http_1_0_) {
+    std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    const bool taken = co_await write(std::move(go_on));
+    if (!taken) co_return busy;
+  }
+  arm(limits_.body_max);
+  while (!parser.is_done()) {
+    const auto [error, bytes] = co_await http::async_read_some(socket_, buffer_, parser, kAsTuple);
+    if (error) {
+      client_gone_ =
+          error == http::error::partial_message || error == asio::error::connection_reset;
+      co_return read_error(error);
+    }
+    if (!parser.content_length()) share.grow_to(parser.get().body().size());
+    if (full()) co_return busy;
+  }
+  disarm();
+  co_return std::nullopt;
+}
+
+awaitable<void> HttpSession::answer() {
+  if (request_.method == "OPTIONS") {
+    HttpReply reply{.status = 204};
+    reply.headers.emplace_back("Allow", context_.router.allowed(request_.path));
+    co_await send(std::move(reply));
+    co_return;
+  }
+  const auto handler = context_.router.find(request_.method, request_.path);
+  if (!handler) {
+    co_await refuse(handler.error());
+    co_return;
+  }
+  using namespace asio::experimental::awaitable_operators;
+  co_await (run_handler(**handler) || watch_client());
+  if (replied_ || client_gone_) co_return;
+  const ApiError failed{.message = "The server failed to answer this request."};
+  co_await refuse(failed);
+}
+
+// Returns normally in any case, so that the `||` above ends.
+awaitable<void> HttpSession::run_handler(const HttpHandler& handler) {
+  try {
+    co_await handler(request_, *this);
+  } catch (const std::exception&) {
+    // answer() sees that there was no reply.
+  }
+}
+
+// Returns when the client has left. What it sends meanwhile is kept for the next request.
+awaitable<void> HttpSession::watch_client() {
+  while (buffer_.size() < limits_.read_ahead_bytes_max) {
+    const std::size_t room = std::min(kReadBytes, limits_.read_ahead_bytes_max - buffer_.size());
+    const auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(room), kAsTuple);
+    buffer_.commit(bytes);
+    if (!error) continue;
+    if (error != asio::error::operation_aborted || timed_out_) client_gone_ = true;
+    co_return;
+  }
+  asio::steady_timer forever(socket_.get_executor(), asio::steady_timer::time_point::max());
+  co_await forever.async_wait(kAsTuple);
+}
+
+awaitable<void> HttpSession::refuse(const ApiError& error) {
+  HttpReply reply{.status = error.status, .body = to_json(error)};
+  if (error.retry_after_s > 0)
+    reply.headers.emplace_back("Retry-After", std::to_string(error.retry_after_s));
+  if (error.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (error.status == 405)
+    reply.headers.emplace_back("Allow", context_.router.allowed(request_.path));
+  co_await send(std::move(reply));
+}
+
+awaitable<bool> HttpSession::send(HttpReply reply) {
+  replied_ = true;
+  std::string text =
+      reply_head(reply, {.keep_alive = keep_alive_ && !context_.stopping, .http_1_0 = http_1_0_});
+  if (!head_) text += reply.body;
+  co_return co_await write(std::move(text));
+}
+
+awaitable<bool> HttpSession::begin_events(HttpHeaders headers) {
+  replied_ = events_open_ = true;
+  if (http_1_0_)
+    keep_alive_ = false;  // No chunks there: the end of the connection ends the answer.
+  std::string head = events_head(headers, {.keep_alive = keep_alive_, .http_1_0 = http_1_0_});
+  co_return co_await write(std::move(head));
+}
+
+awaitable<bool> HttpSession::write_events(std::string events) {
+  if (!http_1_0_) events = chunk_text(events);
+  co_return co_await write(std::move(events));
+}
+
+awaitable<bool> HttpSession::end_events() {
+  events_open_ = false;
+  std::string last(http_1_0_ ? "" : kLastChunk);
+  co_return co_await write(std::move(last));
+}
+
+awaitable<bool> HttpSession::write(std::string text) {
+  std::size_t written = 0;
+  while (written < text.size()) {  // Each part that the client takes gives it new time.
+    arm(limits_.write_max);
+    const auto [error, bytes] =
+        co_await socket_.async_write_some(asio::buffer(text) + written, kAsTuple);
+    disarm();
+    written += bytes;
+    if (error) {
+      client_gone_ = true;
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+// Closing with unread bytes would reset the connection and take our last answer with it; so read on
+// for a moment.
+awaitable<void> HttpSession::linger() {
+  if (!replied_ || client_gone_ || !socket_.is_open()) co_return;
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  std::array<char, 4096> dropped;
+  constexpr std::size_t kDroppedBytesMax = 1 << 20;
+  constexpr std::chrono::milliseconds kLingerMax{1000};
+  arm(std::min(kLingerMax, limits_.header_max));
+  for (std::size_t total = 0; total < kDroppedBytesMax;) {
+    const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(dropped), kAsTuple);
+    if (error) break;
+    total += bytes;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Session> Session::make(asio::ip::tcp::socket socket, SessionContext& context) {
+  return std::make_shared<HttpSession>(std::move(socket), context);
+}
+
+}  // namespace drystone
