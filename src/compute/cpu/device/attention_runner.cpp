@@ -9,6 +9,16 @@ namespace {
 // Query rows that share a pass over keys and values.
 constexpr std::uint32_t kBlockRows = 32;
 
+// Below this one thread is done before the others are woken.
+constexpr std::uint64_t kSerialMultiplyAdds = 1 << 16;
+
+std::uint64_t multiply_adds(std::span<const Segment> segments, const AttentionOp& op) {
+  std::uint64_t keys = 0;
+  for (const Segment& segment : segments)
+    keys += std::uint64_t{segment.rows} * (segment.position + segment.rows);
+  return keys * op.heads * op.head_dim * 2;
+}
+
 std::size_t padded_scratch(std::uint32_t head_dim) {
   return (attention_scratch_floats(head_dim) + 31) / 16 * 16;
 }
@@ -86,7 +96,7 @@ void AttentionRunner::run(const PlannedAttention& attention, const StepRows& row
   const std::size_t tasks_per_block = op.heads / heads_per_task;
 
   std::atomic<std::size_t> next{0};
-  pool_.run([&](int thread) {
+  const auto work = [&](int thread) {
     float* scratch = scratch_.data() +
                      (16 - reinterpret_cast<std::uintptr_t>(scratch_.data()) / 4 % 16) % 16 +
                      thread * scratch_stride_;
@@ -111,7 +121,11 @@ void AttentionRunner::run(const PlannedAttention& attention, const StepRows& row
                          .window = op.window,
                          .scratch = scratch});
     }
-  });
+  };
+  if (multiply_adds(segments, op) < kSerialMultiplyAdds)
+    work(0);
+  else
+    pool_.run(work);
 }
 
 }  // namespace drystone
