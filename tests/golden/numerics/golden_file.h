@@ -17,6 +17,7 @@ namespace drystone {
 struct GoldenFile {
   std::string name, preset, type;
   std::uint64_t seed = 0;
+  std::uint32_t crc32 = 0;  // of the model's file
   std::uint32_t vocab = 0;
   std::vector<std::int32_t> prompt, greedy;
   std::vector<std::uint32_t> positions;
@@ -37,6 +38,7 @@ inline GoldenFile read_golden(const std::filesystem::path& path) {
     if (key == "preset:") in >> golden.preset;
     if (key == "type:") in >> golden.type;
     if (key == "seed:") in >> golden.seed;
+    if (key == "crc32:") in >> golden.crc32;
     if (key == "vocab:") in >> golden.vocab;
     if (key == "prompt:") rest(in, golden.prompt);
     if (key == "greedy:") rest(in, golden.greedy);

@@ -16,7 +16,7 @@ make() {  # NAME PRESET TYPE PROMPT_TOKENS GREEDY_TOKENS
   python3 -c "print(*((i * 7919 + 13) % 509 + 3 for i in range($4)))" >prompt.txt
   "$reference" logits model.gguf prompt.txt logits.f32 2>/dev/null
   if [ "$5" -gt 0 ]; then "$reference" greedy model.gguf prompt.txt "$5" >greedy.txt; else : >greedy.txt; fi
-  python3 "$folder/write_golden.py" "$folder/$1.golden" "$2" "$3" prompt.txt logits.f32 greedy.txt
+  python3 "$folder/write_golden.py" "$folder/$1.golden" "$2" "$3" model.gguf prompt.txt logits.f32 greedy.txt
   echo "$1"
 }
 

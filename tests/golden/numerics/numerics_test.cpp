@@ -2,7 +2,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/crc.hpp>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 
 #include "compute/cpu/cpu_device.h"
 #include "engine/engine.h"
@@ -35,6 +38,14 @@ class SynthFile {
  private:
   std::filesystem::path path_;
 };
+
+std::uint32_t crc32_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  boost::crc_32_type crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
+}
 
 struct Loaded {
   std::unique_ptr<Device> device;
@@ -123,6 +134,8 @@ TEST(Numerics, LogitsAgreeWithTheReference) {
   ASSERT_GE(goldens.size(), 20u);
   for (const GoldenFile& golden : goldens) {
     const SynthFile file(golden.preset, golden.type, golden.seed);
+    ASSERT_EQ(crc32_of(file.path()), golden.crc32)
+        << golden.name << ": synth writes another model than the golden was made for: run make.sh";
     const auto context = static_cast<std::uint32_t>(golden.prompt.size()) + 8;
     for (const Isa isa : available_isas()) {
       Loaded loaded = load(file, isa, 1, {.context = context, .kv_type = KvType::f32});

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""write_golden.py OUT PRESET TYPE PROMPT LOGITS GREEDY: keeps what the test compares, in the format of README.md."""
+"""write_golden.py OUT PRESET TYPE MODEL PROMPT LOGITS GREEDY: keeps what the test compares, in the format of README.md."""
 
 import array
 import sys
+import zlib
 
-out, preset, weights_type, prompt_path, logits_path, greedy_path = sys.argv[1:]
+out, preset, weights_type, model_path, prompt_path, logits_path, greedy_path = sys.argv[1:]
 prompt = open(prompt_path).read().split()
 greedy = open(greedy_path).read().split()
 logits = array.array("f", open(logits_path, "rb").read())
@@ -19,6 +20,7 @@ with open(out, "wb") as file:
         f"preset: {preset}",
         f"type: {weights_type}",
         "seed: 1",
+        f"crc32: {zlib.crc32(open(model_path, 'rb').read())}",
         f"vocab: {vocab}",
         "prompt: " + " ".join(prompt),
         "positions: " + " ".join(map(str, positions)),
