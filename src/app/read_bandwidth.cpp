@@ -20,7 +20,9 @@ constexpr int kRounds = 6;
 // waits for another.
 using Line = std::uint64_t __attribute__((vector_size(64)));
 
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) &&                                       \
+    !defined(__SANITIZE_THREAD__)  // they start after the choice
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
 std::uint64_t

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,6 +39,13 @@ struct Summary {
   std::uint32_t layers = 0, width = 0, context = 0;
   bool chat_template = false;
   std::map<std::string_view, TypeTotal> types;
+
+  std::vector<std::pair<std::string_view, TypeTotal>> types_by_size() const {
+    std::vector<std::pair<std::string_view, TypeTotal>> sorted(types.begin(), types.end());
+    std::ranges::stable_sort(sorted, std::greater(),
+                             [](const auto& type) { return type.second.bytes; });
+    return sorted;
+  }
 };
 
 std::uint64_t elements(const GgufTensor& tensor) {
@@ -126,12 +135,14 @@ void print_text(const GgufFile& file, const Summary& summary, const Result<Progr
     line("attention",
          fmt::format("{} heads, {} KV heads of {}; feed-forward {}", program->heads_max,
                      program->kv_heads, program->head_dim, program->ff_width));
-  line("parameters", fmt::format("{:.4g} million", static_cast<double>(summary.parameters) / 1e6));
+  if (summary.parameters > 0)
+    line("parameters",
+         fmt::format("{:.4g} million", static_cast<double>(summary.parameters) / 1e6));
   line("tokenizer", fmt::format("{}, {} tokens", summary.tokenizer, summary.tokens));
   line("context", fmt::format("{} tokens", summary.context));
   line("chat template", summary.chat_template ? "yes" : "no");
   std::string_view label = "types";
-  for (const auto& [name, total] : summary.types) {
+  for (const auto& [name, total] : summary.types_by_size()) {
     line(label,
          fmt::format("{:<8}{:>6} tensors  {:>9}", name, total.tensors, format_bytes(total.bytes)));
     label = "";

@@ -34,9 +34,13 @@ constexpr const char* kChatHelp =
     "/clear  forget the conversation      Ctrl-C  stop the answer; at the prompt: leave\n"
     "/bye    leave (also Ctrl-D)          arrows  edit the line, earlier lines\n";
 
-// Streams one answer to the standard output; Ctrl-C ends it early. Returns its text.
-Result<std::string> answer(Engine& engine, const Conversation& conversation,
-                           const RunOptions& options) {
+struct Answer {
+  std::string text;
+  FinishReason finish;
+};
+
+// Streams one answer to the standard output; Ctrl-C ends it early.
+Result<Answer> answer(Engine& engine, const Conversation& conversation, const RunOptions& options) {
   GenerateRequest request = options.request;
   request.prompt = TRY(conversation.prompt());
   std::string text;
@@ -57,7 +61,7 @@ Result<std::string> answer(Engine& engine, const Conversation& conversation,
                result->prompt_tokens, result->prompt_tokens / std::max(result->prefill_s, 1e-9),
                result->completion_tokens,
                result->completion_tokens / std::max(result->decode_s, 1e-9));
-  return text;
+  return Answer{std::move(text), result->finish};
 }
 
 // A new seed for each answer, unless one was asked for.
@@ -82,12 +86,12 @@ Result<void> chat(Engine& engine, Conversation& conversation, RunOptions& option
     }
     reseed(options);
     conversation.add("user", *line);
-    auto text = answer(engine, conversation, options);
-    if (text) {
-      conversation.add("assistant", *text);
+    auto said = answer(engine, conversation, options);
+    if (said) {
+      conversation.add("assistant", said->text);
     } else {  // the chat goes on without this turn
       conversation.drop_last();
-      fmt::print(stderr, "{} [{}]\n", text.error().message(), to_string(text.error().code()));
+      fmt::print(stderr, "{} [{}]\n", said.error().message(), to_string(said.error().code()));
     }
     fmt::print("\n");
   }
@@ -114,13 +118,20 @@ Result<void> run(RunOptions options) {
     return Error(Errc::invalid_argument,
                  "there is nothing to answer: give a PROMPT, or pipe one in");
   const LoadedEngine loaded = TRY(load_engine(options.engine, progress_bar("loading")));
-  if (loaded.engine->chat_template() == nullptr)
-    notice("run", "the model has no chat template: it continues the text instead of answering it");
+  if (loaded.engine->chat_template() == nullptr) {
+    const std::string& problem = loaded.engine->chat_template_error();
+    notice("run", fmt::format("{}: the text is continued, not answered",
+                              problem.empty()
+                                  ? "the model has no chat template"
+                                  : "the model's chat template cannot be used (" + problem + ")"));
+  }
   Conversation conversation(*loaded.engine, options.system);
   if (interactive) return chat(*loaded.engine, conversation, options);
   reseed(options);
   conversation.add("user", options.prompt);
-  TRY(answer(*loaded.engine, conversation, options));
+  const Answer said = TRY(answer(*loaded.engine, conversation, options));
+  if (said.finish == FinishReason::cancelled)
+    return Error(Errc::cancelled, "the answer was stopped");
   return {};
 }
 
