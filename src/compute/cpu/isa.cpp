@@ -15,6 +15,7 @@ std::string_view to_string(Isa isa) {
     case Isa::avx512: return "avx512";
     case Isa::amx: return "amx";
     case Isa::neon: return "neon";
+    case Isa::neon_i8mm: return "neon_i8mm";
     case Isa::amx_emulated: return "amx_emulated";
   }
   return "unknown";

@@ -9,7 +9,8 @@ const MatmulKernels* matmul_table(Isa isa) {
     case Isa::avx512: return &kAvx512Matmul;
     case Isa::amx: return &kAmxMatmul;
     case Isa::amx_emulated: return &kEmulatedAmxMatmul;
-    case Isa::neon: break;
+    case Isa::neon:
+    case Isa::neon_i8mm: break;
   }
   return nullptr;
 }
