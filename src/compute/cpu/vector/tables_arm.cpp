@@ -3,7 +3,7 @@
 namespace drystone {
 
 const VectorKernels& vector_kernels(Isa isa) {
-  return isa == Isa::neon ? kNeonVector : kPortableVector;
+  return isa == Isa::neon || isa == Isa::neon_i8mm ? kNeonVector : kPortableVector;
 }
 
 }  // namespace drystone
