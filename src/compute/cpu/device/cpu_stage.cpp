@@ -71,7 +71,23 @@ Result<std::span<const float>> CpuStage::run(const StepInput& input) {
 }
 
 void CpuStage::run_layer(const std::vector<PlannedOp>& ops) {
-  for (const PlannedOp& op : ops) std::visit([&](const auto& one) { run_op(one); }, op);
+  const bool last = options_.logits && &ops == &plan_.layers.back();
+  for (const PlannedOp& op : ops) {
+    std::visit([&](const auto& one) { run_op(one); }, op);
+    if (last && std::holds_alternative<PlannedAttention>(op)) keep_logit_rows();
+    if (rows_.rows == 0) return;
+  }
+}
+
+void CpuStage::keep_logit_rows() {
+  for (std::uint32_t to = 0; to < rows_.logit_rows.size(); ++to) {
+    const std::uint32_t from = rows_.logit_rows[to];  // not below `to`
+    if (from == to) continue;
+    for (const Slot slot : {Slot::hidden, Slot::attended})
+      std::memcpy(parts_.workspace.row(slot, to), parts_.workspace.row(slot, from),
+                  parts_.workspace.width(slot) * sizeof(float));
+  }
+  rows_.keep_logit_rows();
 }
 
 void CpuStage::embed(std::span<const std::int32_t> tokens) {

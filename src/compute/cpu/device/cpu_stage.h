@@ -39,6 +39,8 @@ class CpuStage final : public DeviceStage {
  private:
   void embed(std::span<const std::int32_t> tokens);
   void run_layer(const std::vector<PlannedOp>& ops);
+  // Behind the attention of the last layer, only rows whose logits are wanted have a use.
+  void keep_logit_rows();
   std::span<const float> output_head();
 
   void run_op(const PlannedNorm& op);

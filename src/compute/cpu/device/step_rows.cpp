@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "compute/cpu/device/kv_cache.h"
 
 namespace drystone {
@@ -53,6 +55,12 @@ Result<void> StepRows::assign(std::span<const Segment> segments, std::uint32_t r
     }
   }
   return {};
+}
+
+void StepRows::keep_logit_rows() {
+  rows = static_cast<std::uint32_t>(logit_rows.size());
+  generated = generated_logit_rows;
+  std::iota(logit_rows.begin(), logit_rows.end(), 0u);
 }
 
 }  // namespace drystone

@@ -20,6 +20,8 @@ struct StepRows {
   // Errors: limit, naming the figure that is exceeded; CHECKs what only our own code can get wrong.
   Result<void> assign(std::span<const Segment> segments, std::uint32_t rows_max,
                       std::uint32_t logit_rows_max);
+  // From here on the step consists of the rows whose logits are wanted, in their order.
+  void keep_logit_rows();
 };
 
 }  // namespace drystone
