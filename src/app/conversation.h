@@ -1,12 +1,14 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "serve/chat_prompt.h"
 
 namespace drystone {
 
@@ -26,11 +28,10 @@ class Conversation {
   Result<std::vector<TokenId>> prompt() const;
 
  private:
-  std::vector<TokenId> encode(const std::string& rendered) const;
-
   const Engine& engine_;
   std::string system_;
   boost::json::array messages_;
+  std::optional<ChatPrompt> chat_prompt_;  // empty: the model has no template
 };
 
 }  // namespace drystone
