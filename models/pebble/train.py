@@ -202,6 +202,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=0, help="end the schedule after this time instead of --steps")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--anew", action="store_true", help="with --resume: keep the weights, begin a new schedule")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -220,7 +221,8 @@ def main():
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         muon.velocity = state["velocity"]
-        step, spent = state["step"], state["spent"]
+        if not args.anew:
+            step, spent = state["step"], state["spent"]
     print(sum(p.numel() for p in model.parameters()), "parameters,", len(conversations), "conversations", flush=True)
 
     held_out_batches = [tensors_of(b, held_out) for b in make_batches(held_out, 4096, random.Random(0))]
@@ -249,7 +251,7 @@ def main():
             print(f"step {step} loss {total / total_n:.4f} scale {scale:.3f} {seen / (time.time() - begin):.0f} tok/s "
                   f"{time.time() - begin:.0f} s", flush=True)
             total, total_n = 0.0, 0
-        if step % 100 == 0:
+        if step % 50 == 0:
             save(args.out, model, optimizer, muon, step, time.time() - begin, held_out_batches)
     save(args.out, model, optimizer, muon, step, time.time() - begin, held_out_batches)
 
