@@ -20,6 +20,7 @@ class ScriptedModel : public ServedModel {
     std::mutex mutex;
     std::condition_variable changed;
     bool held = false;
+    int allowed = 0;                   // tokens that may pass while held
     std::vector<std::string> started;  // prompts, in the order in which they ran
     int cancelled = 0;
     GenerateRequest last;
@@ -95,8 +96,9 @@ class ScriptedModel : public ServedModel {
   bool may_go_on(const std::stop_token& stop) {
     std::unique_lock lock(script_.mutex);
     const std::stop_callback wake(stop, [&] { script_.changed.notify_all(); });
-    while (script_.held && !stop.stop_requested())
+    while (script_.held && script_.allowed == 0 && !stop.stop_requested())
       script_.changed.wait_for(lock, std::chrono::milliseconds(5));
+    if (script_.held && script_.allowed > 0) --script_.allowed;
     if (!stop.stop_requested()) return true;
     ++script_.cancelled;
     script_.changed.notify_all();

@@ -182,11 +182,12 @@ TEST(Server, NamesIgnoredParametersInAHeader) {
 // A generation that nobody reads must not keep the model from the next client.
 TEST(Server, CancelsWhenTheClientLeavesAStream) {
   TestServer server;
+  server.script.hold(true);
+  server.script.allowed = 2;
   TestClient client = server.connect();
   client.send("POST", kChat, chat_body("endless", R"("stream":true)"));
   client.read_head();
   ASSERT_TRUE(client.read_chunk().starts_with("data: "));
-  server.script.hold(true);
   client.close();
 
   EXPECT_TRUE(server.script.wait_for([](auto& script) { return script.cancelled == 1; }));

@@ -150,7 +150,7 @@ awaitable<bool> HttpSession::serve_one() {
   if (!error) error = co_await read_body(parser, share);
   if (error) {
     // Where the next request begins is only known behind a body that was read.
-    keep_alive_ = keep_alive_ && framed && parser.is_done();
+    keep_alive_ = keep_alive_ && framed && parser.is_done() && error->code != "malformed_http";
     if (!client_gone_) co_await refuse(*error);
     co_return keep_alive_ && !client_gone_ && !context_.stopping;
   }
