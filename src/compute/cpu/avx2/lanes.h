@@ -29,7 +29,13 @@ struct Avx2Lanes {
     _mm256_storeu_si256(p, x.a);
     _mm256_storeu_si256(p + 1, x.b);
   }
-  static void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
+  // Always inline: to gcc 12 a function that only prefetches has no effect, and calls of it go away.
+  __attribute__((always_inline)) static void prefetch(const std::byte* at) {
+    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
+  }
+  __attribute__((always_inline)) static void prefetch_far(const std::byte* at) {
+    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T1);
+  }
   static I set_all(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
   static I bit_and(I x, I y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
   static I bit_or(I x, I y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }

@@ -19,7 +19,13 @@ struct Avx512Lanes {
 
   static I load(const std::byte* at) { return _mm512_loadu_si512(at); }
   static void store(std::byte* at, I x) { _mm512_storeu_si512(at, x); }
-  static void prefetch(const std::byte* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
+  // Always inline: to gcc 12 a function that only prefetches has no effect, and calls of it go away.
+  __attribute__((always_inline)) static void prefetch(const std::byte* at) {
+    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0);
+  }
+  __attribute__((always_inline)) static void prefetch_far(const std::byte* at) {
+    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T1);
+  }
   static I set_all(std::int32_t x) { return _mm512_set1_epi32(x); }
   static I bit_and(I a, I b) { return _mm512_and_si512(a, b); }
   static I bit_or(I a, I b) { return _mm512_or_si512(a, b); }

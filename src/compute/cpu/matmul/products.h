@@ -82,6 +82,7 @@ struct Products {
     const Bytes units_bytes = Bytes{blocks} * D::kUnits * 64;
     const Bytes panel_bytes = (units_bytes + Bytes{blocks} * D::kTail * kPanelRows + 63) / 64 * 64;
     const std::byte* const panel_units = p.panels + panel * panel_bytes;
+    const std::byte* const stream_end = p.panels + p.panel_end * panel_bytes - 64;
     constexpr int kSubs = D::kBlock / D::kSub;
     const std::uint32_t subs = cols / D::kSub, groups = scale_groups(cols);
 
@@ -96,8 +97,7 @@ struct Products {
     for (std::uint32_t b = 0; b < blocks; ++b) {
       const D block{{panel_units + std::size_t{b} * D::kUnits * 64,
                      panel_units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
-      // Well ahead of the loads: the next lines of this panel, then those of the next one.
-      for (int u = 0; u < D::kUnits; ++u) L::prefetch(block.units + 64 * u + kPrefetchBytes);
+      for (int u = 0; u < D::kUnits; ++u) prefetch_stream(block.units + 64 * u, stream_end);
       unrolled<kSubs>([&](auto sub) __attribute__((always_inline)) {
         constexpr int S = decltype(sub)::value;
         const std::size_t s = std::size_t{b} * kSubs + S;
@@ -131,7 +131,15 @@ struct Products {
     for (int r = 0; r < kRows; ++r) store_outputs(p, panel, row + r, total[r]);
   }
 
-  static constexpr std::size_t kPrefetchBytes = 4096;
+  // Weights stream from memory once. Measured on a 2-core AVX-512 machine that reads 33 GB/s, Q4_K with one row: 26
+  // GB/s with either of these alone, 31.8 with both.
+  static constexpr std::size_t kNearBytes = 2048, kFarBytes = 32768;
+  // Not beyond `end`: there is another thread's part, or nothing, and the walk for a page that is not there costs more
+  // than a load.
+  static DRYSTONE_INLINE void prefetch_stream(const std::byte* at, const std::byte* end) {
+    L::prefetch(at + kNearBytes < end ? at + kNearBytes : end);
+    L::prefetch_far(at + kFarBytes < end ? at + kFarBytes : end);
+  }
 
   template <typename D>
   static void generated_quantized(const PanelProduct& p) {
@@ -170,7 +178,7 @@ struct Products {
       for (std::uint32_t b = block_begin; b < block_end; ++b) {
         const D block{
             {units + std::size_t{b} * D::kUnits * 64, units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
-        for (int u = 0; u < D::kUnits; ++u) L::prefetch(block.units + 64 * u + kPrefetchBytes);
+        for (int u = 0; u < D::kUnits; ++u) L::prefetch(block.units + 64 * u + kNearBytes);
         unrolled<kSubs>([&](auto sub) __attribute__((always_inline)) {
           constexpr int S = decltype(sub)::value;
           const std::size_t s = std::size_t{b - block_begin} * kSubs + S;
@@ -305,12 +313,14 @@ struct Products {
   static void generated_float_panel(const PanelProduct& p, std::uint32_t panel, std::uint32_t row) {
     constexpr std::size_t kUnit = kPanelRows * (kType == DType::f32 ? 4 : 2);
     const std::uint32_t cols = p.input.cols;
-    const std::byte* w = p.panels + panel * ((cols * kUnit + 63) / 64 * 64);
+    const std::size_t panel_bytes = (cols * kUnit + 63) / 64 * 64;
+    const std::byte* w = p.panels + panel * panel_bytes;
+    const std::byte* const stream_end = p.panels + p.panel_end * panel_bytes - 64;
     const float* x = p.input.x + std::size_t{row} * cols;
     F acc[kRows];
     for (auto& a : acc) a = L::zero();
     for (std::uint32_t k = 0; k < cols; ++k, w += kUnit) {
-      L::prefetch(w + kPrefetchBytes);
+      prefetch_stream(w, stream_end);
       const F weights = load_weights<kType>(w);
       for (int r = 0; r < kRows; ++r) acc[r] = L::fma(weights, L::broadcast(x[std::size_t{cols} * r + k]), acc[r]);
     }

@@ -28,7 +28,8 @@ struct NeonLanes {
   static void store(std::byte* at, I x) {
     for (int i = 0; i < 4; ++i) vst1q_s32(reinterpret_cast<std::int32_t*>(at) + 4 * i, x.v[i]);
   }
-  static void prefetch(const std::byte* at) { __builtin_prefetch(at); }
+  __attribute__((always_inline)) static void prefetch(const std::byte* at) { __builtin_prefetch(at); }
+  __attribute__((always_inline)) static void prefetch_far(const std::byte* at) { __builtin_prefetch(at, 0, 2); }
   static I set_all(std::int32_t x) { return map([&](int) { return vdupq_n_s32(x); }); }
   static I bit_and(I x, I y) { return map([&](int i) { return vandq_s32(x.v[i], y.v[i]); }); }
   static I bit_or(I x, I y) { return map([&](int i) { return vorrq_s32(x.v[i], y.v[i]); }); }

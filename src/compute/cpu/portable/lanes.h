@@ -29,7 +29,8 @@ struct PortableLanes {
     return out;
   }
   static void store(std::byte* at, I x) { std::memcpy(at, x.v, 64); }
-  static void prefetch(const std::byte*) {}
+  static void prefetch(const std::byte*) {}      // towards the first-level cache
+  static void prefetch_far(const std::byte*) {}  // towards the second
   static I set_all(std::int32_t x) {
     return map([&](int) { return static_cast<std::uint32_t>(x); });
   }
