@@ -9,7 +9,8 @@
 namespace drystone {
 namespace {
 
-// About 50 us of spinning: longer than the serial gaps inside a step, far shorter than a person notices.
+// A pause takes 10 to 140 cycles, so this is 50 us to 1 ms: longer than the serial gaps inside a step, shorter than a
+// person notices.
 constexpr int kSpins = 20000;
 
 inline void relax() {
