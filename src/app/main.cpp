@@ -11,13 +11,14 @@ namespace {
 
 // In the order of the help: what people need first stands first.
 constexpr void (*kCommands[])(CLI::App&, int&) = {
-    drystone::add_run,      drystone::add_inspect,  drystone::add_bench,
-    drystone::add_tokenize, drystone::add_template, drystone::add_logits,
-    drystone::add_generate, drystone::add_quantize, drystone::add_synth,
+    drystone::add_run,      drystone::add_serve,    drystone::add_inspect, drystone::add_bench,
+    drystone::add_tokenize, drystone::add_template, drystone::add_logits,  drystone::add_generate,
+    drystone::add_quantize, drystone::add_synth,
 };
 
 constexpr const char* kExamples = R"(Examples:
   drystone run pebble "What is a drystone wall?"
+  drystone serve pebble
   drystone inspect pebble
 MODEL is a GGUF file (any part of a split one), or `pebble`, the small model inside this program.
 `drystone COMMAND --help` explains a command.)";

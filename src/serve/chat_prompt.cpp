@@ -51,13 +51,11 @@ const std::string* ChatPrompt::control_token_at(std::string_view text) const {
   return nullptr;
 }
 
-std::string ChatPrompt::marked(std::string_view text) const {
+std::string ChatPrompt::marked(std::string_view message) const {
+  const std::string clean = without_marks(message);  // First: a mark may stand within a token.
+  std::string_view text = clean;
   std::string out;
   while (!text.empty()) {
-    if (text.starts_with(kMark)) {  // Ours alone.
-      text.remove_prefix(kMark.size());
-      continue;
-    }
     const std::string* token = control_token_at(text);
     const std::size_t first = token == nullptr ? 1 : first_character_bytes(text);
     out += text.substr(0, first);

@@ -25,7 +25,7 @@ class ChatPrompt {
  private:
   // Puts a mark into each control token that is spelled out in a string of `value`.
   void mark(boost::json::value& value) const;
-  std::string marked(std::string_view text) const;
+  std::string marked(std::string_view message) const;
   const std::string* control_token_at(std::string_view text) const;  // the longest; null: none
 
   const Tokenizer& tokenizer_;

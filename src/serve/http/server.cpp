@@ -159,9 +159,11 @@ awaitable<void> HttpServer::serve(tcp::socket socket) {
 }
 
 awaitable<void> HttpServer::watch_signals() {
+  if (context_.stopping) co_return;  // Asked before the loop ran.
   const auto [error, signal] = co_await signals_.async_wait(kAsTuple);
   if (error) co_return;
   begin_stop();
+  if (sessions_.empty()) co_return;
   const auto [again_error, again] = co_await signals_.async_wait(kAsTuple);
   if (!again_error) end_now();
 }

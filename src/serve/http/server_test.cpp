@@ -1,5 +1,7 @@
 #include "serve/http/server.h"
 
+#include <csignal>
+
 #include "serve/http/test_server.h"
 
 namespace drystone {
@@ -297,6 +299,19 @@ TEST(Server, StoppingCancelsWhatTakesTooLong) {
     const std::string rest = client->read_to_end();
     EXPECT_NE(rest.find("server_stopping"), std::string::npos) << rest;
     EXPECT_NE(rest.find("[DONE]"), std::string::npos);
+  }
+}
+
+// Service managers and Ctrl-C end it by a signal, with or without clients.
+TEST(Server, StopsOnASignal) {
+  for (const bool with_client : {false, true}) {
+    TestServer server({.stop_on_signals = true});
+    TestClient client = server.connect();
+    ASSERT_EQ(client.ask("GET", "/health", "", with_client ? "" : "Connection: close\r\n").status,
+              200);
+    if (!with_client) client.close();
+    std::raise(SIGTERM);
+    server.join();
   }
 }
 

@@ -29,6 +29,9 @@ class TestServer {
   }
   void stop() {
     server_->stop();
+    join();
+  }
+  void join() {
     if (thread_.joinable()) thread_.join();
   }
   void load() { server_->set_model(std::make_unique<ScriptedModel>(script)); }

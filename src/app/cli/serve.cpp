@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "app/cli/command.h"
+#include "app/cli/commands.h"
+#include "app/cli/engine_flags.h"
+#include "app/daemon.h"
+#include "app/open_model.h"
+
+namespace drystone {
+namespace {
+
+struct ServeFlags {
+  DaemonOptions daemon;
+  std::string listen = "127.0.0.1:8080";
+  std::string key_file;
+};
+
+// "127.0.0.1:8080", "[::1]:8080", ":8080" (loopback), "8080".
+Result<void> read_listen(const std::string& listen, DaemonOptions& out) {
+  const std::size_t colon = listen.rfind(':');
+  std::string address = colon == std::string::npos ? "" : listen.substr(0, colon);
+  const std::string port = colon == std::string::npos ? listen : listen.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (error != std::errc{} || end != port.data() + port.size())
+    return Error(Errc::invalid_argument,
+                 fmt::format("--listen {}: '{}' is no port (0 to 65535). Write "
+                             "ADDRESS:PORT, such as 127.0.0.1:8080 or "
+                             "[::1]:8080",
+                             listen, port));
+  if (address.starts_with('[') && address.ends_with(']'))
+    address = address.substr(1, address.size() - 2);
+  if (!address.empty()) out.address = address;
+  return {};
+}
+
+// One key per line; blank lines are skipped.
+Result<void> read_key_file(const std::string& path, std::vector<std::string>& keys) {
+  std::ifstream file(path);
+  const std::size_t before = keys.size();
+  for (std::string line; std::getline(file, line);) {
+    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
+    if (!line.empty()) keys.push_back(line);
+  }
+  if (!file.is_open() || file.bad())
+    return Error(Errc::io, fmt::format("cannot read the key file {}", path));
+  if (keys.size() == before)
+    return Error(Errc::invalid_argument, fmt::format("the key file {} has no key", path));
+  return {};
+}
+
+Result<void> serve(ServeFlags& flags) {
+  TRY(read_listen(flags.listen, flags.daemon));
+  auto& keys = flags.daemon.api_keys;
+  if (!flags.key_file.empty()) TRY(read_key_file(flags.key_file, keys));
+  for (const std::string& key : keys)
+    if (key.empty()) return Error(Errc::invalid_argument, "--api-key is empty");
+  if (const char* key = std::getenv("DRYSTONE_API_KEY"); key != nullptr && *key != '\0')
+    keys.emplace_back(key);
+  return run_daemon(flags.daemon);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<ServeFlags>();
+  CLI::App& command =
+      *app.add_subcommand("serve", "Offer a model to other programs (OpenAI's API)");
+  add_engine_flags(command, flags->daemon.engine);
+  command.get_option("MODEL")->required(false)->description("GGUF file [pebble]");
+  flags->daemon.engine.model = kDemoModelName;
+  command
+      .add_option("--listen", flags->listen,
+                  "Address and port; port 0 takes a free one [127.0.0.1:8080]")
+      ->type_name("ADDR:PORT");
+  command
+      .add_option("--name", flags->daemon.names,
+                  "What clients may call the model, may be repeated [the file's name]")
+      ->type_name("ALIAS")
+      ->take_all()
+      ->expected(1);
+  command
+      .add_option("--api-key", flags->daemon.api_keys,
+                  "Ask clients for this key, may be repeated; `ps` shows it")
+      ->type_name("KEY")
+      ->take_all()
+      ->expected(1);
+  command
+      .add_option("--api-key-file", flags->key_file,
+                  "Keys, one per line (also $DRYSTONE_API_KEY: one key)")
+      ->type_name("FILE");
+  command.footer(R"(Example:
+  drystone serve pebble --listen 127.0.0.1:8080
+  curl http://127.0.0.1:8080/v1/chat/completions -d '{"messages": [{"role": "user", "content": "Hello"}]}'
+Beyond this machine (0.0.0.0, ...) a key is required. SIGINT or SIGTERM ends the server.)");
+  command.callback([flags, &exit_code] { exit_code = finish("serve", serve(*flags)); });
+}
+
+}  // namespace drystone

@@ -1,0 +1,68 @@
+#include "app/daemon.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+#include "app/open_model.h"
+#include "app/progress_bar.h"
+#include "base/clock.h"
+#include "serve/engine_model.h"
+#include "serve/http/server.h"
+
+namespace drystone {
+
+namespace {
+
+std::vector<std::string> served_names(const DaemonOptions& options) {
+  std::vector<std::string> names = options.names;
+  const std::string own = model_name(options.engine.model);
+  if (std::find(names.begin(), names.end(), own) == names.end()) names.push_back(own);
+  return names;
+}
+
+}  // namespace
+
+Result<void> run_daemon(const DaemonOptions& options) {
+  const SystemClock clock;
+  const std::vector<std::string> names = served_names(options);
+  const auto started = clock.monotonic();
+
+  LoadedEngine loaded;       // outlives the server, whose thread runs it
+  Result<void> load_result;  // read after the loading thread has ended
+  std::atomic<bool> loading = true;
+  const auto server = TRY(Server::listen({.address = options.address,
+                                          .port = options.port,
+                                          .api_keys = options.api_keys,
+                                          .model_names = names,
+                                          .stop_on_signals = true},
+                                         clock));
+  std::thread loader([&] {
+    auto result = load_engine(options.engine, [&, bar = progress_bar("loading")](double done) {
+      server->set_progress(done);
+      if (bar) bar(done);
+    });
+    if (result) {
+      loaded = std::move(*result);
+      server->set_model(make_engine_model(*loaded.engine, clock));
+      fmt::print("drystone serves {} at {} (loaded in {:.1f} s, context {} tokens)\n", names[0],
+                 server->url(), seconds(clock.monotonic() - started), loaded.engine->context());
+      std::fflush(stdout);
+    } else {
+      load_result = std::move(result).error();
+    }
+    loading = false;
+    if (!loaded.engine) server->stop();
+  });
+  server->run();
+  // Loading cannot be interrupted, and there is nothing to save: who asked us
+  // to stop need not wait for it.
+  if (loading) std::_Exit(EXIT_SUCCESS);
+  loader.join();
+  return load_result;
+}
+
+}  // namespace drystone

@@ -1,0 +1,149 @@
+// The client library that people use, against the real server. What it accepts and throws is what "compatible" means.
+//   node openai_test.mjs PROGRAM MODEL
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import OpenAI from 'openai';
+import { Program } from './program.mjs';
+
+const [program, model] = process.argv.slice(2);
+const question = [{ role: 'user', content: 'What is a drystone wall?' }];
+const long = { max_tokens: 100_000, ignore_eos: true, temperature: 1 }; // as many as the context holds
+let server, client;
+
+before(async () => {
+  server = await Program.serve(program, model, '--name', 'e2e', '--name', 'other');
+  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'any', maxRetries: 0 });
+});
+after(async () => {
+  if (server !== undefined) assert.equal(await server.stop(), 0);
+});
+
+async function collect(stream) {
+  const seen = { text: '', chunks: 0, finish: null, usage: null };
+  for await (const chunk of stream) {
+    seen.chunks += 1;
+    seen.text += chunk.choices[0]?.delta?.content ?? chunk.choices[0]?.text ?? '';
+    seen.finish ??= chunk.choices[0]?.finish_reason ?? null;
+    seen.usage ??= chunk.usage ?? null;
+  }
+  return seen;
+}
+
+test('a chat has an answer and its usage', async () => {
+  const answer = await client.chat.completions.create({ model: 'e2e', messages: question, max_tokens: 20 });
+  assert.equal(answer.object, 'chat.completion');
+  assert.equal(answer.model, 'e2e');
+  assert.equal(answer.choices[0].message.role, 'assistant');
+  assert.ok(answer.choices[0].message.content.length > 0);
+  assert.ok(['stop', 'length'].includes(answer.choices[0].finish_reason));
+  assert.ok(answer.usage.prompt_tokens > 0 && answer.usage.completion_tokens <= 20);
+  assert.equal(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens);
+});
+
+test('a stream says the same as the whole answer, with its usage at the end', async () => {
+  const request = { model: 'e2e', messages: question, max_tokens: 30, temperature: 0 };
+  const whole = await client.chat.completions.create(request);
+  const stream = await client.chat.completions.create({
+    ...request, stream: true, stream_options: { include_usage: true },
+  });
+  const seen = await collect(stream);
+  assert.equal(seen.text, whole.choices[0].message.content);
+  assert.equal(seen.finish, whole.choices[0].finish_reason);
+  assert.deepEqual(seen.usage, whole.usage);
+  assert.ok(seen.chunks > 3);
+});
+
+test('a seed gives the same text again, another seed another', async () => {
+  const ask = async (seed) =>
+    (await client.chat.completions.create({ model: 'e2e', messages: question, max_tokens: 40, temperature: 1.5,
+                                            ignore_eos: true, seed })).choices[0].message.content;
+  const first = await ask(7);
+  assert.equal(await ask(7), first);
+  assert.notEqual(await ask(8), first);
+});
+
+test('leaving a stream frees the model for the next request', async () => {
+  const stream = await client.chat.completions.create({ model: 'e2e', messages: question, stream: true, ...long });
+  for await (const chunk of stream) {
+    assert.equal(chunk.object, 'chat.completion.chunk');
+    break; // closes the connection
+  }
+  const next = await client.chat.completions.create({ model: 'e2e', messages: question, max_tokens: 1 });
+  assert.equal(next.usage.completion_tokens, 1);
+});
+
+test('aborting a whole answer throws where it was asked', async () => {
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(), 20);
+  await assert.rejects(
+    client.chat.completions.create({ model: 'e2e', messages: question, ...long }, { signal: abort.signal }),
+    OpenAI.APIUserAbortError);
+});
+
+test('mistakes are the exceptions that clients catch', async () => {
+  const ask = (fields) => client.chat.completions.create({ model: 'e2e', messages: question, ...fields });
+  await assert.rejects(ask({ temperature: 'hot' }), (error) => error instanceof OpenAI.BadRequestError &&
+    error.param === 'temperature' && error.type === 'invalid_request_error' && /'temperature' must be a number/.test(error.message));
+  await assert.rejects(ask({ n: 2 }), (error) => error instanceof OpenAI.BadRequestError && error.param === 'n');
+  await assert.rejects(ask({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema: {} } } }),
+    (error) => error instanceof OpenAI.BadRequestError && error.param === 'response_format');
+  await assert.rejects(ask({ model: 'gpt-4o' }), (error) => error instanceof OpenAI.NotFoundError && error.code === 'model_not_found');
+  await assert.rejects(ask({ messages: [{ role: 'user', content: 'word '.repeat(20_000) }] }),
+    (error) => error instanceof OpenAI.BadRequestError && error.code === 'context_length_exceeded');
+});
+
+test('models are listed under every name', async () => {
+  const names = [];
+  for await (const entry of client.models.list()) names.push(entry.id);
+  assert.deepEqual(names.slice(0, 2), ['e2e', 'other']);
+  assert.equal((await client.models.retrieve('other')).id, 'other');
+  await assert.rejects(client.models.retrieve('nobody'), OpenAI.NotFoundError);
+});
+
+test('a completion continues its prompt, whole and as a stream', async () => {
+  const request = { model: 'other', prompt: 'Once upon a time', max_tokens: 12, temperature: 0 };
+  const whole = await client.completions.create(request);
+  assert.equal(whole.object, 'text_completion');
+  assert.equal(whole.choices[0].finish_reason, 'length');
+  const echoed = await client.completions.create({ ...request, echo: true });
+  assert.equal(echoed.choices[0].text, 'Once upon a time' + whole.choices[0].text);
+  const seen = await collect(await client.completions.create({ ...request, stream: true }));
+  assert.equal(seen.text, whole.choices[0].text);
+});
+
+test('logprobs have both of the API\'s forms and agree with greedy choice', async () => {
+  const chat = await client.chat.completions.create({
+    model: 'e2e', messages: question, max_tokens: 5, temperature: 0, ignore_eos: true, logprobs: true, top_logprobs: 3,
+  });
+  const tokens = chat.choices[0].logprobs.content;
+  assert.equal(tokens.length, 5);
+  for (const token of tokens) {
+    assert.ok(token.logprob <= 0);
+    assert.equal(token.top_logprobs.length, 3);
+    assert.equal(token.top_logprobs[0].logprob, token.logprob); // greedy takes the likeliest
+  }
+  const text = await client.completions.create({ model: 'e2e', prompt: 'Once upon', max_tokens: 5, temperature: 0, logprobs: 2 });
+  const { tokens: pieces, token_logprobs, top_logprobs, text_offset } = text.choices[0].logprobs;
+  for (const list of [pieces, token_logprobs, top_logprobs, text_offset]) assert.equal(list.length, 5);
+  assert.equal(pieces.join(''), text.choices[0].text);
+});
+
+test('an answer ends before a stop string', async () => {
+  const request = { model: 'e2e', prompt: 'Once upon a time', max_tokens: 40, temperature: 0 };
+  const text = (await client.completions.create(request)).choices[0].text;
+  const stop = text.slice(10, 14); // spans tokens as it likes
+  const stopped = await client.completions.create({ ...request, stop: [stop] });
+  assert.equal(stopped.choices[0].text, text.slice(0, text.indexOf(stop)));
+  assert.equal(stopped.choices[0].finish_reason, 'stop');
+});
+
+test('two clients at once both get their answers', async () => {
+  const ask = async (seed) => collect(await client.chat.completions.create({
+    model: 'e2e', messages: question, max_tokens: 60, seed, stream: true, ignore_eos: true,
+  }));
+  const alone = await ask(1);
+  const together = await Promise.all([ask(1), ask(2)]);
+  assert.equal(together[0].text, alone.text);
+  assert.equal(together[0].finish, 'length');
+  assert.equal(together[1].finish, 'length');
+});
