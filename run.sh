@@ -83,7 +83,7 @@ done
 printf '\n> %s\n' "$question"
 curl -sSN --fail-with-body --max-time $answer_seconds_max "$url/v1/chat/completions" \
   -H 'Content-Type: application/json' \
-  -d "{\"messages\": [{\"role\": \"user\", \"content\": \"$question\"}], \"max_tokens\": 200, \"stream\": true}" |
+  -d "{\"messages\": [{\"role\": \"user\", \"content\": \"$question\"}], \"max_tokens\": 200, \"temperature\": 0, \"stream\": true}" |
   show_stream || die "asking $url/v1/chat/completions failed; see $log"
 
 if $once; then
