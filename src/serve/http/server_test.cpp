@@ -190,6 +190,7 @@ TEST(Server, CancelsWhenTheClientLeavesAStream) {
   client.send("POST", kChat, chat_body("endless", R"("stream":true)"));
   client.read_head();
   ASSERT_TRUE(client.read_chunk().starts_with("data: "));
+  ASSERT_TRUE(server.script.wait_for([](auto& script) { return script.started.size() == 1; }));
   client.close();
 
   EXPECT_TRUE(server.script.wait_for([](auto& script) { return script.cancelled == 1; }));
