@@ -11,8 +11,9 @@
 #include "compute/dtype.h"
 #include "compute/program.h"
 
-// A Device holds weights and KV pages and runs layer programs. Nothing above it may assume that its memory is host
-// memory: weights go in through TensorSource, activations and logits cross as host float32, and that is all.
+// A Device holds weights and KV pages and runs layer programs. Nothing above it may assume that its
+// memory is host memory: weights go in through TensorSource, activations and logits cross as host
+// float32, and that is all.
 
 namespace drystone {
 
@@ -22,7 +23,8 @@ class TensorSource {
   virtual ~TensorSource() = default;
   struct Tensor {
     DType type;
-    std::span<const std::byte> bytes;  // spec.rows rows of row_bytes(type, spec.cols); valid until release()
+    std::span<const std::byte>
+        bytes;  // spec.rows rows of row_bytes(type, spec.cols); valid until release()
   };
   // Errors: not_found, corrupt (shape disagrees with the spec).
   virtual Result<Tensor> read(const TensorSpec& spec) = 0;
@@ -39,21 +41,24 @@ struct StageOptions {
   KvType kv_type = KvType::f16;
   std::uint32_t kv_tokens = 4096;  // capacity of the KV cache over all sequences, reserved at load
   std::uint32_t batch_tokens_max = 512;
-  std::uint32_t logit_rows_max = 16;  // rows of one step whose logits can be wanted
+  std::uint32_t logit_rows_max = 16;          // rows of one step whose logits can be wanted
   std::function<void(double done)> progress;  // fraction in [0, 1]; may be empty
 };
 
-// The kind of a row decides its arithmetic: its result depends on the tokens before it and on nothing else, not on
-// batch size, chunk borders or threads. A replay must give each row the kind that it had.
+// The kind of a row decides its arithmetic: its result depends on the tokens before it and on
+// nothing else, not on batch size, chunk borders or threads. A replay must give each row the kind
+// that it had.
 enum class RowKind { prompt, generated };
 
 // Consecutive positions of one sequence in a step.
 struct Segment {
-  std::uint32_t rows;             // consecutive rows of the batch
-  std::uint32_t position;         // of the first row
+  std::uint32_t rows;      // consecutive rows of the batch
+  std::uint32_t position;  // of the first row
   RowKind kind;
-  std::span<const std::uint32_t> pages;  // page table of the sequence: covers positions [0, position + rows)
-  bool all_logits = false;  // logits for every row, else for the last row only (none if `no_logits`)
+  std::span<const std::uint32_t>
+      pages;  // page table of the sequence: covers positions [0, position + rows)
+  bool all_logits =
+      false;  // logits for every row, else for the last row only (none if `no_logits`)
   bool no_logits = false;
 };
 
@@ -71,9 +76,11 @@ class DeviceStage {
  public:
   virtual ~DeviceStage() = default;
   // Runs one step and appends its K/V to the pages of each segment. Blocks; one thread at a time.
-  //   returns  f32 row-major: [logit rows, vocab] when the stage has the output head, else [rows, d_model];
+  //   returns  f32 row-major: [logit rows, vocab] when the stage has the output head, else [rows,
+  //   d_model];
   //            valid until the next run()
-  // Errors: limit  more rows than batch_tokens_max, or more logits than logit_rows_max; nothing was appended.
+  // Errors: limit  more rows than batch_tokens_max, or more logits than logit_rows_max; nothing was
+  // appended.
   virtual Result<std::span<const float>> run(const StepInput& input) = 0;
   virtual std::uint32_t page_tokens() const = 0;  // positions per page
   virtual std::uint32_t page_count() const = 0;
@@ -88,8 +95,10 @@ class Device {
   virtual StageMemory estimate(const Program& program, const StageOptions& options,
                                const std::function<DType(const TensorSpec&)>& type_of) const = 0;
   // Reads and repacks the weights and reserves KV pages and working memory. Blocks for seconds.
-  // Errors: out_of_memory (nothing stays reserved), unsupported (a tensor type), and those of `source`.
-  virtual Result<std::unique_ptr<DeviceStage>> load(const Program& program, const StageOptions& options,
+  // Errors: out_of_memory (nothing stays reserved), unsupported (a tensor type), and those of
+  // `source`.
+  virtual Result<std::unique_ptr<DeviceStage>> load(const Program& program,
+                                                    const StageOptions& options,
                                                     TensorSource& source) = 0;
 };
 

@@ -6,14 +6,18 @@ std::uint32_t slot_width(const Program& program, Slot slot) {
   switch (slot) {
     case Slot::hidden:
     case Slot::normed:
-    case Slot::projected: return program.d_model;
+    case Slot::projected:
+      return program.d_model;
     case Slot::q:
-    case Slot::attended: return program.heads_max * program.head_dim;
+    case Slot::attended:
+      return program.heads_max * program.head_dim;
     case Slot::k:
-    case Slot::v: return program.kv_heads * program.head_dim;
+    case Slot::v:
+      return program.kv_heads * program.head_dim;
     case Slot::gate:
     case Slot::up:
-    case Slot::activated: return program.ff_width;
+    case Slot::activated:
+      return program.ff_width;
   }
   return 0;
 }

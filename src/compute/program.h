@@ -7,9 +7,10 @@
 
 #include "base/units.h"
 
-// A model as a short program: a list of coarse operations per layer over named activation slots, with named tensors.
-// model/arch writes it from a file's metadata; devices run it; placement cuts it (by layers, or by the `cut` of each
-// tensor); the memory estimate and the synthetic-model generator read it. One description for all of them.
+// A model as a short program: a list of coarse operations per layer over named activation slots,
+// with named tensors. model/arch writes it from a file's metadata; devices run it; placement cuts
+// it (by layers, or by the `cut` of each tensor); the memory estimate and the synthetic-model
+// generator read it. One description for all of them.
 
 namespace drystone {
 
@@ -20,17 +21,28 @@ enum class TensorCut {
   columns,  // inputs are divided, so the product must be summed over ranks: attention output, down
 };
 
-// What a tensor is for; the synthetic generator chooses its statistics and type by it, quantization mixtures too.
+// What a tensor is for; the synthetic generator chooses its statistics and type by it, quantization
+// mixtures too.
 enum class TensorRole {
-  embedding, output, norm, bias, attention_q, attention_k, attention_v, attention_output,
-  mlp_gate, mlp_up, mlp_down,
+  embedding,
+  output,
+  norm,
+  bias,
+  attention_q,
+  attention_k,
+  attention_v,
+  attention_output,
+  mlp_gate,
+  mlp_up,
+  mlp_down,
 };
 
 using TensorId = std::int32_t;
 constexpr TensorId kNoTensor = -1;
 
-// A tensor of the program: rows [first_row, first_row + rows) of the file's tensor `name`, which is [file_rows, cols].
-// Fused tensors of a file (attn_qkv, gate and up in ffn_up) are several of these, each with its row range.
+// A tensor of the program: rows [first_row, first_row + rows) of the file's tensor `name`, which is
+// [file_rows, cols]. Fused tensors of a file (attn_qkv, gate and up in ffn_up) are several of
+// these, each with its row range.
 struct TensorSpec {
   std::string name;
   TensorRole role;
@@ -43,11 +55,22 @@ struct TensorSpec {
 };
 
 // Activation buffers of one step, each f32 [tokens, width] row-major.
-enum class Slot : std::uint8_t { hidden, normed, q, k, v, attended, gate, up, activated, projected };
+enum class Slot : std::uint8_t {
+  hidden,
+  normed,
+  q,
+  k,
+  v,
+  attended,
+  gate,
+  up,
+  activated,
+  projected
+};
 constexpr int kSlotCount = 10;
 
-// out = rms_norm(in) * weight. With `group` > 0 each run of `group` values (a head) is normalised by itself.
-// In place when in == out.
+// out = rms_norm(in) * weight. With `group` > 0 each run of `group` values (a head) is normalised
+// by itself. In place when in == out.
 struct NormOp {
   Slot in, out;
   TensorId weight;
@@ -63,15 +86,17 @@ struct LinearPart {
 };
 
 // One or several products of the same input (q, k, v; gate, up): the input is prepared once.
-// `reduce`: with column-cut weights the result is a partial sum, to be reduced over the shard group here.
+// `reduce`: with column-cut weights the result is a partial sum, to be reduced over the shard group
+// here.
 struct LinearOp {
   Slot in;
   std::vector<LinearPart> parts;
   bool reduce = false;
 };
 
-// Rotates the first `2 * inv_freq.size()` values of each head. angle(i) = position * inv_freq[i]; cos and sin are
-// multiplied by `magnitude`. Pairs are (2i, 2i+1) when `interleaved`, else (i, i + n_rot/2).
+// Rotates the first `2 * inv_freq.size()` values of each head. angle(i) = position * inv_freq[i];
+// cos and sin are multiplied by `magnitude`. Pairs are (2i, 2i+1) when `interleaved`, else (i, i +
+// n_rot/2).
 struct RopeOp {
   Slot slot;
   std::uint32_t heads, head_dim;
@@ -80,8 +105,9 @@ struct RopeOp {
   std::vector<float> inv_freq;
 };
 
-// Appends k and v to the cache of this layer, then attended = softmax(q k^T * scale) v, causal, grouped-query.
-// window > 0: key j is visible to query i iff i - j < window. softcap > 0: scores become softcap * tanh(s / softcap).
+// Appends k and v to the cache of this layer, then attended = softmax(q k^T * scale) v, causal,
+// grouped-query. window > 0: key j is visible to query i iff i - j < window. softcap > 0: scores
+// become softcap * tanh(s / softcap).
 struct AttentionOp {
   std::uint32_t heads, kv_heads, head_dim;
   float scale;
@@ -120,7 +146,8 @@ struct Program {
 
   std::vector<LayerProgram> layers;
 
-  // logits = output * rms_norm(hidden) (* logit_scale); softcap > 0 as in AttentionOp. `output` may be the embedding.
+  // logits = output * rms_norm(hidden) (* logit_scale); softcap > 0 as in AttentionOp. `output` may
+  // be the embedding.
   TensorId output_norm = kNoTensor;
   float output_norm_eps = 0;
   TensorId output = kNoTensor;

@@ -10,8 +10,8 @@
 
 namespace drystone {
 
-// The compute threads of a device. The caller of run() is thread 0 and works too. Workers spin briefly between
-// operations of a step and park when idle. Not reentrant: one run() at a time.
+// The compute threads of a device. The caller of run() is thread 0 and works too. Workers spin
+// briefly between operations of a step and park when idle. Not reentrant: one run() at a time.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);
@@ -21,15 +21,17 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls work(thread) once on each thread, thread in [0, threads()), and returns when all are done.
+  // Calls work(thread) once on each thread, thread in [0, threads()), and returns when all are
+  // done.
   template <typename Work>
   void run(Work&& work) {
-    run_erased([](void* context, int thread) { (*static_cast<std::remove_reference_t<Work>*>(context))(thread); },
+    run_erased([](void* context,
+                  int thread) { (*static_cast<std::remove_reference_t<Work>*>(context))(thread); },
                const_cast<void*>(static_cast<const void*>(&work)));
   }
 
-  // Calls work(begin, end) for parts of [0, count), each a multiple of `grain` long (but the last), contiguous per
-  // thread. Which thread takes which part never changes a result.
+  // Calls work(begin, end) for parts of [0, count), each a multiple of `grain` long (but the last),
+  // contiguous per thread. Which thread takes which part never changes a result.
   template <typename Work>
   void for_ranges(std::int64_t count, std::int64_t grain, Work&& work) {
     const std::int64_t grains = (count + grain - 1) / grain;

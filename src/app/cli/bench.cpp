@@ -121,7 +121,7 @@ Result<Figures> measure(BenchOptions options) {
   }
   if (progress) progress(1);
   figures.peak_rss_bytes = peak_rss();  // before the buffer of the bandwidth
-  loaded.engine.reset();  // It uses the device.
+  loaded.engine.reset();                // It uses the device.
   loaded.device.reset();
   figures.read_bandwidth = measure_read_bandwidth(
       options.engine.threads > 0 ? options.engine.threads : default_threads(), clock);

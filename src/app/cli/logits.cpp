@@ -32,6 +32,11 @@ Result<void> write_logits(LogitsOptions options) {
   const std::vector<TokenId> ids = TRY(read_token_ids(options.tokens));
   if (options.engine.context == 0) options.engine.context = static_cast<std::uint32_t>(ids.size());
   const LoadedEngine loaded = TRY(load_engine(options.engine, progress_bar("loading")));
+  // Before the file is touched: it may hold the rows of an earlier run.
+  for (const TokenId id : ids)
+    if (id < 0 || static_cast<std::uint32_t>(id) >= loaded.engine->vocab())
+      return Error(Errc::invalid_argument, fmt::format("{}: token id {} is not in [0, {})",
+                                                       options.tokens, id, loaded.engine->vocab()));
   std::unique_ptr<std::FILE, CloseFile> out(std::fopen(options.out.c_str(), "wb"));
   if (out == nullptr) return cannot_write(options.out);
   TRY(loaded.engine->logits(ids, [&](std::span<const float> rows) -> Result<void> {

@@ -1,14 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
-#include "app/progress_bar.h"
 #include "app/open_model.h"
+#include "app/progress_bar.h"
 #include "model/quantize/quantize_model.h"
 
 namespace drystone {
@@ -25,10 +26,16 @@ Result<void> quantize(const QuantizeOptions& options) {
     return Error(Errc::invalid_argument,
                  fmt::format("'{}' is no type to quantize to: expected one of {}", options.type,
                              mixture_names()));
+  std::error_code absent;
+  if (std::filesystem::equivalent(options.in, options.out, absent))
+    return Error(Errc::invalid_argument,
+                 fmt::format("{} is both IN and OUT, and what quantization takes away cannot be "
+                             "brought back: write to another file",
+                             options.in));
   const GgufFile file = TRY(open_model(options.in));
   ThreadPool pool(options.threads);
-  const QuantizeSummary summary = TRY(quantize_model(file, *mixture, options.out, pool,
-                                                     progress_bar("writing " + options.out)));
+  const QuantizeSummary summary = TRY(
+      quantize_model(file, *mixture, options.out, pool, progress_bar("writing " + options.out)));
   if (summary.requantized > 0)
     notice("quantize", fmt::format("warning: {} tensors were quantized already and are coarser now "
                                    "than from an f16 or f32 "

@@ -84,8 +84,7 @@ Result<void> synth(const SynthOptions& options) {
                                                      options.type, mixture_names()));
   const SynthModel model = TRY(model_of(options));
   ThreadPool pool(options.threads);
-  return write_synth(model, *mixture, options.out, pool,
-                     progress_bar("writing " + options.out));
+  return write_synth(model, *mixture, options.out, pool, progress_bar("writing " + options.out));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ Result<void> tokenize(const TokenizeOptions& options) {
     return {};
   }
   const std::string mark = "\n" + options.separator + "\n";
-  for (std::size_t at = 0; at <= text.size();) {
+  for (std::size_t at = 0; at == 0 || at < text.size();) {  // a separator at the end closes a text
     const std::size_t end = std::min(text.find(mark, at), text.size());
     print_ids(**tokenizer, std::string_view(text).substr(at, end - at), options.special);
     at = end + mark.size();

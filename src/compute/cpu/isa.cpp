@@ -10,19 +10,27 @@ namespace drystone {
 
 std::string_view to_string(Isa isa) {
   switch (isa) {
-    case Isa::portable: return "portable";
-    case Isa::avx2: return "avx2";
-    case Isa::avx512: return "avx512";
-    case Isa::amx: return "amx";
-    case Isa::neon: return "neon";
-    case Isa::neon_i8mm: return "neon_i8mm";
-    case Isa::amx_emulated: return "amx_emulated";
+    case Isa::portable:
+      return "portable";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+    case Isa::amx:
+      return "amx";
+    case Isa::neon:
+      return "neon";
+    case Isa::neon_i8mm:
+      return "neon_i8mm";
+    case Isa::amx_emulated:
+      return "amx_emulated";
   }
   return "unknown";
 }
 
 std::span<const Isa> available_isas() {
-  static const std::vector<Isa> kAvailable = probe_isas();  // Facts of the machine, the same for everyone.
+  static const std::vector<Isa> kAvailable =
+      probe_isas();  // Facts of the machine, the same for everyone.
   return kAvailable;
 }
 
@@ -45,7 +53,8 @@ Result<Isa> choose_isa(std::string_view forced) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", to_string(isa));
   }
   return Error(Errc::invalid_argument,
-               fmt::format("cannot use the instruction set '{}': this machine and build have {}. Unset DRYSTONE_ISA to "
+               fmt::format("cannot use the instruction set '{}': this machine and build have {}. "
+                           "Unset DRYSTONE_ISA to "
                            "let the program choose the best of them",
                            forced, names));
 }

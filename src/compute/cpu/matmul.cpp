@@ -14,7 +14,13 @@ namespace {
 
 std::uint32_t panel_count(std::uint32_t rows) { return (rows + kPanelRows - 1) / kPanelRows; }
 
-bool is_float(DType type) { return type == DType::f32 || type == DType::f16 || type == DType::bf16; }
+bool is_float(DType type) {
+  return type == DType::f32 || type == DType::f16 || type == DType::bf16;
+}
+
+// Below this (some 10 us of work) waking the others costs more than they bring, and much more when
+// other programs keep them from running.
+constexpr std::uint64_t kSerialMultiplyAdds = 1 << 18;
 
 constexpr std::uint32_t kQuantBlock = 32;  // rows of quantized weights are multiples of this
 
@@ -24,11 +30,14 @@ std::uint32_t sub_block(DType type) {
   switch (type) {
     case DType::f32:
     case DType::f16:
-    case DType::bf16: return 0;
+    case DType::bf16:
+      return 0;
     case DType::q2_k:
     case DType::q3_k:
-    case DType::q6_k: return 16;
-    default: return 32;
+    case DType::q6_k:
+      return 16;
+    default:
+      return 32;
   }
 }
 
@@ -36,11 +45,12 @@ Bytes PackedMatrix::packed_bytes(DType type, std::uint32_t rows, std::uint32_t c
   return panel_count(rows) * panel_layout(type).panel_bytes(cols);
 }
 
-Result<PackedMatrix> PackedMatrix::pack(ThreadPool& pool, DType type, std::uint32_t rows, std::uint32_t cols,
-                                        std::span<const std::byte> source) {
+Result<PackedMatrix> PackedMatrix::pack(ThreadPool& pool, DType type, std::uint32_t rows,
+                                        std::uint32_t cols, std::span<const std::byte> source) {
   const DTypeInfo& info = dtype_info(type);
   if (!info.computed)
-    return Error(Errc::unsupported, fmt::format("weights of type {} are not computed with", info.name));
+    return Error(Errc::unsupported,
+                 fmt::format("weights of type {} are not computed with", info.name));
   const Bytes row = row_bytes(type, cols);
   CHECK(source.size() == rows * row, source.size(), rows, cols, info.name);
   PackedMatrix matrix;
@@ -67,7 +77,8 @@ void PackedMatrix::unpack_row(std::uint32_t row, float* out) const {
   dequantize_row(type_, bytes.data(), out, cols_);
 }
 
-// What one family of quantized types needs beside q and scales: the input's bias for the codes' offset, per sub-block.
+// What one family of quantized types needs beside q and scales: the input's bias for the codes'
+// offset, per sub-block.
 struct BiasSet {
   std::int32_t offset;
   std::uint32_t sub;
@@ -94,12 +105,15 @@ struct Activations::Impl {
       if (set.offset == offset && set.sub == sub_block(type)) return &set;
     return nullptr;  // offset 0: nothing to take off
   }
-  float* sums(std::uint32_t sub) { return reinterpret_cast<float*>((sub == 16 ? sums16 : sums32).get()); }
+  float* sums(std::uint32_t sub) {
+    return reinterpret_cast<float*>((sub == 16 ? sums16 : sums32).get());
+  }
 
   void quantize_rows(std::int64_t begin, std::int64_t end, bool with_sums) {
     for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r) {
       auto* row_q = reinterpret_cast<std::int8_t*>(q.get()) + r * cols;
-      float* row_scales = reinterpret_cast<float*>(scales.get()) + std::size_t{r} * scale_groups(cols);
+      float* row_scales =
+          reinterpret_cast<float*>(scales.get()) + std::size_t{r} * scale_groups(cols);
       kernels.quantize(x + r * cols, cols, row_q, row_scales);
       for (std::uint32_t b = 0; b < cols / 16; b += 2) {
         std::int32_t half[2] = {0, 0};
@@ -129,7 +143,8 @@ namespace {
 
 MappedMemory reserve(Bytes bytes) {
   auto memory = map_memory(bytes);
-  CHECK(memory, memory.error().message());  // A few MiB of address space; the device has checked the machine's memory.
+  CHECK(memory, memory.error().message());  // A few MiB of address space; the device has checked
+                                            // the machine's memory.
   return std::move(memory).value();
 }
 
@@ -143,10 +158,13 @@ std::vector<std::pair<std::int32_t, std::uint32_t>> bias_kinds(const MatmulKerne
   return kinds;
 }
 
-Bytes tiles_bytes(std::uint32_t rows, std::uint32_t cols) { return (Bytes{rows} + 31) / 32 * 32 * cols * 2; }
+Bytes tiles_bytes(std::uint32_t rows, std::uint32_t cols) {
+  return (Bytes{rows} + 31) / 32 * 32 * cols * 2;
+}
 
 bool has_minimum(DType type) {
-  return type == DType::q4_1 || type == DType::q5_1 || type == DType::q2_k || type == DType::q4_k || type == DType::q5_k;
+  return type == DType::q4_1 || type == DType::q5_1 || type == DType::q2_k || type == DType::q4_k ||
+         type == DType::q5_k;
 }
 
 }  // namespace
@@ -154,7 +172,8 @@ bool has_minimum(DType type) {
 Activations::Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max)
     : impl_(new Impl{.kernels = matmul_kernels(isa), .rows_max = rows_max, .cols_max = cols_max}) {
   const Bytes values = Bytes{rows_max} * cols_max;
-  for (int i = 0; i < threads; ++i) impl_->scratch.push_back(reserve(impl_->kernels.scratch_bytes(rows_max)));
+  for (int i = 0; i < threads; ++i)
+    impl_->scratch.push_back(reserve(impl_->kernels.scratch_bytes(rows_max)));
   impl_->q = reserve(values);
   impl_->scales = reserve(Bytes{rows_max} * scale_groups(cols_max) * sizeof(float));
   impl_->sums16 = reserve(values / 16 * sizeof(float));
@@ -167,19 +186,23 @@ Activations::Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint
 Activations::~Activations() = default;
 Activations::Activations(Activations&&) noexcept = default;
 
-Bytes Activations::reserved_bytes(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max) {
+Bytes Activations::reserved_bytes(Isa isa, int threads, std::uint32_t rows_max,
+                                  std::uint32_t cols_max) {
   const MatmulKernels& kernels = matmul_kernels(isa);
   const Bytes values = Bytes{rows_max} * cols_max;
-  Bytes bytes = values + Bytes{rows_max} * scale_groups(cols_max) * 4 + values / 16 * 4 + values / 32 * 4;
+  Bytes bytes =
+      values + Bytes{rows_max} * scale_groups(cols_max) * 4 + values / 16 * 4 + values / 32 * 4;
   for (const auto& [offset, sub] : bias_kinds(kernels)) bytes += values / sub * 4;
   if (kernels.to_tiles) bytes += tiles_bytes(rows_max, cols_max);
   return bytes + threads * kernels.scratch_bytes(rows_max);
 }
 
-void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows, std::uint32_t generated_rows,
-                          std::uint32_t cols, std::span<const DType> for_types) {
+void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows,
+                          std::uint32_t generated_rows, std::uint32_t cols,
+                          std::span<const DType> for_types) {
   Impl& impl = *impl_;
-  CHECK(rows <= impl.rows_max && Bytes{rows} * cols <= Bytes{impl.rows_max} * impl.cols_max && generated_rows <= rows,
+  CHECK(rows <= impl.rows_max && Bytes{rows} * cols <= Bytes{impl.rows_max} * impl.cols_max &&
+            generated_rows <= rows,
         rows, generated_rows, cols, impl.rows_max, impl.cols_max);
   impl.x = x;
   impl.rows = rows;
@@ -207,14 +230,19 @@ void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows, 
 
 void matmul(ThreadPool& pool, const Activations& activations, std::span<const MatmulPart> parts) {
   Activations::Impl& impl = *activations.impl_;
-  pool.run([&](int thread) {
+  std::uint64_t multiply_adds = 0;
+  for (const MatmulPart& part : parts)
+    multiply_adds += std::uint64_t{part.weight->rows()} * impl.cols * impl.rows;
+  const auto work = [&](int thread) {
     for (const MatmulPart& part : parts) {
       const PackedMatrix& weight = *part.weight;
       CHECK(weight.cols() == impl.cols, weight.cols(), impl.cols);
-      // Each thread takes a contiguous run of panels, in pairs so that the strips of prompt() are whole.
+      // Each thread takes a contiguous run of panels, in pairs so that the strips of prompt() are
+      // whole.
       const std::uint32_t panels = panel_count(weight.rows()), pairs = (panels + 1) / 2;
       const auto bound = [&](int t) {
-        return std::min(panels, static_cast<std::uint32_t>(std::uint64_t{pairs} * t / pool.threads()) * 2);
+        return std::min(panels,
+                        static_cast<std::uint32_t>(std::uint64_t{pairs} * t / pool.threads()) * 2);
       };
       const BiasSet* bias = impl.bias_for(weight.type());
       PanelProduct product{
@@ -244,7 +272,9 @@ void matmul(ThreadPool& pool, const Activations& activations, std::span<const Ma
       product.row_end = impl.rows;
       if (product.row_begin < product.row_end) impl.kernels.prompt(product);
     }
-  });
+  };
+  if (multiply_adds >= kSerialMultiplyAdds) return pool.run(work);
+  for (int thread = 0; thread < pool.threads(); ++thread) work(thread);
 }
 
 const MatmulKernels& matmul_kernels(Isa isa) { return *matmul_table(isa); }

@@ -12,8 +12,9 @@
 #include "compute/dtype.h"
 #include "compute/thread_pool.h"
 
-// Products of activations with packed weights: the bulk of all work. Weights are packed once into the layout that the
-// kernels of all instruction sets read, with the same bytes per weight as in the file.
+// Products of activations with packed weights: the bulk of all work. Weights are packed once into
+// the layout that the kernels of all instruction sets read, with the same bytes per weight as in
+// the file.
 
 namespace drystone {
 
@@ -26,8 +27,8 @@ class PackedMatrix {
   // `source`: rows * row_bytes(type, cols) bytes as in a GGUF file. Packs on all threads of `pool`.
   // Errors: unsupported  not a computed type
   //         out_of_memory
-  static Result<PackedMatrix> pack(ThreadPool& pool, DType type, std::uint32_t rows, std::uint32_t cols,
-                                   std::span<const std::byte> source);
+  static Result<PackedMatrix> pack(ThreadPool& pool, DType type, std::uint32_t rows,
+                                   std::uint32_t cols, std::span<const std::byte> source);
 
   PackedMatrix() = default;
   PackedMatrix(PackedMatrix&&) noexcept = default;
@@ -48,29 +49,32 @@ class PackedMatrix {
   MappedMemory data_;
 };
 
-// The input of one or several products, prepared (quantized, re-ordered) once. Reused from step to step; its memory is
-// reserved at construction and never grows.
+// The input of one or several products, prepared (quantized, re-ordered) once. Reused from step to
+// step; its memory is reserved at construction and never grows.
 class Activations {
  public:
   Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max);
   ~Activations();
   Activations(Activations&&) noexcept;
 
-  // Takes f32 row-major x [rows, cols]. Rows [0, generated_rows) are generated rows, the others prompt rows: the kind
-  // chooses the arithmetic (RowKind), never the neighbours. `for_types`: the weights it will meet. `x` is borrowed until
-  // the last matmul() with it. `cols` is a multiple of 32 if any of the types is quantized.
-  void prepare(ThreadPool& pool, const float* x, std::uint32_t rows, std::uint32_t generated_rows, std::uint32_t cols,
-               std::span<const DType> for_types);
+  // Takes f32 row-major x [rows, cols]. Rows [0, generated_rows) are generated rows, the others
+  // prompt rows: the kind chooses the arithmetic (RowKind), never the neighbours. `for_types`: the
+  // weights it will meet. `x` is borrowed until the last matmul() with it. `cols` is a multiple of
+  // 32 if any of the types is quantized.
+  void prepare(ThreadPool& pool, const float* x, std::uint32_t rows, std::uint32_t generated_rows,
+               std::uint32_t cols, std::span<const DType> for_types);
 
   static Bytes reserved_bytes(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max);
 
  private:
-  friend void matmul(ThreadPool& pool, const Activations& activations, std::span<const struct MatmulPart> parts);
+  friend void matmul(ThreadPool& pool, const Activations& activations,
+                     std::span<const struct MatmulPart> parts);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-// One product: out[r, :] = W x[r] (+ bias), or out[r, :] += that when `accumulate` (the residual stream).
+// One product: out[r, :] = W x[r] (+ bias), or out[r, :] += that when `accumulate` (the residual
+// stream).
 struct MatmulPart {
   const PackedMatrix* weight;
   const float* bias = nullptr;  // f32 [weight->rows()]

@@ -11,8 +11,9 @@
 namespace drystone {
 namespace {
 
-constexpr DType kTypes[] = {DType::f32,  DType::f16,  DType::bf16, DType::q8_0, DType::q4_0,   DType::q4_1,
-                            DType::q5_0, DType::q5_1, DType::q2_k, DType::q3_k, DType::q4_k,   DType::q5_k,
+constexpr DType kTypes[] = {DType::f32,  DType::f16,    DType::bf16,   DType::q8_0,
+                            DType::q4_0, DType::q4_1,   DType::q5_0,   DType::q5_1,
+                            DType::q2_k, DType::q3_k,   DType::q4_k,   DType::q5_k,
                             DType::q6_k, DType::iq4_nl, DType::iq4_xs, DType::mxfp4};
 
 bool is_amx(Isa isa) { return isa == Isa::amx || isa == Isa::amx_emulated; }
@@ -26,7 +27,12 @@ struct Problem {
 
 Problem make_problem(DType type, std::uint32_t outputs, std::uint32_t cols, std::uint32_t rows) {
   Rng rng(17 + static_cast<std::uint32_t>(type));
-  Problem problem{type, outputs, cols, rows, {}, std::vector<float>(std::size_t{rows} * cols),
+  Problem problem{type,
+                  outputs,
+                  cols,
+                  rows,
+                  {},
+                  std::vector<float>(std::size_t{rows} * cols),
                   std::vector<float>(outputs)};
   for (std::uint32_t r = 0; r < outputs; ++r) {
     const auto row = random_weights(type, cols, rng);
@@ -37,21 +43,25 @@ Problem make_problem(DType type, std::uint32_t outputs, std::uint32_t cols, std:
   return problem;
 }
 
-// The product by `isa` with the first `generated` rows as generated rows, `rows_at_once` rows at a time.
+// The product by `isa` with the first `generated` rows as generated rows, `rows_at_once` rows at a
+// time.
 std::vector<float> product(const Problem& problem, Isa isa, int threads, std::uint32_t generated,
                            std::uint32_t rows_at_once) {
   ThreadPool pool(threads);
-  auto packed = PackedMatrix::pack(pool, problem.type, problem.outputs, problem.cols, problem.weights);
+  auto packed =
+      PackedMatrix::pack(pool, problem.type, problem.outputs, problem.cols, problem.weights);
   EXPECT_TRUE(packed) << packed.error().message();
   Activations activations(isa, threads, rows_at_once, problem.cols);
   std::vector<float> out(std::size_t{problem.rows} * problem.outputs, 0.5f);
   for (std::uint32_t row = 0; row < problem.rows; row += rows_at_once) {
     const std::uint32_t rows = std::min(rows_at_once, problem.rows - row);
     const std::uint32_t generated_here = generated > row ? std::min(generated - row, rows) : 0;
-    activations.prepare(pool, problem.x.data() + std::size_t{row} * problem.cols, rows, generated_here, problem.cols,
-                        std::span(&problem.type, 1));
-    const MatmulPart part{.weight = &*packed, .bias = problem.bias.data(),
-                          .out = out.data() + std::size_t{row} * problem.outputs, .out_stride = problem.outputs,
+    activations.prepare(pool, problem.x.data() + std::size_t{row} * problem.cols, rows,
+                        generated_here, problem.cols, std::span(&problem.type, 1));
+    const MatmulPart part{.weight = &*packed,
+                          .bias = problem.bias.data(),
+                          .out = out.data() + std::size_t{row} * problem.outputs,
+                          .out_stride = problem.outputs,
                           .accumulate = true};
     matmul(pool, activations, std::span(&part, 1));
   }
@@ -82,38 +92,45 @@ std::vector<double> exact_product(const Problem& problem, std::vector<double>& m
 
 class MatmulTypes : public testing::TestWithParam<DType> {};
 
-// Whatever the weights' type, a product is the product: within the error of 8-bit activations, of sums for floats.
+// Whatever the weights' type, a product is the product: within the error of 8-bit activations, of
+// sums for floats.
 TEST_P(MatmulTypes, AgreesWithExactArithmetic) {
   const Problem problem = make_problem(GetParam(), 40, 768, 7);
   std::vector<double> magnitudes;
   const auto exact = exact_product(problem, magnitudes);
-  const bool is_float = GetParam() == DType::f32 || GetParam() == DType::f16 || GetParam() == DType::bf16;
+  const bool is_float =
+      GetParam() == DType::f32 || GetParam() == DType::f16 || GetParam() == DType::bf16;
   for (const Isa isa : testable_isas()) {
     for (const std::uint32_t generated : {0u, problem.rows}) {
       const auto ours = product(problem, isa, 1, generated, problem.rows);
       double worst = 0;
       for (std::size_t i = 0; i < ours.size(); ++i)
         worst = std::max(worst, std::abs(ours[i] - exact[i]) / magnitudes[i]);
-      // Rounding to 8 bits is off by at most 1/254 of the group's largest value (about 3 here), so by 0.3% of a
-      // typical term on average; the errors add up like the terms do. AMX rounds both sides of prompt rows to bf16.
+      // Rounding to 8 bits is off by at most 1/254 of the group's largest value (about 3 here), so
+      // by 0.3% of a typical term on average; the errors add up like the terms do. AMX rounds both
+      // sides of prompt rows to bf16.
       const double bound = is_float && !(is_amx(isa) && generated == 0) ? 1e-5 : 0.03;
       EXPECT_LT(worst, bound) << to_string(isa) << (generated ? " generated rows" : " prompt rows");
     }
   }
 }
 
-// All instruction sets compute the same sums in the same order, so that portable C++ checks them to the last bit.
+// All instruction sets compute the same sums in the same order, so that portable C++ checks them to
+// the last bit.
 TEST_P(MatmulTypes, AllInstructionSetsGiveTheSameBits) {
   const Problem problem = make_problem(GetParam(), 40, 768, 7);
   const auto expected = product(problem, Isa::portable, 1, problem.rows, problem.rows);
   for (const Isa isa : testable_isas()) {
-    EXPECT_EQ(expected, product(problem, isa, 1, problem.rows, problem.rows)) << to_string(isa) << " generated rows";
+    EXPECT_EQ(expected, product(problem, isa, 1, problem.rows, problem.rows))
+        << to_string(isa) << " generated rows";
     if (is_amx(isa)) continue;  // Prompt rows have bf16 arithmetic there.
-    EXPECT_EQ(expected, product(problem, isa, 1, 0, problem.rows)) << to_string(isa) << " prompt rows";
+    EXPECT_EQ(expected, product(problem, isa, 1, 0, problem.rows))
+        << to_string(isa) << " prompt rows";
   }
 }
 
-// A request must give the same text alone or in company, in one chunk or in many, on any number of threads.
+// A request must give the same text alone or in company, in one chunk or in many, on any number of
+// threads.
 TEST_P(MatmulTypes, BitsDoNotDependOnThreadsOrChunks) {
   const Problem problem = make_problem(GetParam(), 72, 1280, 29);
   for (const Isa isa : testable_isas()) {
@@ -121,9 +138,11 @@ TEST_P(MatmulTypes, BitsDoNotDependOnThreadsOrChunks) {
     for (const std::uint32_t generated : {0u, 29u}) {
       const auto expected = product(problem, isa, 1, generated, problem.rows);
       for (const int threads : {2, 3, 8})
-        EXPECT_EQ(expected, product(problem, isa, threads, generated, problem.rows)) << to_string(isa) << threads;
+        EXPECT_EQ(expected, product(problem, isa, threads, generated, problem.rows))
+            << to_string(isa) << threads;
       for (const std::uint32_t rows : {1u, 2u, 5u, 16u})
-        EXPECT_EQ(expected, product(problem, isa, 2, generated, rows)) << to_string(isa) << " rows " << rows;
+        EXPECT_EQ(expected, product(problem, isa, 2, generated, rows))
+            << to_string(isa) << " rows " << rows;
     }
   }
 }
@@ -136,7 +155,8 @@ TEST_P(MatmulTypes, GeneratedAndPromptRowsShareAStep) {
     const auto prompt = product(problem, isa, 2, 0, problem.rows);
     const auto mixed = product(problem, isa, 2, 4, problem.rows);
     for (std::size_t i = 0; i < mixed.size(); ++i)
-      ASSERT_EQ(mixed[i], (i < 4u * problem.outputs ? generated : prompt)[i]) << to_string(isa) << " at " << i;
+      ASSERT_EQ(mixed[i], (i < 4u * problem.outputs ? generated : prompt)[i])
+          << to_string(isa) << " at " << i;
   }
 }
 
@@ -144,12 +164,14 @@ TEST_P(MatmulTypes, GeneratedAndPromptRowsShareAStep) {
 TEST_P(MatmulTypes, RowsUnpackToWhatWasPacked) {
   const Problem problem = make_problem(GetParam(), 21, 256, 1);
   ThreadPool pool(1);
-  const auto packed = PackedMatrix::pack(pool, problem.type, problem.outputs, problem.cols, problem.weights);
+  const auto packed =
+      PackedMatrix::pack(pool, problem.type, problem.outputs, problem.cols, problem.weights);
   ASSERT_TRUE(packed);
   std::vector<float> expected(problem.cols), actual(problem.cols);
   for (std::uint32_t row = 0; row < problem.outputs; ++row) {
-    dequantize_row(problem.type, problem.weights.data() + row * row_bytes(problem.type, problem.cols), expected.data(),
-                   problem.cols);
+    dequantize_row(problem.type,
+                   problem.weights.data() + row * row_bytes(problem.type, problem.cols),
+                   expected.data(), problem.cols);
     packed->unpack_row(row, actual.data());
     ASSERT_EQ(expected, actual) << "row " << row;
   }

@@ -6,8 +6,8 @@
 
 namespace drystone {
 
-// The instruction sets of this machine that the build has kernels for, portable first, the best last. One
-// implementation per processor family (probe_x86.cpp, probe_arm.cpp), picked by CMake.
+// The instruction sets of this machine that the build has kernels for, portable first, the best
+// last. One implementation per processor family (probe_x86.cpp, probe_arm.cpp), picked by CMake.
 std::vector<Isa> probe_isas();
 
 // Asks the operating system for the AMX tile registers of this process. False where there are none.

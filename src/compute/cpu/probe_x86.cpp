@@ -17,7 +17,8 @@ constexpr bool bit(unsigned word, int index) { return (word >> index & 1) != 0; 
 }  // namespace
 
 bool request_amx() {
-  // Linux gives the 8 KiB of tile state only to processes that ask: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
+  // Linux gives the 8 KiB of tile state only to processes that ask: arch_prctl(ARCH_REQ_XCOMP_PERM,
+  // XFEATURE_XTILEDATA).
   constexpr long kRequest = 0x1023, kTileData = 18;
   return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
 }
@@ -32,7 +33,8 @@ std::vector<Isa> probe_isas() {
   std::vector<Isa> isas = {Isa::portable};
   // __builtin_cpu_supports also checks that the operating system saves the registers.
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && bit(Cpuid(1, 0).c, 29))  // 29: F16C
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      bit(Cpuid(1, 0).c, 29))  // 29: F16C
     isas.push_back(Isa::avx2);
   if (isas.size() == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&

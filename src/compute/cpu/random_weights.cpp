@@ -16,15 +16,21 @@ std::vector<std::size_t> half_offsets(DType type) {
     case DType::q5_0:
     case DType::q8_0:
     case DType::iq4_nl:
-    case DType::iq4_xs: return {0};
+    case DType::iq4_xs:
+      return {0};
     case DType::q4_1:
     case DType::q5_1:
     case DType::q4_k:
-    case DType::q5_k: return {0, 2};
-    case DType::q2_k: return {80, 82};
-    case DType::q3_k: return {108};
-    case DType::q6_k: return {208};
-    default: return {};
+    case DType::q5_k:
+      return {0, 2};
+    case DType::q2_k:
+      return {80, 82};
+    case DType::q3_k:
+      return {108};
+    case DType::q6_k:
+      return {208};
+    default:
+      return {};
   }
 }
 

@@ -6,28 +6,28 @@
 #include "compute/cpu/isa.h"
 #include "compute/device.h"
 
-// Everything on the CPU that is not a product with weights: norms, rotations, activations, attention. One table per
-// instruction set, from one source compiled for each.
+// Everything on the CPU that is not a product with weights: norms, rotations, activations,
+// attention. One table per instruction set, from one source compiled for each.
 
 namespace drystone {
 
-// K or V of one layer in pages. Within a page of `page_tokens` positions, each KV head has its positions one after the
-// other: [kv_heads][page_tokens][head_dim], in the cache's type.
+// K or V of one layer in pages. Within a page of `page_tokens` positions, each KV head has its
+// positions one after the other: [kv_heads][page_tokens][head_dim], in the cache's type.
 struct KvView {
-  const std::byte* base;      // page 0
-  std::size_t page_bytes;     // from one page to the next
-  std::size_t head_bytes;     // from one KV head to the next inside a page
-  std::size_t row_bytes;      // from one position to the next
-  const std::uint32_t* pages; // page table of the sequence
+  const std::byte* base;       // page 0
+  std::size_t page_bytes;      // from one page to the next
+  std::size_t head_bytes;      // from one KV head to the next inside a page
+  std::size_t row_bytes;       // from one position to the next
+  const std::uint32_t* pages;  // page table of the sequence
   std::uint32_t page_tokens;
   KvType type;
 };
 
 // Attention of consecutive query rows of one sequence for one query head.
 struct AttentionTask {
-  const float* q;        // f32 [rows, head_dim], rows `q_stride` values apart
+  const float* q;  // f32 [rows, head_dim], rows `q_stride` values apart
   std::size_t q_stride;
-  float* out;            // like q
+  float* out;  // like q
   std::size_t out_stride;
   std::uint32_t rows, position;  // position of the first row
   std::uint32_t head_dim;
@@ -35,7 +35,7 @@ struct AttentionTask {
   KvView k, v;
   float scale, softcap;
   std::uint32_t window;
-  float* scratch;        // attention_scratch_floats() values, of this thread alone
+  float* scratch;  // attention_scratch_floats() values, of this thread alone
 };
 
 struct VectorKernels {
@@ -44,14 +44,16 @@ struct VectorKernels {
   void (*scale)(float* x, float factor, std::uint32_t n);
   void (*softcap)(float* x, float cap, std::uint32_t n);
   void (*silu_mul)(const float* gate, const float* up, float* out, std::uint32_t n);
-  // gelu(gate) * up by the tanh formula; gate and gelu(gate) are rounded to f16 (to nearest), as in llama.cpp, whose
-  // function is a table of f16: without this gemma3's logits differ from its by 2e-3 of their spread.
+  // gelu(gate) * up by the tanh formula; gate and gelu(gate) are rounded to f16 (to nearest), as in
+  // llama.cpp, whose function is a table of f16: without this gemma3's logits differ from its by
+  // 2e-3 of their spread.
   void (*gelu_mul)(const float* gate, const float* up, float* out, std::uint32_t n);
   // cos_sin: [pairs][2], magnitude included. x: one head.
   void (*rope)(float* x, const float* cos_sin, std::uint32_t pairs, bool interleaved);
   // One position of one KV head into the cache.
   void (*store_kv)(const float* x, std::byte* row, std::uint32_t head_dim, KvType type);
-  // Per row, the order of the sums depends on the row's position alone: not on `rows`, chunk borders or pages' places.
+  // Per row, the order of the sums depends on the row's position alone: not on `rows`, chunk
+  // borders or pages' places.
   void (*attend)(const AttentionTask& task);
 };
 

@@ -6,9 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
-// AMX tile registers, and the same in plain C++ for machines without them. Tiles have 16 rows of 64 bytes: A holds
-// bf16 [16 rows][32 k], B bf16 [16 k pairs][16 columns][2], C f32 [16 rows][16 columns]. Tiles 0..3 are sums, 4 and 5
-// A, 6 and 7 B. Written as assembly, since gcc's intrinsics take tile numbers as literals only.
+// AMX tile registers, and the same in plain C++ for machines without them. Tiles have 16 rows of 64
+// bytes: A holds bf16 [16 rows][32 k], B bf16 [16 k pairs][16 columns][2], C f32 [16 rows][16
+// columns]. Tiles 0..3 are sums, 4 and 5 A, 6 and 7 B. Written as assembly, since gcc's intrinsics
+// take tile numbers as literals only.
 
 namespace drystone {
 
@@ -60,7 +61,8 @@ class EmulatedTiles {
         float sum;
         std::memcpy(&sum, tiles_[kSum].bytes[row] + 4 * column, 4);
         for (int k = 0; k < 32; ++k)
-          sum += bf16(tiles_[kA].bytes[row] + 2 * k) * bf16(tiles_[kB].bytes[k / 2] + 4 * column + 2 * (k % 2));
+          sum += bf16(tiles_[kA].bytes[row] + 2 * k) *
+                 bf16(tiles_[kB].bytes[k / 2] + 4 * column + 2 * (k % 2));
         std::memcpy(tiles_[kSum].bytes[row] + 4 * column, &sum, 4);
       }
   }

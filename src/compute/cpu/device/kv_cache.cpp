@@ -39,7 +39,7 @@ Result<KvCache> KvCache::reserve(const KvLayout& layout) {
 }
 
 KvView KvCache::view(std::uint32_t plane, const std::uint32_t* pages) const {
-  return {.base = memory_.data() + plane * layout_.pages * layout_.page_bytes(),
+  return {.base = memory_.data() + Bytes{plane} * layout_.pages * layout_.page_bytes(),
           .page_bytes = layout_.page_bytes(),
           .head_bytes = layout_.head_bytes(),
           .row_bytes = layout_.row_bytes(),

@@ -19,7 +19,7 @@ struct KvLayout {
   Bytes row_bytes() const;  // one position of one KV head
   Bytes head_bytes() const { return row_bytes() * kKvPageTokens; }
   Bytes page_bytes() const { return head_bytes() * kv_heads; }
-  Bytes bytes() const { return 2 * layers * pages * page_bytes(); }
+  Bytes bytes() const { return Bytes{2} * layers * pages * page_bytes(); }
 };
 
 KvLayout kv_layout(const Program& program, const StageOptions& options);

@@ -5,18 +5,19 @@
 
 #include "compute/dtype.h"
 
-// How the kernels read each quantized type from packed units (matmul/layout.h), 16 rows at once, over any instruction
-// set's Lanes. A decoder stands on one block of a panel:
+// How the kernels read each quantized type from packed units (matmul/layout.h), 16 rows at once,
+// over any instruction set's Lanes. A decoder stands on one block of a panel:
 //
-//   code<S, J>()  4 consecutive codes of each row: elements S * kSub + 4 J .. + 3 of the block, one byte each
-//   scale<S>()    f32 of each row: value = scale * (code - offset) [+ minimum]
+//   code<S, J>()  4 consecutive codes of each row: elements S * kSub + 4 J .. + 3 of the block, one
+//   byte each scale<S>()    f32 of each row: value = scale * (code - offset) [+ minimum]
 //   minimum<S>()  f32 of each row, for types that have one
 //
 // The block layouts are those of docs/formats/blocks.md.
 
 namespace drystone {
 
-// Codes of signed types are int8 values (offset 0); of the others, unsigned with at most kBits bits.
+// Codes of signed types are int8 values (offset 0); of the others, unsigned with at most kBits
+// bits.
 template <typename L, DType kType>
 struct BlockDecoder;
 
@@ -58,9 +59,13 @@ struct BlockDecoder<L, DType::q4_0> : BlockUnits<L> {
   static constexpr bool kSigned = false, kMinimum = false;
   static constexpr int kUnits = 4, kTail = 2;
   template <int S, int J>
-  typename L::I code() const { return nibbles<L, (J >= 4)>(this->unit(J % 4)); }
+  typename L::I code() const {
+    return nibbles<L, (J >= 4)>(this->unit(J % 4));
+  }
   template <int S>
-  typename L::F scale() const { return L::load_f16(this->tails); }
+  typename L::F scale() const {
+    return L::load_f16(this->tails);
+  }
 };
 
 template <typename L>
@@ -69,11 +74,17 @@ struct BlockDecoder<L, DType::q4_1> : BlockUnits<L> {
   static constexpr bool kSigned = false, kMinimum = true;
   static constexpr int kUnits = 5, kTail = 0;
   template <int S, int J>
-  typename L::I code() const { return nibbles<L, (J >= 4)>(this->unit(1 + J % 4)); }
+  typename L::I code() const {
+    return nibbles<L, (J >= 4)>(this->unit(1 + J % 4));
+  }
   template <int S>
-  typename L::F scale() const { return L::f16_low(this->unit(0)); }
+  typename L::F scale() const {
+    return L::f16_low(this->unit(0));
+  }
   template <int S>
-  typename L::F minimum() const { return L::f16_high(this->unit(0)); }
+  typename L::F minimum() const {
+    return L::f16_high(this->unit(0));
+  }
 };
 
 template <typename L>
@@ -83,10 +94,13 @@ struct BlockDecoder<L, DType::q5_0> : BlockUnits<L> {
   static constexpr int kUnits = 5, kTail = 2;
   template <int S, int J>
   typename L::I code() const {
-    return L::bit_or(nibbles<L, (J >= 4)>(this->unit(1 + J % 4)), bit_of_bytes<L, J, 4>(this->unit(0)));
+    return L::bit_or(nibbles<L, (J >= 4)>(this->unit(1 + J % 4)),
+                     bit_of_bytes<L, J, 4>(this->unit(0)));
   }
   template <int S>
-  typename L::F scale() const { return L::load_f16(this->tails); }
+  typename L::F scale() const {
+    return L::load_f16(this->tails);
+  }
 };
 
 template <typename L>
@@ -96,12 +110,17 @@ struct BlockDecoder<L, DType::q5_1> : BlockUnits<L> {
   static constexpr int kUnits = 6, kTail = 0;
   template <int S, int J>
   typename L::I code() const {
-    return L::bit_or(nibbles<L, (J >= 4)>(this->unit(2 + J % 4)), bit_of_bytes<L, J, 4>(this->unit(1)));
+    return L::bit_or(nibbles<L, (J >= 4)>(this->unit(2 + J % 4)),
+                     bit_of_bytes<L, J, 4>(this->unit(1)));
   }
   template <int S>
-  typename L::F scale() const { return L::f16_low(this->unit(0)); }
+  typename L::F scale() const {
+    return L::f16_low(this->unit(0));
+  }
   template <int S>
-  typename L::F minimum() const { return L::f16_high(this->unit(0)); }
+  typename L::F minimum() const {
+    return L::f16_high(this->unit(0));
+  }
 };
 
 template <typename L>
@@ -110,15 +129,21 @@ struct BlockDecoder<L, DType::q8_0> : BlockUnits<L> {
   static constexpr bool kSigned = true, kMinimum = false;
   static constexpr int kUnits = 8, kTail = 2;
   template <int S, int J>
-  typename L::I code() const { return this->unit(J); }
+  typename L::I code() const {
+    return this->unit(J);
+  }
   template <int S>
-  typename L::F scale() const { return L::load_f16(this->tails); }
+  typename L::F scale() const {
+    return L::load_f16(this->tails);
+  }
 };
 
-// The 16 values of IQ4_NL and IQ4_XS, and of MXFP4 (twice those of e2m1, so that they are whole numbers).
-alignas(16) inline constexpr std::int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                                           1,    13,   25,  38,  53,  69,  89,  113};
-alignas(16) inline constexpr std::int8_t kMxfp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+// The 16 values of IQ4_NL and IQ4_XS, and of MXFP4 (twice those of e2m1, so that they are whole
+// numbers).
+alignas(16) inline constexpr std::int8_t kIq4Values[16] = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+alignas(16) inline constexpr std::int8_t kMxfp4Values[16] = {0, 1,  2,  3,  4,  6,  8,  12,
+                                                             0, -1, -2, -3, -4, -6, -8, -12};
 
 template <typename L>
 struct BlockDecoder<L, DType::iq4_nl> : BlockUnits<L> {
@@ -126,9 +151,13 @@ struct BlockDecoder<L, DType::iq4_nl> : BlockUnits<L> {
   static constexpr bool kSigned = true, kMinimum = false;
   static constexpr int kUnits = 4, kTail = 2;
   template <int S, int J>
-  typename L::I code() const { return L::look_up(kIq4Values, nibbles<L, (J >= 4)>(this->unit(J % 4))); }
+  typename L::I code() const {
+    return L::look_up(kIq4Values, nibbles<L, (J >= 4)>(this->unit(J % 4)));
+  }
   template <int S>
-  typename L::F scale() const { return L::load_f16(this->tails); }
+  typename L::F scale() const {
+    return L::load_f16(this->tails);
+  }
 };
 
 template <typename L>
@@ -137,9 +166,13 @@ struct BlockDecoder<L, DType::mxfp4> : BlockUnits<L> {
   static constexpr bool kSigned = true, kMinimum = false;
   static constexpr int kUnits = 4, kTail = 1;
   template <int S, int J>
-  typename L::I code() const { return L::look_up(kMxfp4Values, nibbles<L, (J >= 4)>(this->unit(J % 4))); }
+  typename L::I code() const {
+    return L::look_up(kMxfp4Values, nibbles<L, (J >= 4)>(this->unit(J % 4)));
+  }
   template <int S>
-  typename L::F scale() const { return L::load_e8m0_half(this->tails); }
+  typename L::F scale() const {
+    return L::load_e8m0_half(this->tails);
+  }
 };
 
 // Scales and minimums of Q4_K and Q5_K: units 1..3 hold 8 + 8 numbers of 6 bits.
@@ -159,12 +192,13 @@ struct SixBitScales : BlockUnits<L> {
   }
   template <int S>
   typename L::F scale() const {
-    return L::mul(L::f16_low(this->unit(0)), L::to_float(byte_of_lanes<L, S % 4>(packed_scales<S>())));
+    return L::mul(L::f16_low(this->unit(0)),
+                  L::to_float(byte_of_lanes<L, S % 4>(packed_scales<S>())));
   }
   template <int S>
   typename L::F minimum() const {
-    return L::negate(
-        L::mul(L::f16_high(this->unit(0)), L::to_float(byte_of_lanes<L, S % 4>(packed_minimums<S>()))));
+    return L::negate(L::mul(L::f16_high(this->unit(0)),
+                            L::to_float(byte_of_lanes<L, S % 4>(packed_minimums<S>()))));
   }
 };
 
@@ -174,7 +208,9 @@ struct BlockDecoder<L, DType::q4_k> : SixBitScales<L> {
   static constexpr bool kSigned = false, kMinimum = true;
   static constexpr int kUnits = 36, kTail = 0;
   template <int S, int J>
-  typename L::I code() const { return nibbles<L, (S % 2 == 1)>(this->unit(4 + 8 * (S / 2) + J)); }
+  typename L::I code() const {
+    return nibbles<L, (S % 2 == 1)>(this->unit(4 + 8 * (S / 2) + J));
+  }
 };
 
 template <typename L>
@@ -184,7 +220,8 @@ struct BlockDecoder<L, DType::q5_k> : SixBitScales<L> {
   static constexpr int kUnits = 44, kTail = 0;
   template <int S, int J>
   typename L::I code() const {
-    return L::bit_or(nibbles<L, (S % 2 == 1)>(this->unit(12 + 8 * (S / 2) + J)), bit_of_bytes<L, S, 4>(this->unit(4 + J)));
+    return L::bit_or(nibbles<L, (S % 2 == 1)>(this->unit(12 + 8 * (S / 2) + J)),
+                     bit_of_bytes<L, S, 4>(this->unit(4 + J)));
   }
 };
 
@@ -200,15 +237,18 @@ struct BlockDecoder<L, DType::q6_k> : BlockUnits<L> {
     const auto high = L::bit_and(
         [&] {
           const auto unit = this->unit(32 + 8 * n + l);
-          if constexpr (2 * p > 4) return L::template shift_right<2 * p - 4>(unit);
-          else return L::template shift_left<4 - 2 * p>(unit);
+          if constexpr (2 * p > 4)
+            return L::template shift_right<2 * p - 4>(unit);
+          else
+            return L::template shift_left<4 - 2 * p>(unit);
         }(),
         L::set_all(0x30303030));
     return L::bit_or(nibbles<L, (p >= 2)>(this->unit(16 * n + 8 * (p % 2) + l)), high);
   }
   template <int S>
   typename L::F scale() const {
-    return L::mul(L::load_f16(this->tails), L::to_float(L::template signed_byte<S % 4>(this->unit(48 + S / 4))));
+    return L::mul(L::load_f16(this->tails),
+                  L::to_float(L::template signed_byte<S % 4>(this->unit(48 + S / 4))));
   }
 };
 
@@ -220,7 +260,8 @@ struct BlockDecoder<L, DType::q3_k> : BlockUnits<L> {
   template <int S, int J>
   typename L::I code() const {
     constexpr int n = S / 8, p = S % 8 / 2, l = 4 * (S % 2) + J;
-    const auto low = L::bit_and(L::template shift_right<2 * p>(this->unit(8 + 8 * n + l)), L::set_all(0x03030303));
+    const auto low = L::bit_and(L::template shift_right<2 * p>(this->unit(8 + 8 * n + l)),
+                                L::set_all(0x03030303));
     return L::bit_or(low, bit_of_bytes<L, 4 * n + p, 2>(this->unit(l)));
   }
   // 16 scales of 6 bits, less 32: the low 4 bits in units 24 and 25, the high 2 in unit 26.
@@ -228,7 +269,8 @@ struct BlockDecoder<L, DType::q3_k> : BlockUnits<L> {
   typename L::F scale() const {
     constexpr int word = S / 4;
     const auto low = nibbles<L, (word >= 2)>(this->unit(24 + word % 2));
-    const auto high = L::bit_and(L::template shift_right<2 * word>(this->unit(26)), L::set_all(0x03030303));
+    const auto high =
+        L::bit_and(L::template shift_right<2 * word>(this->unit(26)), L::set_all(0x03030303));
     const auto six = L::bit_or(low, L::template shift_left<4>(high));
     const auto scale = L::to_float(L::sub_i32(byte_of_lanes<L, S % 4>(six), L::set_all(32)));
     return L::mul(L::load_f16(this->tails), scale);
@@ -243,7 +285,8 @@ struct BlockDecoder<L, DType::q2_k> : BlockUnits<L> {
   template <int S, int J>
   typename L::I code() const {
     constexpr int n = S / 8, p = S % 8 / 2, l = 4 * (S % 2) + J;
-    return L::bit_and(L::template shift_right<2 * p>(this->unit(4 + 8 * n + l)), L::set_all(0x03030303));
+    return L::bit_and(L::template shift_right<2 * p>(this->unit(4 + 8 * n + l)),
+                      L::set_all(0x03030303));
   }
   template <int S>
   typename L::F scale() const {
@@ -253,7 +296,8 @@ struct BlockDecoder<L, DType::q2_k> : BlockUnits<L> {
   template <int S>
   typename L::F minimum() const {
     const auto nibble = nibbles<L, true>(this->unit(S / 4));
-    return L::negate(L::mul(L::f16_high(this->unit(20)), L::to_float(byte_of_lanes<L, S % 4>(nibble))));
+    return L::negate(
+        L::mul(L::f16_high(this->unit(20)), L::to_float(byte_of_lanes<L, S % 4>(nibble))));
   }
 };
 

@@ -5,31 +5,37 @@
 
 #include "compute/dtype.h"
 
-// What an instruction set brings to a matrix product. All of these compute the same sums: for one output and one row,
-// over sub-blocks b in rising order (16 or 32 inputs with one weight scale),
+// What an instruction set brings to a matrix product. All of these compute the same sums: for one
+// output and one row, over sub-blocks b in rising order (16 or 32 inputs with one weight scale),
 //
 //   group sum = fma(float(dot(codes_b, a_b)), weight_scale_b, group sum)
 //   group sum = fma(weight_min_b, float(sum(a_b)), group sum)             types with a minimum
-//   acc = fma(group sum, a_scale, acc)                                    after each group of 128 inputs
+//   acc = fma(group sum, a_scale, acc)                                    after each group of 128
+//   inputs
 //
-// with exact integer dots, or acc = fma(w_k, x_k, acc) over rising k for float weights. So every instruction set gives
-// the same bits, whatever the number of rows, threads or panels; only AMX has another arithmetic, for prompt rows.
+// with exact integer dots, or acc = fma(w_k, x_k, acc) over rising k for float weights. So every
+// instruction set gives the same bits, whatever the number of rows, threads or panels; only AMX has
+// another arithmetic, for prompt rows.
 
 namespace drystone {
 
-// Inputs that share a scale. 32 would halve the rounding error of outlier-heavy rows but cost a multiplication per dot
-// product; 256 is what others take for K-quants. The last group of a row may be shorter.
+// Inputs that share a scale. 32 would halve the rounding error of outlier-heavy rows but cost a
+// multiplication per dot product; 256 is what others take for K-quants. The last group of a row may
+// be shorter.
 constexpr std::uint32_t kScaleGroup = 128;
-inline constexpr std::uint32_t scale_groups(std::uint32_t cols) { return (cols + kScaleGroup - 1) / kScaleGroup; }
+inline constexpr std::uint32_t scale_groups(std::uint32_t cols) {
+  return (cols + kScaleGroup - 1) / kScaleGroup;
+}
 
 // Input rows of a product, quantized by groups: x ~ q * scale, q in [-127, 127].
 struct InputView {
-  const float* x;           // f32 [rows, cols]: the original
-  const std::int8_t* q;     // [rows, cols]
-  const float* scales;      // [rows, scale_groups(cols)]
-  const std::int32_t* bias; // [rows, cols / sub]: -offset * sum of q over a sub-block, for the weights' type
-  const float* sums;        // [rows, cols / sub]: sum of q, for types with a minimum
-  const std::uint16_t* bf16;   // prompt rows as to_tiles() makes them, where it is there
+  const float* x;        // f32 [rows, cols]: the original
+  const std::int8_t* q;  // [rows, cols]
+  const float* scales;   // [rows, scale_groups(cols)]
+  const std::int32_t*
+      bias;  // [rows, cols / sub]: -offset * sum of q over a sub-block, for the weights' type
+  const float* sums;          // [rows, cols / sub]: sum of q, for types with a minimum
+  const std::uint16_t* bf16;  // prompt rows as to_tiles() makes them, where it is there
   std::uint32_t cols;
 };
 
@@ -53,10 +59,12 @@ struct MatmulKernels {
   void (*quantize)(const float* x, std::uint32_t cols, std::int8_t* q, float* scales);
   void (*generated)(const PanelProduct& product);
   void (*prompt)(const PanelProduct& product);
-  // What the kernels subtract from every code of a type: the input's bias is -offset times its sums.
+  // What the kernels subtract from every code of a type: the input's bias is -offset times its
+  // sums.
   std::int32_t (*offset)(DType type);
-  // Row `row` of the prompt rows, f32 [cols] with cols a multiple of 32, into bf16 tiles (amx/products_amx.h). Null where
-  // prompt() does not read them. A buffer for `rows` rows holds (rows rounded up to 32) * cols values.
+  // Row `row` of the prompt rows, f32 [cols] with cols a multiple of 32, into bf16 tiles
+  // (amx/products_amx.h). Null where prompt() does not read them. A buffer for `rows` rows holds
+  // (rows rounded up to 32) * cols values.
   void (*to_tiles)(const float* x, std::uint32_t cols, std::uint32_t row, std::uint16_t* tiles);
   // Scratch of prompt() for a chunk of `rows` rows.
   std::size_t (*scratch_bytes)(std::uint32_t rows);

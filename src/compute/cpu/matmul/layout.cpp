@@ -7,8 +7,9 @@
 namespace drystone {
 namespace {
 
-// Q5_0 and Q5_1 keep the fifth bits of 32 elements in one word, element k in bit k. Packed, element 4j + b is in bit
-// 8b + j, so that a shift by j and a mask bring the bits of a unit's 4 elements to its 4 bytes.
+// Q5_0 and Q5_1 keep the fifth bits of 32 elements in one word, element k in bit k. Packed, element
+// 4j + b is in bit 8b + j, so that a shift by j and a mask bring the bits of a unit's 4 elements to
+// its 4 bytes.
 std::uint32_t spread_high_bits(std::uint32_t bits) {
   std::uint32_t out = 0;
   for (std::uint32_t k = 0; k < 32; ++k) out |= (bits >> k & 1u) << (8 * (k % 4) + k / 4);
@@ -39,28 +40,40 @@ void for_units(const PanelLayout& layout, Visit visit) {
 PanelLayout panel_layout(DType type) {
   const DTypeInfo& info = dtype_info(type);
   CHECK(info.computed, info.name);
-  PanelLayout layout{.block_elems = info.block_elems, .block_bytes = info.block_bytes, .unit_bytes = 4, .units = 0,
-                     .tail_bytes = 0, .tail_offset = 0};
+  PanelLayout layout{.block_elems = info.block_elems,
+                     .block_bytes = info.block_bytes,
+                     .unit_bytes = 4,
+                     .units = 0,
+                     .tail_bytes = 0,
+                     .tail_offset = 0};
   switch (type) {
     case DType::f16:
-    case DType::bf16: layout.unit_bytes = 2; break;
+    case DType::bf16:
+      layout.unit_bytes = 2;
+      break;
     case DType::q4_0:
     case DType::q5_0:
     case DType::q8_0:
-    case DType::iq4_nl: layout.tail_bytes = 2; break;  // d stands first
-    case DType::mxfp4: layout.tail_bytes = 1; break;   // the exponent stands first
+    case DType::iq4_nl:
+      layout.tail_bytes = 2;
+      break;  // d stands first
+    case DType::mxfp4:
+      layout.tail_bytes = 1;
+      break;  // the exponent stands first
     case DType::q3_k:
     case DType::q6_k:
       layout.tail_bytes = 2;  // d stands last
       layout.tail_offset = info.block_bytes - 2;
       break;
-    default: break;
+    default:
+      break;
   }
   layout.units = (info.block_bytes - layout.tail_bytes) / layout.unit_bytes;
   return layout;
 }
 
-void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::uint32_t cols, std::byte* panel) {
+void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::uint32_t cols,
+                std::byte* panel) {
   const PanelLayout layout = panel_layout(type);
   const std::uint32_t blocks = cols / layout.block_elems;
   const std::size_t row_stride = std::size_t{blocks} * layout.block_bytes;
@@ -72,18 +85,20 @@ void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::ui
   for (std::uint32_t row = 0; row < rows; ++row) {
     const std::byte* block = source + row * row_stride;
     if (layout.unit_bytes == 2) {
-      for (std::uint32_t b = 0; b < blocks; ++b) std::memcpy(panel + b * unit_stride + 2 * row, block + 2 * b, 2);
+      for (std::uint32_t b = 0; b < blocks; ++b)
+        std::memcpy(panel + b * unit_stride + 2 * row, block + 2 * b, 2);
       continue;
     }
     for (std::uint32_t b = 0; b < blocks; ++b, block += layout.block_bytes) {
       std::byte* units = panel + std::size_t{b} * layout.units * unit_stride + 4 * row;
       const std::byte* from = block;
       if (layout.tail_bytes > 0) {
-        std::memcpy(tails + (std::size_t{b} * kPanelRows + row) * layout.tail_bytes, block + layout.tail_offset,
-                    layout.tail_bytes);
+        std::memcpy(tails + (std::size_t{b} * kPanelRows + row) * layout.tail_bytes,
+                    block + layout.tail_offset, layout.tail_bytes);
         if (layout.tail_offset == 0) from += layout.tail_bytes;
       }
-      for (std::uint32_t u = 0; u < layout.units; ++u) std::memcpy(units + u * unit_stride, from + 4 * u, 4);
+      for (std::uint32_t u = 0; u < layout.units; ++u)
+        std::memcpy(units + u * unit_stride, from + 4 * u, 4);
       if (high_bits >= 0) {
         std::uint32_t bits;
         std::memcpy(&bits, units + high_bits * unit_stride, 4);
@@ -94,14 +109,16 @@ void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::ui
   }
 }
 
-void unpack_panel_row(DType type, const std::byte* panel, std::uint32_t row, std::uint32_t cols, std::byte* out) {
+void unpack_panel_row(DType type, const std::byte* panel, std::uint32_t row, std::uint32_t cols,
+                      std::byte* out) {
   const PanelLayout layout = panel_layout(type);
   const std::uint32_t blocks = cols / layout.block_elems;
   const std::size_t unit_stride = std::size_t{kPanelRows} * layout.unit_bytes;
   const std::byte* tails = panel + layout.units_bytes(cols);
   const int high_bits = high_bits_unit(type);
   for (std::uint32_t b = 0; b < blocks; ++b, out += layout.block_bytes) {
-    const std::byte* units = panel + std::size_t{b} * layout.units * unit_stride + layout.unit_bytes * row;
+    const std::byte* units =
+        panel + std::size_t{b} * layout.units * unit_stride + layout.unit_bytes * row;
     for_units(layout, [&](std::uint32_t u, std::uint32_t at) {
       std::memcpy(out + at, units + u * unit_stride, layout.unit_bytes);
       if (static_cast<int>(u) == high_bits) {
@@ -111,8 +128,8 @@ void unpack_panel_row(DType type, const std::byte* panel, std::uint32_t row, std
         std::memcpy(out + at, &bits, 4);
       }
     });
-    std::memcpy(out + layout.tail_offset, tails + (std::size_t{b} * kPanelRows + row) * layout.tail_bytes,
-                layout.tail_bytes);
+    std::memcpy(out + layout.tail_offset,
+                tails + (std::size_t{b} * kPanelRows + row) * layout.tail_bytes, layout.tail_bytes);
   }
 }
 

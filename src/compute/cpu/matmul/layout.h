@@ -6,15 +6,18 @@
 #include "base/units.h"
 #include "compute/dtype.h"
 
-// The packed layout of weights, the same on every instruction set and with the same bytes per weight as the file.
+// The packed layout of weights, the same on every instruction set and with the same bytes per
+// weight as the file.
 //
-// A panel is 16 consecutive output rows. The bytes of each block of a row are cut into units of 4 bytes (of one element
-// for f32, f16, bf16), and the units of the 16 rows stand side by side: one 64-byte load holds the same 4 bytes of 16
-// rows. A dot-product instruction then sums 4 consecutive inputs for each of 16 outputs, and nothing is ever summed
-// across lanes. What is left of a block beside its whole units (a 2-byte scale, a 1-byte exponent) is its tail; the
-// tails of 16 rows stand side by side in a region of their own behind the units of the panel.
+// A panel is 16 consecutive output rows. The bytes of each block of a row are cut into units of 4
+// bytes (of one element for f32, f16, bf16), and the units of the 16 rows stand side by side: one
+// 64-byte load holds the same 4 bytes of 16 rows. A dot-product instruction then sums 4 consecutive
+// inputs for each of 16 outputs, and nothing is ever summed across lanes. What is left of a block
+// beside its whole units (a 2-byte scale, a 1-byte exponent) is its tail; the tails of 16 rows
+// stand side by side in a region of their own behind the units of the panel.
 //
-//   panel = units [blocks][units per block][16 rows][unit bytes] | tails [blocks][16 rows][tail bytes], to 64 bytes
+//   panel = units [blocks][units per block][16 rows][unit bytes] | tails [blocks][16 rows][tail
+//   bytes], to 64 bytes
 //
 // Rows beyond the last are zero.
 
@@ -29,7 +32,9 @@ struct PanelLayout {
   std::uint32_t tail_bytes;   // per block: 0, 1 or 2
   std::uint32_t tail_offset;  // in the file's block; the units are the other bytes in order
 
-  Bytes units_bytes(std::uint32_t cols) const { return Bytes{cols} / block_elems * units * unit_bytes * kPanelRows; }
+  Bytes units_bytes(std::uint32_t cols) const {
+    return Bytes{cols} / block_elems * units * unit_bytes * kPanelRows;
+  }
   Bytes panel_bytes(std::uint32_t cols) const {
     const Bytes tails = Bytes{cols} / block_elems * tail_bytes * kPanelRows;
     return (units_bytes(cols) + tails + 63) / 64 * 64;
@@ -39,10 +44,13 @@ struct PanelLayout {
 // `type` must be a computed type.
 PanelLayout panel_layout(DType type);
 
-// Packs rows [0, rows) (at most 16) of `source`, rows `row_bytes(type, cols)` apart, into one panel.
-void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::uint32_t cols, std::byte* panel);
+// Packs rows [0, rows) (at most 16) of `source`, rows `row_bytes(type, cols)` apart, into one
+// panel.
+void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::uint32_t cols,
+                std::byte* panel);
 
 // The bytes of one row as they stood in the file.
-void unpack_panel_row(DType type, const std::byte* panel, std::uint32_t row, std::uint32_t cols, std::byte* out);
+void unpack_panel_row(DType type, const std::byte* panel, std::uint32_t row, std::uint32_t cols,
+                      std::byte* out);
 
 }  // namespace drystone

@@ -10,8 +10,8 @@
 #include "compute/cpu/matmul/kernels.h"
 #include "compute/cpu/matmul/layout.h"
 
-// The products of matmul/kernels.h, once for all instruction sets: over Lanes (16 lanes of 32 bits, see
-// portable/lanes.h), compiled in each instruction set's folder with its flags.
+// The products of matmul/kernels.h, once for all instruction sets: over Lanes (16 lanes of 32 bits,
+// see portable/lanes.h), compiled in each instruction set's folder with its flags.
 
 namespace drystone {
 
@@ -30,7 +30,8 @@ template <typename Body>
 void with_quantized_type(DType type, Body&& body) {
   switch (type) {
 #define DRYSTONE_CASE(T) \
-  case DType::T: return body(std::integral_constant<DType, DType::T>{})
+  case DType::T:         \
+    return body(std::integral_constant<DType, DType::T>{})
     DRYSTONE_CASE(q4_0);
     DRYSTONE_CASE(q4_1);
     DRYSTONE_CASE(q5_0);
@@ -45,7 +46,9 @@ void with_quantized_type(DType type, Body&& body) {
     DRYSTONE_CASE(iq4_xs);
     DRYSTONE_CASE(mxfp4);
 #undef DRYSTONE_CASE
-    default: std::abort();  // No CHECK here: what these files instantiate must stay in them (see kernels' CMake).
+    default:
+      std::abort();  // No CHECK here: what these files instantiate must stay in them (see kernels'
+                     // CMake).
   }
 }
 
@@ -54,10 +57,12 @@ struct Products {
   using I = typename L::I;
   using F = typename L::F;
 
-  // ---- Where results go -------------------------------------------------------------------------------------------
+  // ---- Where results go
+  // -------------------------------------------------------------------------------------------
 
   // Writes 16 outputs of one row; beyond the last output of the matrix, fewer.
-  static DRYSTONE_INLINE void store_outputs(const PanelProduct& p, std::uint32_t panel, std::uint32_t row, F sum) {
+  static DRYSTONE_INLINE void store_outputs(const PanelProduct& p, std::uint32_t panel,
+                                            std::uint32_t row, F sum) {
     const std::uint32_t first = panel * kPanelRows;
     float* out = p.out + row * p.out_stride + first;
     if (first + kPanelRows <= p.rows) [[likely]] {
@@ -74,7 +79,8 @@ struct Products {
     }
   }
 
-  // ---- Quantized weights, few rows: bound by reading the weights ----------------------------------------------------
+  // ---- Quantized weights, few rows: bound by reading the weights
+  // ----------------------------------------------------
 
   template <typename D, int kRows>
   static void generated_panel(const PanelProduct& p, std::uint32_t panel, std::uint32_t row) {
@@ -90,7 +96,8 @@ struct Products {
     for (int r = 0; r < kRows; ++r) acc[r] = total[r] = L::zero();
     const auto end_group = [&](std::size_t group) __attribute__((always_inline)) {
       for (int r = 0; r < kRows; ++r) {
-        total[r] = L::fma(acc[r], L::broadcast(p.input.scales[(row + r) * groups + group]), total[r]);
+        total[r] =
+            L::fma(acc[r], L::broadcast(p.input.scales[(row + r) * groups + group]), total[r]);
         acc[r] = L::zero();
       }
     };
@@ -113,10 +120,12 @@ struct Products {
           constexpr int J = decltype(step)::value;
           I code = block.template code<S, J>();
           if constexpr (D::kSigned) code = L::bias_signed(code);
-          for (int r = 0; r < kRows; ++r) dots[r].template add<J>(code, L::broadcast4(a + std::size_t{cols} * r + 4 * J));
+          for (int r = 0; r < kRows; ++r)
+            dots[r].template add<J>(code, L::broadcast4(a + std::size_t{cols} * r + 4 * J));
         });
         const F scale = block.template scale<S>();
-        for (int r = 0; r < kRows; ++r) acc[r] = L::fma(L::to_float(dots[r].total()), scale, acc[r]);
+        for (int r = 0; r < kRows; ++r)
+          acc[r] = L::fma(L::to_float(dots[r].total()), scale, acc[r]);
         if constexpr (D::kMinimum) {
           const F minimum = block.template minimum<S>();
           for (int r = 0; r < kRows; ++r)
@@ -126,16 +135,17 @@ struct Products {
           end_group((s + 1) * D::kSub / kScaleGroup - 1);
       });
       if constexpr (D::kBlock < kScaleGroup)
-        if ((b + 1) * D::kBlock % kScaleGroup == 0 || b + 1 == blocks) end_group(b * D::kBlock / kScaleGroup);
+        if ((b + 1) * D::kBlock % kScaleGroup == 0 || b + 1 == blocks)
+          end_group(b * D::kBlock / kScaleGroup);
     }
     for (int r = 0; r < kRows; ++r) store_outputs(p, panel, row + r, total[r]);
   }
 
-  // Weights stream from memory once. Measured on a 2-core AVX-512 machine that reads 33 GB/s, Q4_K with one row: 26
-  // GB/s with either of these alone, 31.8 with both.
+  // Weights stream from memory once. Measured on a 2-core AVX-512 machine that reads 33 GB/s, Q4_K
+  // with one row: 26 GB/s with either of these alone, 31.8 with both.
   static constexpr std::size_t kNearBytes = 2048, kFarBytes = 32768;
-  // Not beyond `end`: there is another thread's part, or nothing, and the walk for a page that is not there costs more
-  // than a load.
+  // Not beyond `end`: there is another thread's part, or nothing, and the walk for a page that is
+  // not there costs more than a load.
   static DRYSTONE_INLINE void prefetch_stream(const std::byte* at, const std::byte* end) {
     L::prefetch(at + kNearBytes < end ? at + kNearBytes : end);
     L::prefetch_far(at + kFarBytes < end ? at + kFarBytes : end);
@@ -151,10 +161,12 @@ struct Products {
     }
   }
 
-  // ---- Quantized weights, many rows: bound by arithmetic ------------------------------------------------------------
+  // ---- Quantized weights, many rows: bound by arithmetic
+  // ------------------------------------------------------------
   //
-  // A strip of kPromptPanels panels is decoded to bytes, kChunk inputs at a time, into a scratch that stays in the
-  // first-level cache; all rows pass over it in tiles, their partial sums resting in `sums` between chunks.
+  // A strip of kPromptPanels panels is decoded to bytes, kChunk inputs at a time, into a scratch
+  // that stays in the first-level cache; all rows pass over it in tiles, their partial sums resting
+  // in `sums` between chunks.
 
   static constexpr int kPanels = L::kPromptPanels;
   static constexpr std::uint32_t kChunk = 512;
@@ -166,8 +178,8 @@ struct Products {
   };
 
   template <typename D>
-  static void decode_strip(const PanelProduct& p, std::uint32_t panel, std::uint32_t panels, std::uint32_t block_begin,
-                           std::uint32_t block_end, Strip& strip) {
+  static void decode_strip(const PanelProduct& p, std::uint32_t panel, std::uint32_t panels,
+                           std::uint32_t block_begin, std::uint32_t block_end, Strip& strip) {
     const std::uint32_t blocks = p.input.cols / D::kBlock;
     const Bytes units_bytes = Bytes{blocks} * D::kUnits * 64;
     const Bytes panel_bytes = (units_bytes + Bytes{blocks} * D::kTail * kPanelRows + 63) / 64 * 64;
@@ -176,8 +188,8 @@ struct Products {
       // A strip that reaches past the last panel repeats it; the results are not stored.
       const std::byte* const units = p.panels + (panel + std::min(c, panels - 1)) * panel_bytes;
       for (std::uint32_t b = block_begin; b < block_end; ++b) {
-        const D block{
-            {units + std::size_t{b} * D::kUnits * 64, units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
+        const D block{{units + std::size_t{b} * D::kUnits * 64,
+                       units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
         for (int u = 0; u < D::kUnits; ++u) L::prefetch(block.units + 64 * u + kNearBytes);
         unrolled<kSubs>([&](auto sub) __attribute__((always_inline)) {
           constexpr int S = decltype(sub)::value;
@@ -190,32 +202,38 @@ struct Products {
           });
           L::store_f32(strip.scales + (s * kPanels + c) * kPanelRows, block.template scale<S>());
           if constexpr (D::kMinimum)
-            L::store_f32(strip.minimums + (s * kPanels + c) * kPanelRows, block.template minimum<S>());
+            L::store_f32(strip.minimums + (s * kPanels + c) * kPanelRows,
+                         block.template minimum<S>());
         });
       }
     }
   }
 
-  // What a tile needs to know of a type once its codes are decoded. Types that agree in it share the code.
+  // What a tile needs to know of a type once its codes are decoded. Types that agree in it share
+  // the code.
   template <int kSubInputs, bool kSignedCodes, int kCodeBits, bool kBiased, bool kHasMinimum>
   struct TileKind {
     static constexpr int kSub = kSubInputs, kBits = kCodeBits;
     static constexpr bool kSigned = kSignedCodes, kBias = kBiased, kMinimum = kHasMinimum;
   };
   template <typename D>
-  using TileKindOf = TileKind<D::kSub, D::kSigned, (D::kSigned ? 8 : D::kBits <= 4 ? 4 : D::kBits),
+  using TileKindOf = TileKind<D::kSub, D::kSigned,
+                              (D::kSigned      ? 8
+                               : D::kBits <= 4 ? 4
+                                               : D::kBits),
                               (D::kSigned ? L::kSignedOffset : D::kOffset) != 0, D::kMinimum>;
 
   // kRows rows times the strip, sub-blocks [0, subs) of it, which are [sub_begin, ...) of the row.
   template <typename D, int kRows>
-  static void prompt_tile(const InputView& in, const Strip& strip, std::uint32_t row, std::uint32_t sub_begin,
-                          std::uint32_t subs, float* sums) {
+  static void prompt_tile(const InputView& in, const Strip& strip, std::uint32_t row,
+                          std::uint32_t sub_begin, std::uint32_t subs, float* sums) {
     constexpr std::uint32_t kGroupSubs = kScaleGroup / D::kSub;
     const std::uint32_t cols = in.cols, row_subs = cols / D::kSub, groups = scale_groups(cols);
     const std::int8_t* a = in.q + std::size_t{row} * cols + std::size_t{sub_begin} * D::kSub;
     const std::byte* codes = strip.codes;
     for (std::uint32_t s = 0; s < subs;) {
-      const std::uint32_t group_end = std::min(s + kGroupSubs, subs), group = (sub_begin + s) / kGroupSubs;
+      const std::uint32_t group_end = std::min(s + kGroupSubs, subs),
+                          group = (sub_begin + s) / kGroupSubs;
       F acc[kRows][kPanels];
       for (int r = 0; r < kRows; ++r)
         for (int c = 0; c < kPanels; ++c) acc[r][c] = L::zero();
@@ -241,7 +259,8 @@ struct Products {
         const float* minimums = strip.minimums + s * kPanels * kPanelRows;
         for (int r = 0; r < kRows; ++r)
           for (int c = 0; c < kPanels; ++c)
-            acc[r][c] = L::fma(L::to_float(dots[r][c].total()), L::load_f32(scales + c * kPanelRows), acc[r][c]);
+            acc[r][c] = L::fma(L::to_float(dots[r][c].total()),
+                               L::load_f32(scales + c * kPanelRows), acc[r][c]);
         if constexpr (D::kMinimum)
           for (int r = 0; r < kRows; ++r) {
             const F a_sum = L::broadcast(in.sums[(row + r) * row_subs + sub_begin + s]);
@@ -273,8 +292,9 @@ struct Products {
         decode_strip<D>(p, panel, panels, b, end, strip);
         constexpr std::uint32_t kSubs = D::kBlock / D::kSub;
         for_row_tiles<L::kPromptRows>(rows, [&]<int kRows>(std::uint32_t r) {
-          prompt_tile<TileKindOf<D>, kRows>(p.input, strip, p.row_begin + r, b * kSubs, (end - b) * kSubs,
-                                sums + std::size_t{r} * kPanels * kPanelRows);
+          prompt_tile<TileKindOf<D>, kRows>(p.input, strip, p.row_begin + r, b * kSubs,
+                                            (end - b) * kSubs,
+                                            sums + std::size_t{r} * kPanels * kPanelRows);
         });
       }
       store_strip(p, panel, panels, kPanels, rows, sums);
@@ -292,15 +312,16 @@ struct Products {
     if (r < rows) body.template operator()<1>(r);
   }
 
-  static void store_strip(const PanelProduct& p, std::uint32_t panel, std::uint32_t panels, int strip_panels,
-                          std::uint32_t rows, const float* sums) {
+  static void store_strip(const PanelProduct& p, std::uint32_t panel, std::uint32_t panels,
+                          int strip_panels, std::uint32_t rows, const float* sums) {
     for (std::uint32_t r = 0; r < rows; ++r)
       for (std::uint32_t c = 0; c < panels; ++c)
         store_outputs(p, panel + c, p.row_begin + r,
                       L::load_f32(sums + (std::size_t{r} * strip_panels + c) * kPanelRows));
   }
 
-  // ---- Float weights ------------------------------------------------------------------------------------------------
+  // ---- Float weights
+  // ------------------------------------------------------------------------------------------------
 
   template <DType kType>
   static DRYSTONE_INLINE F load_weights(const std::byte* at) {
@@ -322,7 +343,8 @@ struct Products {
     for (std::uint32_t k = 0; k < cols; ++k, w += kUnit) {
       prefetch_stream(w, stream_end);
       const F weights = load_weights<kType>(w);
-      for (int r = 0; r < kRows; ++r) acc[r] = L::fma(weights, L::broadcast(x[std::size_t{cols} * r + k]), acc[r]);
+      for (int r = 0; r < kRows; ++r)
+        acc[r] = L::fma(weights, L::broadcast(x[std::size_t{cols} * r + k]), acc[r]);
     }
     for (int r = 0; r < kRows; ++r) store_outputs(p, panel, row + r, acc[r]);
   }
@@ -344,11 +366,12 @@ struct Products {
   };
 
   template <int kRows>
-  static void prompt_float_tile(const float* x, std::size_t cols, const float* weights, std::uint32_t count,
-                                float* sums) {
+  static void prompt_float_tile(const float* x, std::size_t cols, const float* weights,
+                                std::uint32_t count, float* sums) {
     F acc[kRows][kFloatPanels];
     for (int r = 0; r < kRows; ++r)
-      for (int c = 0; c < kFloatPanels; ++c) acc[r][c] = L::load_f32(sums + (r * kFloatPanels + c) * kPanelRows);
+      for (int c = 0; c < kFloatPanels; ++c)
+        acc[r][c] = L::load_f32(sums + (r * kFloatPanels + c) * kPanelRows);
     for (std::uint32_t k = 0; k < count; ++k, weights += kFloatPanels * kPanelRows) {
       F w[kFloatPanels];
       for (int c = 0; c < kFloatPanels; ++c) w[c] = L::load_f32(weights + c * kPanelRows);
@@ -358,7 +381,8 @@ struct Products {
       }
     }
     for (int r = 0; r < kRows; ++r)
-      for (int c = 0; c < kFloatPanels; ++c) L::store_f32(sums + (r * kFloatPanels + c) * kPanelRows, acc[r][c]);
+      for (int c = 0; c < kFloatPanels; ++c)
+        L::store_f32(sums + (r * kFloatPanels + c) * kPanelRows, acc[r][c]);
   }
 
   template <DType kType>
@@ -374,12 +398,15 @@ struct Products {
       for (std::uint32_t k = 0; k < cols; k += kFloatChunk) {
         const std::uint32_t count = std::min(kFloatChunk, cols - k);
         for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(kFloatPanels); ++c) {
-          const std::byte* w = p.panels + (panel + std::min(c, panels - 1)) * panel_bytes + k * kUnit;
+          const std::byte* w =
+              p.panels + (panel + std::min(c, panels - 1)) * panel_bytes + k * kUnit;
           for (std::uint32_t i = 0; i < count; ++i)
-            L::store_f32(strip.weights + (i * kFloatPanels + c) * kPanelRows, load_weights<kType>(w + i * kUnit));
+            L::store_f32(strip.weights + (i * kFloatPanels + c) * kPanelRows,
+                         load_weights<kType>(w + i * kUnit));
         }
         for_row_tiles<L::kFloatRows>(rows, [&]<int kRows>(std::uint32_t r) {
-          prompt_float_tile<kRows>(p.input.x + std::size_t{p.row_begin + r} * cols + k, cols, strip.weights, count,
+          prompt_float_tile<kRows>(p.input.x + std::size_t{p.row_begin + r} * cols + k, cols,
+                                   strip.weights, count,
                                    sums + std::size_t{r} * kFloatPanels * kPanelRows);
         });
       }
@@ -387,39 +414,52 @@ struct Products {
     }
   }
 
-  // ---- Input ----------------------------------------------------------------------------------------------------------
+  // ---- Input
+  // ----------------------------------------------------------------------------------------------------------
 
   // Per group: scale = max |x| / 127, q = x / scale rounded to nearest, ties to even.
   static void quantize(const float* x, std::uint32_t cols, std::int8_t* q, float* scales) {
     for (std::uint32_t begin = 0; begin < cols; begin += kScaleGroup) {
       const std::uint32_t end = std::min(begin + kScaleGroup, cols);
       float largest = 0;
-      for (std::uint32_t k = begin; k < end; k += 32) largest = std::max(largest, L::max_abs32(x + k));
+      for (std::uint32_t k = begin; k < end; k += 32)
+        largest = std::max(largest, L::max_abs32(x + k));
       *scales++ = largest / 127.0f;
       const float inverse = largest > 0 ? 127.0f / largest : 0;
       for (std::uint32_t k = begin; k < end; k += 16) L::scale_to_int8(x + k, inverse, q + k);
     }
   }
 
-  // ---- The table --------------------------------------------------------------------------------------------------------
+  // ---- The table
+  // --------------------------------------------------------------------------------------------------------
 
   static void generated(const PanelProduct& p) {
     switch (p.type) {
-      case DType::f32: return generated_float<DType::f32>(p);
-      case DType::f16: return generated_float<DType::f16>(p);
-      case DType::bf16: return generated_float<DType::bf16>(p);
+      case DType::f32:
+        return generated_float<DType::f32>(p);
+      case DType::f16:
+        return generated_float<DType::f16>(p);
+      case DType::bf16:
+        return generated_float<DType::bf16>(p);
       default:
-        with_quantized_type(p.type, [&](auto type) { generated_quantized<BlockDecoder<L, decltype(type)::value>>(p); });
+        with_quantized_type(p.type, [&](auto type) {
+          generated_quantized<BlockDecoder<L, decltype(type)::value>>(p);
+        });
     }
   }
 
   static void prompt(const PanelProduct& p) {
     switch (p.type) {
-      case DType::f32: return prompt_float<DType::f32>(p);
-      case DType::f16: return prompt_float<DType::f16>(p);
-      case DType::bf16: return prompt_float<DType::bf16>(p);
+      case DType::f32:
+        return prompt_float<DType::f32>(p);
+      case DType::f16:
+        return prompt_float<DType::f16>(p);
+      case DType::bf16:
+        return prompt_float<DType::bf16>(p);
       default:
-        with_quantized_type(p.type, [&](auto type) { prompt_quantized<BlockDecoder<L, decltype(type)::value>>(p); });
+        with_quantized_type(p.type, [&](auto type) {
+          prompt_quantized<BlockDecoder<L, decltype(type)::value>>(p);
+        });
     }
   }
 
@@ -434,10 +474,13 @@ struct Products {
 
   static std::size_t scratch_bytes(std::uint32_t rows) {
     const std::size_t panels = std::max(kPanels, kFloatPanels);
-    return std::max(sizeof(Strip), sizeof(FloatStrip)) + std::size_t{rows} * panels * kPanelRows * sizeof(float);
+    return std::max(sizeof(Strip), sizeof(FloatStrip)) +
+           std::size_t{rows} * panels * kPanelRows * sizeof(float);
   }
 
-  static constexpr MatmulKernels kernels() { return {quantize, generated, prompt, offset, nullptr, scratch_bytes}; }
+  static constexpr MatmulKernels kernels() {
+    return {quantize, generated, prompt, offset, nullptr, scratch_bytes};
+  }
 };
 
 }  // namespace drystone

@@ -1,6 +1,6 @@
-#include "compute/cpu/neon/lanes.h"
 #include "compute/cpu/matmul/products.h"
 #include "compute/cpu/matmul/tables.h"
+#include "compute/cpu/neon/lanes.h"
 
 namespace drystone {
 

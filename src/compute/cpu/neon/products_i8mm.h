@@ -8,15 +8,16 @@
 
 namespace drystone {
 
-// Prompt rows with the 8-bit matrix instructions (Armv8.6 i8mm), twice the rate of dot products: one instruction
-// multiplies 2 rows x 8 inputs with 8 inputs x 2 columns. The integers are the same, so the bits are too. Generated
-// rows and float weights go the way of NeonLanes.
+// Prompt rows with the 8-bit matrix instructions (Armv8.6 i8mm), twice the rate of dot products:
+// one instruction multiplies 2 rows x 8 inputs with 8 inputs x 2 columns. The integers are the
+// same, so the bits are too. Generated rows and float weights go the way of NeonLanes.
 struct I8mmProducts {
   using L = NeonLanes;
   static constexpr std::uint32_t kChunk = 512;
 
   struct Strip {
-    alignas(64) std::int8_t codes[kChunk / 8][8][16];  // [8 inputs][pair of columns][2 columns][8 inputs]
+    alignas(64)
+        std::int8_t codes[kChunk / 8][8][16];  // [8 inputs][pair of columns][2 columns][8 inputs]
     alignas(64) float scales[kChunk / 16][kPanelRows];
     alignas(64) float minimums[kChunk / 16][kPanelRows];
   };
@@ -29,8 +30,8 @@ struct I8mmProducts {
     const Bytes panel_bytes = (units_bytes + Bytes{blocks} * D::kTail * kPanelRows + 63) / 64 * 64;
     const std::byte* const units = p.panels + panel * panel_bytes;
     for (std::uint32_t b = block_begin; b < block_end; ++b) {
-      const D block{
-          {units + std::size_t{b} * D::kUnits * 64, units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
+      const D block{{units + std::size_t{b} * D::kUnits * 64,
+                     units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
       unrolled<D::kBlock / D::kSub>([&](auto sub) __attribute__((always_inline)) {
         constexpr int S = decltype(sub)::value;
         const std::size_t s = std::size_t{b - block_begin} * (D::kBlock / D::kSub) + S;
@@ -51,14 +52,16 @@ struct I8mmProducts {
 
   // Two rows times the strip; `sums` and `other_sums` are theirs, f32 [16].
   template <typename Kind>
-  static void tile(const InputView& in, const Strip& strip, const std::uint32_t (&rows)[2], std::uint32_t sub_begin,
-                   std::uint32_t subs, float* const (&sums)[2]) {
+  static void tile(const InputView& in, const Strip& strip, const std::uint32_t (&rows)[2],
+                   std::uint32_t sub_begin, std::uint32_t subs, float* const (&sums)[2]) {
     constexpr std::uint32_t kGroupSubs = kScaleGroup / Kind::kSub;
     const std::uint32_t cols = in.cols, row_subs = cols / Kind::kSub, groups = scale_groups(cols);
     const std::int8_t* a[2];
-    for (int r = 0; r < 2; ++r) a[r] = in.q + std::size_t{rows[r]} * cols + std::size_t{sub_begin} * Kind::kSub;
+    for (int r = 0; r < 2; ++r)
+      a[r] = in.q + std::size_t{rows[r]} * cols + std::size_t{sub_begin} * Kind::kSub;
     for (std::uint32_t s = 0; s < subs;) {
-      const std::uint32_t group_end = std::min(s + kGroupSubs, subs), group = (sub_begin + s) / kGroupSubs;
+      const std::uint32_t group_end = std::min(s + kGroupSubs, subs),
+                          group = (sub_begin + s) / kGroupSubs;
       NeonLanes::F acc[2] = {L::zero(), L::zero()};
       for (; s < group_end; ++s) {
         std::int32_t bias[2] = {0, 0};
@@ -75,8 +78,10 @@ struct I8mmProducts {
         }
         for (int i = 0; i < 4; ++i) {
           const float32x4_t scale = vld1q_f32(strip.scales[s] + 4 * i);
-          const int32x4_t first = vcombine_s32(vget_low_s32(dots[2 * i]), vget_low_s32(dots[2 * i + 1]));
-          const int32x4_t second = vcombine_s32(vget_high_s32(dots[2 * i]), vget_high_s32(dots[2 * i + 1]));
+          const int32x4_t first =
+              vcombine_s32(vget_low_s32(dots[2 * i]), vget_low_s32(dots[2 * i + 1]));
+          const int32x4_t second =
+              vcombine_s32(vget_high_s32(dots[2 * i]), vget_high_s32(dots[2 * i + 1]));
           acc[0].v[i] = vfmaq_f32(acc[0].v[i], vcvtq_f32_s32(first), scale);
           acc[1].v[i] = vfmaq_f32(acc[1].v[i], vcvtq_f32_s32(second), scale);
         }
@@ -105,7 +110,8 @@ struct I8mmProducts {
         const std::uint32_t end = std::min(b + kChunkBlocks, blocks);
         decode_strip<D>(p, panel, b, end, strip);
         for (std::uint32_t r = 0; r < rows; r += 2) {
-          const std::uint32_t other = std::min(r + 1, rows - 1);  // an odd last row is paired with itself
+          const std::uint32_t other =
+              std::min(r + 1, rows - 1);  // an odd last row is paired with itself
           const std::uint32_t two[2] = {p.row_begin + r, p.row_begin + other};
           float* const out[2] = {sums + std::size_t{r} * kPanelRows,
                                  other == r ? unused : sums + std::size_t{other} * kPanelRows};
@@ -117,12 +123,15 @@ struct I8mmProducts {
   }
 
   static void prompt(const PanelProduct& p) {
-    if (p.type == DType::f32 || p.type == DType::f16 || p.type == DType::bf16) return Products<L>::prompt(p);
-    with_quantized_type(p.type, [&](auto type) { prompt_quantized<BlockDecoder<L, decltype(type)::value>>(p); });
+    if (p.type == DType::f32 || p.type == DType::f16 || p.type == DType::bf16)
+      return Products<L>::prompt(p);
+    with_quantized_type(
+        p.type, [&](auto type) { prompt_quantized<BlockDecoder<L, decltype(type)::value>>(p); });
   }
 
   static std::size_t scratch_bytes(std::uint32_t rows) {
-    return std::max(sizeof(Strip) + std::size_t{rows} * kPanelRows * sizeof(float), Products<L>::scratch_bytes(rows));
+    return std::max(sizeof(Strip) + std::size_t{rows} * kPanelRows * sizeof(float),
+                    Products<L>::scratch_bytes(rows));
   }
 
   static constexpr MatmulKernels kernels() {

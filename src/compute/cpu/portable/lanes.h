@@ -9,8 +9,8 @@
 
 namespace drystone {
 
-// 16 lanes of 32 bits in plain C++: what the matrix products of matmul/products.h are written over, and the meaning
-// that the other instruction sets' Lanes must have, bit for bit.
+// 16 lanes of 32 bits in plain C++: what the matrix products of matmul/products.h are written over,
+// and the meaning that the other instruction sets' Lanes must have, bit for bit.
 struct PortableLanes {
   struct I {
     std::uint32_t v[16];
@@ -19,9 +19,10 @@ struct PortableLanes {
     float v[16];
   };
 
-  static constexpr int kPromptPanels = 1, kPromptRows = 4;  // tile of a prompt product with quantized weights
-  static constexpr int kFloatPanels = 1, kFloatRows = 4;    // and with float weights
-  static constexpr std::int32_t kSignedOffset = 0;          // what bias_signed() adds to a signed code
+  static constexpr int kPromptPanels = 1,
+                       kPromptRows = 4;  // tile of a prompt product with quantized weights
+  static constexpr int kFloatPanels = 1, kFloatRows = 4;  // and with float weights
+  static constexpr std::int32_t kSignedOffset = 0;  // what bias_signed() adds to a signed code
 
   static I load(const std::byte* at) {
     I out;
@@ -55,7 +56,8 @@ struct PortableLanes {
   template <int kByte>
   static I signed_byte(I a) {
     return map([&](int i) {
-      return static_cast<std::uint32_t>(std::int32_t{static_cast<std::int8_t>(a.v[i] >> (8 * kByte))});
+      return static_cast<std::uint32_t>(
+          std::int32_t{static_cast<std::int8_t>(a.v[i] >> (8 * kByte))});
     });
   }
   // table[byte] for every byte; bytes are below 16.
@@ -122,7 +124,8 @@ struct PortableLanes {
   using Four = const std::int8_t*;
   static Four broadcast4(const std::int8_t* at) { return at; }
 
-  // The sum, in each lane, of products of codes and activations over a sub-block. kBits bounds unsigned codes.
+  // The sum, in each lane, of products of codes and activations over a sub-block. kBits bounds
+  // unsigned codes.
   template <bool kSigned, int kBits>
   struct Dot {
     std::int32_t sum[16];
@@ -134,7 +137,8 @@ struct PortableLanes {
       for (int i = 0; i < 16; ++i)
         for (int b = 0; b < 4; ++b) {
           const auto byte = static_cast<std::uint8_t>(codes.v[i] >> (8 * b));
-          sum[i] += (kSigned ? std::int32_t{static_cast<std::int8_t>(byte)} : std::int32_t{byte}) * a[b];
+          sum[i] +=
+              (kSigned ? std::int32_t{static_cast<std::int8_t>(byte)} : std::int32_t{byte}) * a[b];
         }
     }
     I total() const {
