@@ -58,7 +58,6 @@ struct Products {
   using F = typename L::F;
 
   // ---- Where results go
-  // -------------------------------------------------------------------------------------------
 
   // Writes 16 outputs of one row; beyond the last output of the matrix, fewer.
   static DRYSTONE_INLINE void store_outputs(const PanelProduct& p, std::uint32_t panel,
@@ -80,7 +79,6 @@ struct Products {
   }
 
   // ---- Quantized weights, few rows: bound by reading the weights
-  // ----------------------------------------------------
 
   template <typename D, int kRows>
   static void generated_panel(const PanelProduct& p, std::uint32_t panel, std::uint32_t row) {
@@ -162,7 +160,6 @@ struct Products {
   }
 
   // ---- Quantized weights, many rows: bound by arithmetic
-  // ------------------------------------------------------------
   //
   // A strip of kPromptPanels panels is decoded to bytes, kChunk inputs at a time, into a scratch
   // that stays in the first-level cache; all rows pass over it in tiles, their partial sums resting
@@ -321,7 +318,6 @@ struct Products {
   }
 
   // ---- Float weights
-  // ------------------------------------------------------------------------------------------------
 
   template <DType kType>
   static DRYSTONE_INLINE F load_weights(const std::byte* at) {
@@ -415,7 +411,6 @@ struct Products {
   }
 
   // ---- Input
-  // ----------------------------------------------------------------------------------------------------------
 
   // Per group: scale = max |x| / 127, q = x / scale rounded to nearest, ties to even.
   static void quantize(const float* x, std::uint32_t cols, std::int8_t* q, float* scales) {
@@ -431,7 +426,6 @@ struct Products {
   }
 
   // ---- The table
-  // --------------------------------------------------------------------------------------------------------
 
   static void generated(const PanelProduct& p) {
     switch (p.type) {
