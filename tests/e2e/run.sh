@@ -11,7 +11,7 @@ command -v node >/dev/null && command -v npm >/dev/null || skip "node and npm ar
 
 # Once per version of the lock file.
 if ! cmp -s package-lock.json node_modules/.installed-lock; then
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || skip "npm ci could not install the client library"
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || { echo "npm ci could not install the client library, without which the API is not proved" >&2; exit 1; }
   cp package-lock.json node_modules/.installed-lock
 fi
 exec node openai_test.mjs "$1" pebble

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <vector>
 
 namespace drystone {
@@ -73,7 +74,13 @@ void Scheduler::run() {
       const Job job = std::move(waiting_.extract(running_id_).mapped());
       const std::stop_token stop = running_stop_.get_token();
       lock.unlock();
-      auto result = model_.generate(job.request, job.on_delta, stop);
+      auto result = [&]() -> decltype(model_.generate(job.request, job.on_delta, stop)) {
+        try {
+          return model_.generate(job.request, job.on_delta, stop);
+        } catch (const std::bad_alloc&) {  // one answer fails, the server stays
+          return Error(Errc::out_of_memory, "the machine ran out of memory while answering");
+        }
+      }();
       lock.lock();
       running_id_ = 0;
       lock.unlock();
