@@ -31,6 +31,13 @@ int run(int argc, char** argv) {
   app.footer(kExamples);
   app.get_formatter()->column_width(34);
   for (const auto add : kCommands) add(app, exit_code);
+  const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+    fmt::print(stderr,
+               "drystone: there is no command '{}'\n  Try `drystone --help` for the list. [usage]\n",
+               argv[1]);
+    return drystone::kExitUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version
