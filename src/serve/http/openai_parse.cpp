@@ -120,7 +120,7 @@ void refuse_unsupported(RequestFields& fields) {
         "unsupported_parameter");
   for (const std::string_view name : {"structured_outputs", "guided_json", "guided_regex",
                                       "guided_choice", "guided_grammar", "json_schema", "grammar"})
-    fields.refuse(name, "constrained output is not implemented");
+    fields.refuse(name, "this server does not constrain the output");
   fields.refuse("stop_token_ids", "give the text in 'stop'");
   fields.refuse("min_tokens", "use 'ignore_eos' and 'max_tokens'");
   fields.refuse("bad_words", "use 'logit_bias'");
@@ -170,8 +170,8 @@ void refuse_chat_only(RequestFields& fields) {
     const json::value* type = format->if_contains("type");
     if (type == nullptr || *type != json::value("text"))
       fields.fail("response_format",
-                  "'response_format' other than {\"type\": \"text\"} is not supported: constrained "
-                  "output is not implemented.",
+                  "'response_format' other than {\"type\": \"text\"} is not supported: this server "
+                  "does not constrain the output. Ask for the form in a message instead.",
                   "unsupported_parameter");
   }
   if (const json::array* modalities = fields.array("modalities"))
@@ -190,11 +190,10 @@ void read_tools(RequestFields& fields, ChatRequest& request) {
   const json::value* choice = fields.find("tool_choice");
   if (choice == nullptr || *choice == json::value("auto")) return;
   if (*choice == json::value("none")) return request.tools.clear();
-  fields.fail(
-      "tool_choice",
-      "'tool_choice' must be \"auto\" or \"none\": forcing a tool call needs constrained output, "
-      "which is not implemented.",
-      "unsupported_parameter");
+  fields.fail("tool_choice",
+              "'tool_choice' must be \"auto\" or \"none\": this server does not constrain the "
+              "output, so it cannot force a call.",
+              "unsupported_parameter");
 }
 
 void read_prompt(RequestFields& fields, CompletionRequest& request) {
@@ -267,7 +266,7 @@ ApiResult<CompletionRequest> parse_completion_request(std::string_view body) {
         "echo",
         "'echo' together with 'logprobs' is not supported: only generated tokens carry logprobs.",
         "unsupported_parameter");
-  fields.refuse("suffix", "filling in the middle is not implemented");
+  fields.refuse("suffix", "this server does not fill in the middle");
   if (const auto best = fields.integer("best_of", 0, 128); best && *best > 1)
     fields.fail("best_of", fmt::format("'best_of' is {}; only 1 is accepted.", *best),
                 "unsupported_parameter");
