@@ -35,11 +35,10 @@ struct AmxProducts {
 
   // Inputs [k, k + count) of one panel, as B tiles.
   template <typename D>
-  static void decode_panel(const std::byte* units, const std::byte* tails, std::uint32_t k,
-                           std::uint32_t count, std::uint16_t* tiles) {
+  static void decode_panel(const PanelBlocks<D>& panel_blocks, std::uint32_t k, std::uint32_t count,
+                           std::uint16_t* tiles) {
     for (std::uint32_t b = k / D::kBlock; b < (k + count) / D::kBlock; ++b) {
-      const D block{{units + std::size_t{b} * D::kUnits * 64,
-                     tails + std::size_t{b} * D::kTail * kPanelRows}};
+      const D block = panel_blocks[b];
       std::uint16_t* to = tiles + (std::size_t{b} * D::kBlock - k) * kPanelRows;
       unrolled<D::kBlock / D::kSub>([&](auto sub) __attribute__((always_inline)) {
         constexpr int S = decltype(sub)::value;
@@ -95,11 +94,7 @@ struct AmxProducts {
       }
       with_quantized_type(p.type, [&](auto type) {
         using D = BlockDecoder<L, decltype(type)::value>;
-        const std::size_t units_bytes = std::size_t{cols} / D::kBlock * D::kUnits * 64;
-        const std::size_t tails_bytes = std::size_t{cols} / D::kBlock * D::kTail * kPanelRows;
-        const std::byte* units =
-            p.panels + (panel + c) * ((units_bytes + tails_bytes + 63) / 64 * 64);
-        decode_panel<D>(units, units + units_bytes, k, count, tiles);
+        decode_panel<D>(PanelBlocks<D>(p.panels, panel + c, cols), k, count, tiles);
       });
     }
   }

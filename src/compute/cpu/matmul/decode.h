@@ -29,6 +29,27 @@ struct BlockUnits {
   typename L::I unit(int u) const { return L::load(units + 64 * u); }
 };
 
+// The blocks of one panel of a packed matrix, by their decoder D: where matmul/layout.h puts them,
+// with D's constants.
+template <typename D>
+class PanelBlocks {
+ public:
+  static std::size_t panel_bytes(std::uint32_t cols) {
+    const std::size_t blocks = cols / D::kBlock;
+    return (blocks * (D::kUnits * 64 + D::kTail * 16) + 63) / 64 * 64;
+  }
+  PanelBlocks(const std::byte* panels, std::uint32_t panel, std::uint32_t cols)
+      : units_(panels + panel * panel_bytes(cols)),
+        tails_(units_ + std::size_t{cols} / D::kBlock * D::kUnits * 64) {}
+  D operator[](std::size_t block) const {
+    return D{{units_ + block * D::kUnits * 64, tails_ + block * D::kTail * 16}};
+  }
+
+ private:
+  const std::byte* units_;
+  const std::byte* tails_;
+};
+
 // The low (S even) or high nibbles of a unit.
 template <typename L, bool kHigh>
 inline typename L::I nibbles(typename L::I unit) {

@@ -83,10 +83,9 @@ struct Products {
   template <typename D, int kRows>
   static void generated_panel(const PanelProduct& p, std::uint32_t panel, std::uint32_t row) {
     const std::uint32_t cols = p.input.cols, blocks = cols / D::kBlock;
-    const Bytes units_bytes = Bytes{blocks} * D::kUnits * 64;
-    const Bytes panel_bytes = (units_bytes + Bytes{blocks} * D::kTail * kPanelRows + 63) / 64 * 64;
-    const std::byte* const panel_units = p.panels + panel * panel_bytes;
-    const std::byte* const stream_end = p.panels + p.panel_end * panel_bytes - 64;
+    const PanelBlocks<D> panel_blocks(p.panels, panel, cols);
+    const std::byte* const stream_end =
+        p.panels + p.panel_end * PanelBlocks<D>::panel_bytes(cols) - 64;
     constexpr int kSubs = D::kBlock / D::kSub;
     const std::uint32_t subs = cols / D::kSub, groups = scale_groups(cols);
 
@@ -100,8 +99,7 @@ struct Products {
       }
     };
     for (std::uint32_t b = 0; b < blocks; ++b) {
-      const D block{{panel_units + std::size_t{b} * D::kUnits * 64,
-                     panel_units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
+      const D block = panel_blocks[b];
       for (int u = 0; u < D::kUnits; ++u) prefetch_stream(block.units + 64 * u, stream_end);
       unrolled<kSubs>([&](auto sub) __attribute__((always_inline)) {
         constexpr int S = decltype(sub)::value;
@@ -177,16 +175,12 @@ struct Products {
   template <typename D>
   static void decode_strip(const PanelProduct& p, std::uint32_t panel, std::uint32_t panels,
                            std::uint32_t block_begin, std::uint32_t block_end, Strip& strip) {
-    const std::uint32_t blocks = p.input.cols / D::kBlock;
-    const Bytes units_bytes = Bytes{blocks} * D::kUnits * 64;
-    const Bytes panel_bytes = (units_bytes + Bytes{blocks} * D::kTail * kPanelRows + 63) / 64 * 64;
     constexpr int kSubs = D::kBlock / D::kSub;
     for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(kPanels); ++c) {
       // A strip that reaches past the last panel repeats it; the results are not stored.
-      const std::byte* const units = p.panels + (panel + std::min(c, panels - 1)) * panel_bytes;
+      const PanelBlocks<D> panel_blocks(p.panels, panel + std::min(c, panels - 1), p.input.cols);
       for (std::uint32_t b = block_begin; b < block_end; ++b) {
-        const D block{{units + std::size_t{b} * D::kUnits * 64,
-                       units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
+        const D block = panel_blocks[b];
         for (int u = 0; u < D::kUnits; ++u) L::prefetch(block.units + 64 * u + kNearBytes);
         unrolled<kSubs>([&](auto sub) __attribute__((always_inline)) {
           constexpr int S = decltype(sub)::value;

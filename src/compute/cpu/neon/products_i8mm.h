@@ -25,13 +25,9 @@ struct I8mmProducts {
   template <typename D>
   static void decode_strip(const PanelProduct& p, std::uint32_t panel, std::uint32_t block_begin,
                            std::uint32_t block_end, Strip& strip) {
-    const std::uint32_t blocks = p.input.cols / D::kBlock;
-    const Bytes units_bytes = Bytes{blocks} * D::kUnits * 64;
-    const Bytes panel_bytes = (units_bytes + Bytes{blocks} * D::kTail * kPanelRows + 63) / 64 * 64;
-    const std::byte* const units = p.panels + panel * panel_bytes;
+    const PanelBlocks<D> panel_blocks(p.panels, panel, p.input.cols);
     for (std::uint32_t b = block_begin; b < block_end; ++b) {
-      const D block{{units + std::size_t{b} * D::kUnits * 64,
-                     units + units_bytes + std::size_t{b} * D::kTail * kPanelRows}};
+      const D block = panel_blocks[b];
       unrolled<D::kBlock / D::kSub>([&](auto sub) __attribute__((always_inline)) {
         constexpr int S = decltype(sub)::value;
         const std::size_t s = std::size_t{b - block_begin} * (D::kBlock / D::kSub) + S;
