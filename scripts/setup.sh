@@ -12,7 +12,7 @@ debian_run="g++ cmake ninja=ninja-build ccache pkg-config curl
   libpcre2-dev libedit-dev libcli11-dev libfmt-dev libspdlog-dev"
 debian_test="libgtest-dev libgmock-dev googletest libbenchmark-dev python3 node=nodejs npm git
   clang++-19=clang-19 libclang-rt-19-dev aarch64-linux-gnu-g++=g++-aarch64-linux-gnu qemu-aarch64=qemu-user"
-debian_full="clang-tidy-19"
+debian_full="clang-tidy-19 clang-format-19"
 
 homebrew_run="cmake ninja ccache pkg-config=pkgconf boost pcre2 cli11 fmt spdlog"
 homebrew_test="googletest google-benchmark python3=python node"
@@ -44,7 +44,7 @@ missing_of() {
   for entry in "$@"; do
     case $entry in
       *=*) command -v "${entry%%=*}" >/dev/null || printf '%s ' "${entry#*=}" ;;
-      g++ | cmake | ccache | curl | git | python3 | npm | pkg-config | clang-tidy-19)
+      g++ | cmake | ccache | curl | git | python3 | npm | pkg-config | clang-tidy-19 | clang-format-19)
         command -v "$entry" >/dev/null || printf '%s ' "$entry" ;;
       *) "$installed" "$entry" || printf '%s ' "$entry" ;;
     esac

@@ -1,22 +1,8 @@
 #include "app/conversation.h"
 
-#include <chrono>
-#include <ctime>
-
 #include "base/clock.h"
 
 namespace drystone {
-namespace {
-
-std::tm local_time() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(SystemClock().wall()));
-  std::tm out = {};
-  localtime_r(&now, &out);
-  return out;
-}
-
-}  // namespace
 
 Conversation::Conversation(const Engine& engine, std::string system)
     : engine_(engine), system_(std::move(system)) {
@@ -45,7 +31,7 @@ Result<std::vector<TokenId>> Conversation::prompt() const {
     return engine_.tokenizer().encode(std::string_view(messages_.back().at("content").as_string()),
                                       {.add_special = true});
   return chat_prompt_->encode({{"messages", messages_}, {"add_generation_prompt", true}},
-                              local_time());
+                              local_time(SystemClock()));
 }
 
 }  // namespace drystone

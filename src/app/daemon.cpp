@@ -47,10 +47,12 @@ Result<void> run_daemon(const DaemonOptions& options) {
     });
     if (result) {
       loaded = std::move(*result);
-      server->set_model(make_engine_model(*loaded.engine, clock));
-      fmt::print("drystone serves {} at {} (loaded in {:.1f} s, context {} tokens)\n", names[0],
-                 server->url(), seconds(clock.monotonic() - started), loaded.engine->context());
-      std::fflush(stdout);
+      const double load_s = seconds(clock.monotonic() - started);
+      server->set_model(make_engine_model(*loaded.engine, clock), [&, load_s] {
+        fmt::print("drystone serves {} at {} (loaded in {:.1f} s, context {} tokens)\n", names[0],
+                   server->url(), load_s, loaded.engine->context());
+        std::fflush(stdout);
+      });
     } else {
       load_result = std::move(result).error();
     }

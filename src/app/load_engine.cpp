@@ -9,12 +9,14 @@
 
 namespace drystone {
 
-int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+int threads_or_default(int threads) {
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 Result<std::unique_ptr<Device>> make_device(int threads) {
   const char* forced = std::getenv("DRYSTONE_ISA");
   const Isa isa = TRY(choose_isa(forced == nullptr ? "" : forced));
-  return make_cpu_device(isa, threads > 0 ? threads : default_threads());
+  return make_cpu_device(isa, threads_or_default(threads));
 }
 
 Result<LoadedEngine> load_engine(const EngineFlags& flags,

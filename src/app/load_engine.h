@@ -24,7 +24,8 @@ struct LoadedEngine {
   std::unique_ptr<Engine> engine;  // borrows `device`, so it stands after it
 };
 
-int default_threads();
+// `threads`, or for 0 one per core that the process may use.
+int threads_or_default(int threads);
 
 // The device that the flags and $DRYSTONE_ISA ask for. Errors: invalid_argument (an instruction set
 // not here).

@@ -33,9 +33,10 @@ int run(int argc, char** argv) {
   for (const auto add : kCommands) add(app, exit_code);
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
-    fmt::print(stderr,
-               "drystone: there is no command '{}'\n  Try `drystone --help` for the list. [usage]\n",
-               argv[1]);
+    fmt::print(
+        stderr,
+        "drystone: there is no command '{}'\n  Try `drystone --help` for the list. [usage]\n",
+        argv[1]);
     return drystone::kExitUsage;
   }
   try {

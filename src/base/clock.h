@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 
 namespace drystone {
 
@@ -27,6 +28,9 @@ class SystemClock final : public Clock {
   Nanoseconds monotonic() const override;
   WallTime wall() const override;
 };
+
+// clock.wall() in this machine's time zone.
+std::tm local_time(const Clock& clock);
 
 inline double seconds(Clock::Nanoseconds duration) {
   return std::chrono::duration<double>(duration).count();

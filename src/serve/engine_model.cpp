@@ -2,19 +2,12 @@
 
 #include <optional>
 
+#include "base/clock.h"
 #include "serve/chat_prompt.h"
 
 namespace drystone {
 
 namespace {
-
-std::tm local_time(const Clock& clock) {
-  const std::time_t now = std::chrono::system_clock::to_time_t(
-      std::chrono::time_point_cast<std::chrono::system_clock::duration>(clock.wall()));
-  std::tm out = {};
-  localtime_r(&now, &out);
-  return out;
-}
 
 class EngineModel final : public ServedModel {
  public:

@@ -100,11 +100,15 @@ class Template(ProgramTest):
         if not folder.exists():
             self.skipTest("needs ../shared/data/chat-templates")
         golden = json.loads((folder / "golden.json").read_text())
-        name = "Qwen-Qwen3-0.6B"
-        for conversation, expected in golden["rendered"][name].items():
-            chat = self.file("c.json", json.dumps({**golden["conversations"][conversation], "now": golden["now"],
-                                                   "bos_token": "<BOS>", "eos_token": "<EOS>"}))
-            self.assertEqual(self.output("template", folder / f"{name}.jinja", "--input", chat), expected)
+        for name, rendered in golden["rendered"].items():
+            for conversation, expected in rendered.items():
+                chat = self.file("c.json", json.dumps({**golden["conversations"][conversation], "now": golden["now"],
+                                                       "bos_token": "<BOS>", "eos_token": "<EOS>"}))
+                with self.subTest(name, conversation=conversation):
+                    if isinstance(expected, dict):
+                        self.assertIn(expected["error"], self.error("template", folder / f"{name}.jinja", "--input", chat))
+                    else:
+                        self.assertEqual(self.output("template", folder / f"{name}.jinja", "--input", chat), expected)
 
 
 class Terminal:

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/cli/command.h"
@@ -123,8 +124,8 @@ Result<Figures> measure(BenchOptions options) {
   figures.peak_rss_bytes = peak_rss();  // before the buffer of the bandwidth
   loaded.engine.reset();                // It uses the device.
   loaded.device.reset();
-  figures.read_bandwidth = measure_read_bandwidth(
-      options.engine.threads > 0 ? options.engine.threads : default_threads(), clock);
+  figures.read_bandwidth =
+      measure_read_bandwidth(threads_or_default(options.engine.threads), clock);
   return figures;
 }
 
@@ -136,7 +137,7 @@ void print_json(const BenchOptions& options, const Figures& figures) {
   const json::object out = {
       {"model", options.engine.model},
       {"device", figures.device},
-      {"threads", options.engine.threads > 0 ? options.engine.threads : default_threads()},
+      {"threads", threads_or_default(options.engine.threads)},
       {"prompt", options.prompt},
       {"generate", options.generate},
       {"repeat", options.repeat},
@@ -155,7 +156,14 @@ void print_json(const BenchOptions& options, const Figures& figures) {
       {"working_bytes", figures.memory.working},
       {"prefill_runs_tok_s", json::value_from(figures.prefill_tok_s)},
       {"decode_runs_tok_s", json::value_from(figures.decode_tok_s)}};
-  fmt::print("{}\n", json::serialize(out));
+  // json::serialize writes every double in scientific notation.
+  std::string separator = "{";
+  for (const auto& [key, value] : out) {
+    const double* number = value.if_double();
+    fmt::print("{}\"{}\":{}", std::exchange(separator, ","), std::string_view(key),
+               number != nullptr ? fmt::format("{:.6g}", *number) : json::serialize(value));
+  }
+  fmt::print("}}\n");
 }
 
 void print_text(const BenchOptions& options, const Figures& figures) {

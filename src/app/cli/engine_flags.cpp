@@ -13,11 +13,15 @@ void add_kv_flag(CLI::App& command, KvType& kv_type) {
       ->type_name("TYPE");
 }
 
-void add_engine_flags(CLI::App& command, EngineFlags& flags) {
-  command.add_option("MODEL", flags.model, "GGUF file, or pebble")->required()->type_name("");
-  command.add_option("--threads", flags.threads, "Compute threads [one per core]")
+void add_threads_flag(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Compute threads [one per core]")
       ->check(CLI::Range(1, kThreadsMax).description(""))
       ->type_name("N");
+}
+
+void add_engine_flags(CLI::App& command, EngineFlags& flags) {
+  command.add_option("MODEL", flags.model, "GGUF file, or pebble")->required()->type_name("");
+  add_threads_flag(command, flags.threads);
   command.add_option("--context", flags.context, "Tokens of context [the model's, at most 8192]")
       ->check(CLI::Range(1u, 1u << 30).description(""))
       ->type_name("N");

@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
+#include "app/cli/engine_flags.h"
 #include "app/open_model.h"
 #include "app/progress_bar.h"
 #include "model/quantize/quantize_model.h"
@@ -17,7 +16,7 @@ namespace {
 
 struct QuantizeOptions {
   std::string in, out, type;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int threads = 0;
 };
 
 Result<void> quantize(const QuantizeOptions& options) {
@@ -33,7 +32,7 @@ Result<void> quantize(const QuantizeOptions& options) {
                              "brought back: write to another file",
                              options.in));
   const GgufFile file = TRY(open_model(options.in));
-  ThreadPool pool(options.threads);
+  ThreadPool pool(threads_or_default(options.threads));
   const QuantizeSummary summary = TRY(
       quantize_model(file, *mixture, options.out, pool, progress_bar("writing " + options.out)));
   if (summary.requantized > 0)
@@ -56,12 +55,12 @@ Result<void> quantize(const QuantizeOptions& options) {
 void add_quantize(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<QuantizeOptions>();
   CLI::App* command = app.add_subcommand("quantize", "Write a model with weights of fewer bits");
-  command->add_option("IN", options->in, "GGUF file, best in F32, F16 or BF16")->required();
-  command->add_option("OUT", options->out, "File to write")->required();
-  command->add_option("TYPE", options->type, mixture_names())->required();
-  command->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  command->add_option("IN", options->in, "GGUF file, best in F32, F16 or BF16")
+      ->required()
+      ->type_name("");
+  command->add_option("OUT", options->out, "File to write")->required()->type_name("");
+  command->add_option("TYPE", options->type, mixture_names())->required()->type_name("");
+  add_threads_flag(*command, options->threads);
   command->footer("Example:\n  drystone quantize model-f16.gguf model-q4_k_m.gguf Q4_K_M");
   command->callback([options, &exit_code] { exit_code = finish("quantize", quantize(*options)); });
 }

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
+#include "app/cli/engine_flags.h"
 #include "app/progress_bar.h"
 #include "model/synth/presets.h"
 
@@ -22,7 +21,7 @@ struct SynthOptions {
   std::optional<std::uint32_t> layers, width, ff, heads, kv_heads, head_dim, vocab, context, window;
   bool rope_freqs = false;
   std::uint64_t seed = 1;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  int threads = 0;
 };
 
 // What a family's models usually have and no flag says.
@@ -83,7 +82,7 @@ Result<void> synth(const SynthOptions& options) {
     return Error(Errc::invalid_argument, fmt::format("--type '{}' is unknown: expected one of {}",
                                                      options.type, mixture_names()));
   const SynthModel model = TRY(model_of(options));
-  ThreadPool pool(options.threads);
+  ThreadPool pool(threads_or_default(options.threads));
   return write_synth(model, *mixture, options.out, pool, progress_bar("writing " + options.out));
 }
 
@@ -93,26 +92,25 @@ void add_synth(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<SynthOptions>();
   CLI::App* command =
       app.add_subcommand("synth", "Write a model with random weights, for tests and benchmarks");
-  command->add_option("OUT", options->out, "File to write")->required();
-  command->add_option("--preset", options->preset, preset_names());
-  command->add_option("--arch", options->arch, supported_architectures() + " (llama)");
-  command->add_option("--type", options->type, "q4_0, q4_k_m, f16 ... as in quantize")
-      ->capture_default_str();
-  command->add_option("--seed", options->seed, "The same seed gives the same file")
-      ->capture_default_str();
-  command->add_option("--layers", options->layers, "Layers (16)");
-  command->add_option("--width", options->width, "Values per token between layers (2048)");
-  command->add_option("--ff", options->ff, "Feed-forward width (8192)");
-  command->add_option("--heads", options->heads, "Query heads (32)");
-  command->add_option("--kv-heads", options->kv_heads, "Key and value heads (8)");
-  command->add_option("--head-dim", options->head_dim, "Values per head (width / heads)");
-  command->add_option("--vocab", options->vocab, "Tokens (32000)");
-  command->add_option("--context", options->context, "Longest context, tokens (8192)");
-  command->add_option("--window", options->window, "Sliding window, tokens (gemma3: 512)");
+  command->add_option("OUT", options->out, "File to write")->required()->type_name("");
+  const auto add = [&](const char* flag, auto& value, const char* type, const std::string& help) {
+    return command->add_option(flag, value, help)->type_name(type);
+  };
+  add("--preset", options->preset, "NAME", preset_names());
+  add("--arch", options->arch, "NAME", supported_architectures() + " [llama]");
+  add("--type", options->type, "TYPE", "q4_0, q4_k_m, f16 ... as in quantize [q4_k_m]");
+  add("--seed", options->seed, "N", "The same seed gives the same file [1]");
+  add("--layers", options->layers, "N", "Layers [16]");
+  add("--width", options->width, "N", "Values per token between layers [2048]");
+  add("--ff", options->ff, "N", "Feed-forward width [8192]");
+  add("--heads", options->heads, "N", "Query heads [32]");
+  add("--kv-heads", options->kv_heads, "N", "Key and value heads [8]");
+  add("--head-dim", options->head_dim, "N", "Values per head [width / heads]");
+  add("--vocab", options->vocab, "N", "Tokens [32000]");
+  add("--context", options->context, "N", "Longest context, tokens [8192]");
+  add("--window", options->window, "N", "Sliding window, tokens [gemma3: 512]");
   command->add_flag("--rope-freqs", options->rope_freqs, "Llama-3.1 rotation factors");
-  command->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  add_threads_flag(*command, options->threads);
   command->footer(
       "Example:\n  drystone synth --preset llama-1b --type q4_0 --seed 1 /tmp/llama-1b-q4_0.gguf");
   command->callback([options, &exit_code] { exit_code = finish("synth", synth(*options)); });

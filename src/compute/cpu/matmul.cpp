@@ -1,6 +1,7 @@
 #include "compute/cpu/matmul.h"
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 #include "base/check.h"
@@ -143,8 +144,7 @@ namespace {
 
 MappedMemory reserve(Bytes bytes) {
   auto memory = map_memory(bytes);
-  CHECK(memory, memory.error().message());  // A few MiB of address space; the device has checked
-                                            // the machine's memory.
+  if (!memory) throw std::bad_alloc();  // as the containers beside it do
   return std::move(memory).value();
 }
 

@@ -53,6 +53,7 @@ class PackedMatrix {
 // step; its memory is reserved at construction and never grows.
 class Activations {
  public:
+  // Throws std::bad_alloc.
   Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max);
   ~Activations();
   Activations(Activations&&) noexcept;

@@ -1,6 +1,7 @@
 #include "model/gguf/gguf.h"
 
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -158,6 +159,20 @@ TEST(Gguf, FailedWriteLeavesTheOldFile) {
   EXPECT_EQ(std::filesystem::file_size(folder.file("m.gguf")), 3u);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path), {}), 1);
   EXPECT_HAS(write_gguf(folder.file("no/m.gguf"), {}, {}).error().message(), "cannot create");
+}
+
+TEST(Gguf, WhatAKilledWriterLeftIsNoObstacleAnothersWorkIs) {
+  TemporaryFolder folder;
+  const std::filesystem::path left = folder.file("left.gguf.partial");
+  std::ofstream(left) << std::string(1000, 'x');
+  EXPECT_TRUE(write_gguf(folder.file("left.gguf"), {}, {}));
+  EXPECT_TRUE(GgufFile::open(folder.file("left.gguf")));
+  EXPECT_FALSE(std::filesystem::exists(left));
+  std::FILE* other = std::fopen(left.c_str(), "w");
+  ASSERT_EQ(flock(fileno(other), LOCK_EX), 0);
+  EXPECT_HAS(write_gguf(folder.file("left.gguf"), {}, {}).error().message(), "another program");
+  EXPECT_TRUE(std::filesystem::exists(left));
+  std::fclose(other);
   EXPECT_HAS(write_gguf("/dev/null", {}, {}).error().message(), "not a regular file");
 }
 

@@ -1,6 +1,10 @@
 #include "model/gguf/gguf_writer.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -140,16 +144,22 @@ class PartialFile {
       return Error(Errc::io, fmt::format("{}: is not a regular file, so it is not overwritten",
                                          target.string()));
     PartialFile file(target);
-    file.stream_.reset(std::fopen(file.partial_.c_str(), "wbx"));
-    if (!file.stream_) {
-      const int code = errno;
-      const std::string partial = file.partial_.string();
-      file.partial_.clear();  // not ours to remove
-      return Error(
-          Errc::io,
-          fmt::format("{}: cannot create: {}{}", partial, std::strerror(code),
-                      code == EEXIST ? "; remove it if no other drystone is writing it" : ""));
-    }
+    const std::string partial =
+        std::exchange(file.partial_, {}).string();  // not ours to remove yet
+    const int descriptor = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0)
+      return Error(Errc::io, fmt::format("{}: cannot create: {}", partial, std::strerror(errno)));
+    file.stream_.reset(fdopen(descriptor, "wb"));
+    CHECK(file.stream_ != nullptr);
+    // What a killed program left is written over; what a living one writes is locked, or was given
+    // its name between our open and our lock.
+    struct stat opened = {}, named = {};
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 || fstat(descriptor, &opened) != 0 ||
+        stat(partial.c_str(), &named) != 0 || opened.st_ino != named.st_ino)
+      return Error(Errc::io, fmt::format("{}: another program is writing it", partial));
+    if (ftruncate(descriptor, 0) != 0)
+      return Error(Errc::io, fmt::format("{}: cannot write: {}", partial, std::strerror(errno)));
+    file.partial_ = partial;
     return file;
   }
   PartialFile(PartialFile&& other) noexcept
@@ -169,9 +179,9 @@ class PartialFile {
   }
 
   Result<void> finish() {
-    if (std::fclose(stream_.release()) != 0) return failed("write");
+    if (std::fflush(stream_.get()) != 0) return failed("write");
     std::error_code code;
-    std::filesystem::rename(partial_, target_, code);
+    std::filesystem::rename(partial_, target_, code);  // still locked
     if (code)
       return Error(Errc::io, fmt::format("{}: cannot rename to {}: {}", partial_.string(),
                                          target_.string(), code.message()));

@@ -48,7 +48,7 @@ class HttpServer final : public Server {
   std::string url() const override;
   void run() override;
   void set_progress(double done) override { host_.set_progress(done); }
-  void set_model(std::unique_ptr<ServedModel> model) override;
+  void set_model(std::unique_ptr<ServedModel> model, std::function<void()> then) override;
   void stop() override {
     asio::post(loop_, [this] { begin_stop(); });
   }
@@ -105,10 +105,13 @@ std::string HttpServer::url() const {
   return fmt::format("http://{}:{}", address, endpoint.port());
 }
 
-void HttpServer::set_model(std::unique_ptr<ServedModel> model) {
+void HttpServer::set_model(std::unique_ptr<ServedModel> model, std::function<void()> then) {
   // A std::function must be copyable, so the model travels in a shared_ptr.
   auto box = std::make_shared<std::unique_ptr<ServedModel>>(std::move(model));
-  asio::post(loop_, [this, box] { host_.set_model(std::move(*box), unix_seconds(clock_)); });
+  asio::post(loop_, [this, box, then = std::move(then)] {
+    host_.set_model(std::move(*box), unix_seconds(clock_));
+    if (then) then();
+  });
 }
 
 void HttpServer::run() {

@@ -37,7 +37,8 @@ class Server {
 
   // From any thread.
   virtual void set_progress(double done) = 0;  // of loading, in [0, 1]
-  virtual void set_model(std::unique_ptr<ServedModel> model) = 0;
+  // Once. `then` runs on the server's thread when clients get answers.
+  virtual void set_model(std::unique_ptr<ServedModel> model, std::function<void()> then = {}) = 0;
   virtual void stop() = 0;
 };
 

@@ -217,8 +217,12 @@ std::optional<ApiError> HttpSession::take_header(const Parser& parser) {
   auto path = decode_path(target == "*" ? "/" : target);
   if (!path) return refusal(400, path.error().message(), "malformed_http");
   request_.path = *std::move(path);
-  if (header.count(http::field::host) > 1)
-    return refusal(400, "The request has several Host headers.", "malformed_http");
+  const std::size_t hosts = header.count(http::field::host);
+  if (hosts > 1 || (hosts == 0 && !http_1_0_))
+    return refusal(
+        400,
+        hosts > 1 ? "The request has several Host headers." : "The request has no Host header.",
+        "malformed_http");
   if (auto error = context_.access.refuse(request_)) return error;
   if (request_.method != "OPTIONS")
     if (const auto handler = context_.router.find(request_.method, request_.path); !handler)

@@ -189,7 +189,7 @@ TEST(Session, RefusesOtherHostsAndOrigins) {
   EXPECT_EQ(ask("Host: LOCALHOST\r\n"), 200);
   EXPECT_EQ(ask("Host: evil.example\r\n"), 403);
   EXPECT_EQ(ask("Host: localhost.evil.example\r\n"), 403);
-  EXPECT_EQ(ask(""), 403);
+  EXPECT_EQ(ask(""), 400);
   EXPECT_EQ(ask("Host: localhost:8080\r\nOrigin: http://localhost:8080\r\n"), 200);
   EXPECT_EQ(ask("Host: localhost:8080\r\nOrigin: https://evil.example\r\n"), 403);
   EXPECT_EQ(ask("Host: localhost:8080\r\nOrigin: null\r\n"), 403);

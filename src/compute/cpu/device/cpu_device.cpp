@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
 #include "compute/cpu/device/cpu_stage.h"
 
@@ -14,7 +15,8 @@ class CpuDevice final : public Device {
   CpuDevice(Isa isa, int threads) : isa_(isa), pool_(threads) {}
 
   std::string name() const override {
-    return fmt::format("cpu {} ({} threads)", to_string(isa_), pool_.threads());
+    return fmt::format("cpu {} ({} thread{})", to_string(isa_), pool_.threads(),
+                       pool_.threads() == 1 ? "" : "s");
   }
 
   StageMemory estimate(const Program& program, const StageOptions& options,
@@ -34,9 +36,18 @@ class CpuDevice final : public Device {
     Workspace workspace = TRY(
         Workspace::reserve(workspace_layout(program, options.layers, options.batch_tokens_max)));
     StageWeights weights = TRY(StageWeights::load(pool_, program, options, source));
-    return std::unique_ptr<DeviceStage>(std::make_unique<CpuStage>(
-        pool_, isa_, program, options,
-        CpuStage::Parts{std::move(weights), std::move(cache), std::move(workspace)}));
+    try {
+      return std::unique_ptr<DeviceStage>(std::make_unique<CpuStage>(
+          pool_, isa_, program, options,
+          CpuStage::Parts{std::move(weights), std::move(cache), std::move(workspace)}));
+    } catch (const std::bad_alloc&) {
+      return Error(
+          Errc::out_of_memory,
+          fmt::format("the system refused part of the {} of working memory for steps of "
+                      "{} tokens",
+                      format_bytes(stage_working_bytes(program, options, isa_, pool_.threads())),
+                      options.batch_tokens_max));
+    }
   }
 
  private:
