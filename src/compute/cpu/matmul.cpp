@@ -9,6 +9,7 @@
 #include "compute/cpu/matmul/kernels.h"
 #include "compute/cpu/matmul/layout.h"
 #include "compute/cpu/matmul/tables.h"
+#include "compute/work_ranges.h"
 
 namespace drystone {
 namespace {
@@ -95,6 +96,7 @@ struct Activations::Impl {
   MappedMemory q, scales, sums16, sums32;
   MappedMemory tiles;  // bf16 prompt rows, where the kernels read them
   std::vector<BiasSet> biases;
+  WorkRanges ranges;
 
   const float* x = nullptr;
   std::uint32_t rows = 0, generated_rows = 0, cols = 0;
@@ -106,6 +108,40 @@ struct Activations::Impl {
       if (set.offset == offset && set.sub == sub_block(type)) return &set;
     return nullptr;  // offset 0: nothing to take off
   }
+  // Panels [begin, end) of one product, over all rows.
+  void multiply(const MatmulPart& part, std::uint32_t begin, std::uint32_t end, std::uint32_t ahead,
+                std::byte* thread_scratch) {
+    if (begin == end) return;
+    const PackedMatrix& weight = *part.weight;
+    const BiasSet* bias = bias_for(weight.type());
+    PanelProduct product{
+        .type = weight.type(),
+        .panels = weight.data(),
+        .rows = weight.rows(),
+        .panel_begin = begin,
+        .panel_end = end,
+        .panel_ahead = ahead,
+        .input = {.x = x,
+                  .q = reinterpret_cast<const std::int8_t*>(q.get()),
+                  .scales = reinterpret_cast<const float*>(scales.get()),
+                  .bias = bias ? bias->data() : nullptr,
+                  .sums = sums(sub_block(weight.type())),
+                  .bf16 = reinterpret_cast<const std::uint16_t*>(tiles.get()),
+                  .cols = cols},
+        .row_begin = 0,
+        .row_end = generated_rows,
+        .out_bias = part.bias,
+        .out = part.out,
+        .out_stride = part.out_stride,
+        .accumulate = part.accumulate,
+        .scratch = thread_scratch,
+    };
+    if (product.row_begin < product.row_end) kernels.generated(product);
+    product.row_begin = generated_rows;
+    product.row_end = rows;
+    if (product.row_begin < product.row_end) kernels.prompt(product);
+  }
+
   float* sums(std::uint32_t sub) {
     return reinterpret_cast<float*>((sub == 16 ? sums16 : sums32).get());
   }
@@ -170,7 +206,10 @@ bool has_minimum(DType type) {
 }  // namespace
 
 Activations::Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint32_t cols_max)
-    : impl_(new Impl{.kernels = matmul_kernels(isa), .rows_max = rows_max, .cols_max = cols_max}) {
+    : impl_(new Impl{.kernels = matmul_kernels(isa),
+                     .rows_max = rows_max,
+                     .cols_max = cols_max,
+                     .ranges = WorkRanges(threads)}) {
   const Bytes values = Bytes{rows_max} * cols_max;
   for (int i = 0; i < threads; ++i)
     impl_->scratch.push_back(reserve(impl_->kernels.scratch_bytes(rows_max)));
@@ -231,50 +270,36 @@ void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows,
 void matmul(ThreadPool& pool, const Activations& activations, std::span<const MatmulPart> parts) {
   Activations::Impl& impl = *activations.impl_;
   std::uint64_t multiply_adds = 0;
-  for (const MatmulPart& part : parts)
+  for (const MatmulPart& part : parts) {
+    CHECK(part.weight->cols() == impl.cols, part.weight->cols(), impl.cols);
     multiply_adds += std::uint64_t{part.weight->rows()} * impl.cols * impl.rows;
+  }
+  // Units of all parts in a row: as many panels as a strip of prompt() has.
+  const std::uint32_t unit_panels = impl.kernels.strip_panels;
+  const auto units = [&](const MatmulPart& part) {
+    return (panel_count(part.weight->rows()) + unit_panels - 1) / unit_panels;
+  };
+  std::uint32_t units_total = 0;
+  for (const MatmulPart& part : parts) units_total += units(part);
+  impl.ranges.reset(units_total);
+
   const auto work = [&](int thread) {
-    for (const MatmulPart& part : parts) {
-      const PackedMatrix& weight = *part.weight;
-      CHECK(weight.cols() == impl.cols, weight.cols(), impl.cols);
-      // Each thread takes a contiguous run of panels, in pairs so that the strips of prompt() are
-      // whole.
-      const std::uint32_t panels = panel_count(weight.rows()), pairs = (panels + 1) / 2;
-      const auto bound = [&](int t) {
-        return std::min(panels,
-                        static_cast<std::uint32_t>(std::uint64_t{pairs} * t / pool.threads()) * 2);
-      };
-      const BiasSet* bias = impl.bias_for(weight.type());
-      PanelProduct product{
-          .type = weight.type(),
-          .panels = weight.data(),
-          .rows = weight.rows(),
-          .panel_begin = bound(thread),
-          .panel_end = bound(thread + 1),
-          .input = {.x = impl.x,
-                    .q = reinterpret_cast<const std::int8_t*>(impl.q.get()),
-                    .scales = reinterpret_cast<const float*>(impl.scales.get()),
-                    .bias = bias ? bias->data() : nullptr,
-                    .sums = impl.sums(sub_block(weight.type())),
-                    .bf16 = reinterpret_cast<const std::uint16_t*>(impl.tiles.get()),
-                    .cols = impl.cols},
-          .row_begin = 0,
-          .row_end = impl.generated_rows,
-          .out_bias = part.bias,
-          .out = part.out,
-          .out_stride = part.out_stride,
-          .accumulate = part.accumulate,
-          .scratch = impl.scratch[thread].get(),
-      };
-      if (product.panel_begin == product.panel_end) continue;
-      if (product.row_begin < product.row_end) impl.kernels.generated(product);
-      product.row_begin = impl.generated_rows;
-      product.row_end = impl.rows;
-      if (product.row_begin < product.row_end) impl.kernels.prompt(product);
+    while (const auto taken = impl.ranges.take(thread)) {
+      std::uint32_t first = 0;  // unit of the part
+      for (const MatmulPart& part : parts) {
+        const std::uint32_t end = first + units(part);
+        const std::uint32_t panels = panel_count(part.weight->rows());
+        const auto panel = [&](std::uint32_t unit) {
+          return std::min((std::clamp(unit, first, end) - first) * unit_panels, panels);
+        };
+        impl.multiply(part, panel(taken->begin), panel(taken->end), panel(taken->ahead),
+                      impl.scratch[static_cast<std::size_t>(thread)].get());
+        first = end;
+      }
     }
   };
   if (multiply_adds >= kSerialMultiplyAdds) return pool.run(work);
-  for (int thread = 0; thread < pool.threads(); ++thread) work(thread);
+  work(0);
 }
 
 const MatmulKernels& matmul_kernels(Isa isa) { return *matmul_table(isa); }

@@ -190,6 +190,7 @@ struct AmxProducts {
   static constexpr MatmulKernels kernels() {
     MatmulKernels table = Products<L>::kernels();
     table.prompt = prompt;
+    table.strip_panels = kStripPanels;
     table.scratch_bytes = scratch_bytes;
     table.to_tiles = to_tiles;
     return table;

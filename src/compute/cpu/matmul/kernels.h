@@ -45,6 +45,7 @@ struct PanelProduct {
   const std::byte* panels;  // of the whole matrix
   std::uint32_t rows;       // outputs of the whole matrix
   std::uint32_t panel_begin, panel_end;
+  std::uint32_t panel_ahead;  // what this thread reads next probably goes on until here
   InputView input;
   std::uint32_t row_begin, row_end;
   const float* out_bias;  // f32 [rows], or null
@@ -66,6 +67,8 @@ struct MatmulKernels {
   // (amx/products_amx.h). Null where prompt() does not read them. A buffer for `rows` rows holds
   // (rows rounded up to 32) * cols values.
   void (*to_tiles)(const float* x, std::uint32_t cols, std::uint32_t row, std::uint16_t* tiles);
+  // Panels that prompt() takes at a time: fewer in a product waste work.
+  std::uint32_t strip_panels;
   // Scratch of prompt() for a chunk of `rows` rows.
   std::size_t (*scratch_bytes)(std::uint32_t rows);
 };

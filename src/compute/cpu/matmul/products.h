@@ -85,7 +85,7 @@ struct Products {
     const std::uint32_t cols = p.input.cols, blocks = cols / D::kBlock;
     const PanelBlocks<D> panel_blocks(p.panels, panel, cols);
     const std::byte* const stream_end =
-        p.panels + p.panel_end * PanelBlocks<D>::panel_bytes(cols) - 64;
+        p.panels + p.panel_ahead * PanelBlocks<D>::panel_bytes(cols) - 64;
     constexpr int kSubs = D::kBlock / D::kSub;
     const std::uint32_t subs = cols / D::kSub, groups = scale_groups(cols);
 
@@ -326,7 +326,7 @@ struct Products {
     const std::uint32_t cols = p.input.cols;
     const std::size_t panel_bytes = (cols * kUnit + 63) / 64 * 64;
     const std::byte* w = p.panels + panel * panel_bytes;
-    const std::byte* const stream_end = p.panels + p.panel_end * panel_bytes - 64;
+    const std::byte* const stream_end = p.panels + p.panel_ahead * panel_bytes - 64;
     const float* x = p.input.x + std::size_t{row} * cols;
     F acc[kRows];
     for (auto& a : acc) a = L::zero();
@@ -467,7 +467,8 @@ struct Products {
   }
 
   static constexpr MatmulKernels kernels() {
-    return {quantize, generated, prompt, offset, nullptr, scratch_bytes};
+    return {quantize,     generated, prompt, offset, nullptr, std::max(kPanels, kFloatPanels),
+            scratch_bytes};
   }
 };
 
