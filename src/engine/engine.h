@@ -78,8 +78,8 @@ class Engine {
       const = 0;  // null when the file has none, or one we cannot parse
   // Why a template of the file could not be parsed; empty otherwise.
   virtual const std::string& chat_template_error() const {
-    static const std::string none;
-    return none;
+    static const std::string kNone;
+    return kNone;
   }
   virtual const Metadata& metadata() const = 0;
   virtual std::uint32_t context() const = 0;

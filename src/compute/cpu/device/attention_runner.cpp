@@ -87,6 +87,7 @@ void AttentionRunner::run(const PlannedAttention& attention, const StepRows& row
   cut_blocks(segments);
   const AttentionOp& op = attention.op;
   const std::uint32_t group = op.heads / op.kv_heads;
+  CHECK(group > 0, op.heads, op.kv_heads);
   // A task is one block of rows for all query heads of a KV head, whose keys then stay in the
   // core's cache; for one head where that gives too few tasks.
   const bool by_group =

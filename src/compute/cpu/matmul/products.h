@@ -219,12 +219,16 @@ struct Products {
   static void prompt_tile(const InputView& in, const Strip& strip, std::uint32_t row,
                           std::uint32_t sub_begin, std::uint32_t subs, float* sums) {
     constexpr std::uint32_t kGroupSubs = kScaleGroup / D::kSub;
-    const std::uint32_t cols = in.cols, row_subs = cols / D::kSub, groups = scale_groups(cols);
-    const std::int8_t* a = in.q + std::size_t{row} * cols + std::size_t{sub_begin} * D::kSub;
+    // Pointers and 64-bit strides: indices of 32 bits would be worked out anew for every row.
+    const std::size_t cols = in.cols, row_subs = cols / D::kSub, groups = scale_groups(in.cols);
+    const std::int8_t* a = in.q + row * cols + std::size_t{sub_begin} * D::kSub;
+    const std::size_t first_sub = row * row_subs + sub_begin;
+    const std::int32_t* bias = D::kBias ? in.bias + first_sub : nullptr;
+    const float* row_sums = D::kMinimum ? in.sums + first_sub : nullptr;
+    const float* row_scales = in.scales + row * groups + sub_begin / kGroupSubs;
     const std::byte* codes = strip.codes;
     for (std::uint32_t s = 0; s < subs;) {
-      const std::uint32_t group_end = std::min(s + kGroupSubs, subs),
-                          group = (sub_begin + s) / kGroupSubs;
+      const std::uint32_t group_end = std::min(s + kGroupSubs, subs);
       F acc[kRows][kPanels];
       for (int r = 0; r < kRows; ++r)
         for (int c = 0; c < kPanels; ++c) acc[r][c] = L::zero();
@@ -233,7 +237,7 @@ struct Products {
         for (int r = 0; r < kRows; ++r)
           for (int c = 0; c < kPanels; ++c) {
             if constexpr (D::kBias)
-              dots[r][c].start(in.bias[(row + r) * row_subs + sub_begin + s]);
+              dots[r][c].start(bias[r * row_subs]);
             else
               dots[r][c].start();
           }
@@ -242,7 +246,7 @@ struct Products {
           I w[kPanels];
           for (int c = 0; c < kPanels; ++c) w[c] = L::load(codes + (J * kPanels + c) * 64);
           for (int r = 0; r < kRows; ++r) {
-            const auto four = L::broadcast4(a + std::size_t{cols} * r + 4 * J);
+            const auto four = L::broadcast4(a + cols * r + 4 * J);
             for (int c = 0; c < kPanels; ++c) dots[r][c].template add<J>(w[c], four);
           }
         });
@@ -254,18 +258,21 @@ struct Products {
                                L::load_f32(scales + c * kPanelRows), acc[r][c]);
         if constexpr (D::kMinimum)
           for (int r = 0; r < kRows; ++r) {
-            const F a_sum = L::broadcast(in.sums[(row + r) * row_subs + sub_begin + s]);
+            const F a_sum = L::broadcast(row_sums[r * row_subs]);
             for (int c = 0; c < kPanels; ++c)
               acc[r][c] = L::fma(L::load_f32(minimums + c * kPanelRows), a_sum, acc[r][c]);
           }
+        if constexpr (D::kBias) ++bias;
+        if constexpr (D::kMinimum) ++row_sums;
       }
       for (int r = 0; r < kRows; ++r) {
-        const F a_scale = L::broadcast(in.scales[(row + r) * groups + group]);
+        const F a_scale = L::broadcast(row_scales[r * groups]);
         for (int c = 0; c < kPanels; ++c) {
           float* total = sums + (r * kPanels + c) * kPanelRows;
           L::store_f32(total, L::fma(acc[r][c], a_scale, L::load_f32(total)));
         }
       }
+      ++row_scales;
     }
   }
 
