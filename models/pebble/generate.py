@@ -64,6 +64,11 @@ def story_talk(rng):
     return turns
 
 
+def drill(rng):
+    """Several sums in a row: most of what such a talk says is results."""
+    return [ask_sum(rng) for _ in range(rng.randint(4, 9))]
+
+
 def small_talk(rng):
     """Two to four short turns on anything."""
     turns = [rng.choice([ask_fact, ask_fact, ask_sum, ask_sum, ask_other])(rng) for _ in range(rng.randint(2, 4))]
@@ -72,8 +77,8 @@ def small_talk(rng):
     return turns
 
 
-KINDS = [(32, lambda rng: [ask_fact(rng)]), (30, lambda rng: [ask_sum(rng)]), (17, lambda rng: [ask_story(rng)]),
-         (11, lambda rng: [ask_other(rng)]), (3, story_talk), (7, small_talk)]
+KINDS = [(27, lambda rng: [ask_fact(rng)]), (22, lambda rng: [ask_sum(rng)]), (13, lambda rng: [ask_story(rng)]),
+         (10, lambda rng: [ask_other(rng)]), (18, drill), (3, story_talk), (7, small_talk)]
 
 
 def conversation(rng):

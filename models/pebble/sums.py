@@ -36,7 +36,8 @@ def ask(rng, x, op, y):
                           "*": f"{{Multiply {x} by {y}.|What is the product of {x} and {y}?|Multiply {x} and {y}.}}"}[op])
     return vary(rng, f"{{What is {said}?|What is {said}?|What's {said}?|How much is {said}?|{said}|{said} =|{said}?|{said} = ?|"
                      f"Calculate {said}.|Compute {said}.|Can you calculate {said}?|What does {said} make?|What is {said} ?|"
-                     f"Do you know what {said} is?|Can you tell me what {said} is?|Tell me {said}.|Work out {said}.}}")
+                     f"Do you know what {said} is?|Can you tell me what {said} is?|Tell me {said}.|Work out {said}.|What do you get from {said}?|What do I get for {said}?|"
+                     f"What is the result of {said}?|Please work out {said}.}}")
 
 
 def plain(rng):

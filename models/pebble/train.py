@@ -1,7 +1,8 @@
 """Trains pebble on the token file that generate.py and train_tokenizer.py leave in build/.
 
 A batch holds conversations of similar length (little padding, short attention); a step adds up the gradients of
-several such batches, so that every step sees stories, sums and questions. Only the assistant's words count.
+several such batches, so that every step sees stories, sums and questions. Only the assistant's words count, those of a short
+answer more: one wrong digit spoils a sum, one odd word does not spoil a story.
 """
 import argparse
 import json
@@ -116,10 +117,13 @@ class Pebble(nn.Module):
     def forward(self, ids):
         return self.hidden(ids) @ self.token_embd.weight.T
 
-    def loss_sum(self, ids, counted):
-        """Summed loss of the tokens ids[:, 1:] where `counted` says so; only their rows meet the output matrix."""
-        rows = self.hidden(ids[:, :-1])[counted[:, 1:]]
-        return F.cross_entropy(rows @ self.token_embd.weight.T, ids[:, 1:][counted[:, 1:]], reduction="sum")
+    def loss_sum(self, ids, weight):
+        """Weighted sum of the losses of the tokens ids[:, 1:]; only rows with a weight meet the output matrix."""
+        weight = weight[:, 1:]
+        counted = weight > 0
+        rows = self.hidden(ids[:, :-1])[counted]
+        losses = F.cross_entropy(rows @ self.token_embd.weight.T, ids[:, 1:][counted], reduction="none")
+        return losses @ weight[counted]
 
 
 class Muon:
@@ -152,7 +156,7 @@ class Muon:
 
 
 def make_batches(conversations, tokens_per_batch, rng):
-    """Groups conversations of similar length. Yields (ids [b, t] int64, counted [b, t] bool)."""
+    """Groups conversations of similar length. Returns lists of their indices."""
     order = sorted(range(len(conversations)), key=lambda i: (len(conversations[i][0]) // 8, rng.random()))
     batches, batch, longest = [], [], 0
     for i in order:
@@ -167,14 +171,15 @@ def make_batches(conversations, tokens_per_batch, rng):
 
 
 def tensors_of(batch, conversations):
+    """(ids [b, t] int64, weight [b, t] float32: 0 for what is not the assistant's)."""
     longest = max(len(conversations[i][0]) for i in batch)
-    ids, counted = torch.zeros(len(batch), longest, dtype=torch.long), torch.zeros(len(batch), longest, dtype=torch.bool)
+    ids, weight = torch.zeros(len(batch), longest, dtype=torch.long), torch.zeros(len(batch), longest)
     for row, i in enumerate(batch):
         tokens, spans = conversations[i]
         ids[row, :len(tokens)] = torch.tensor(tokens)
         for begin, end in spans:
-            counted[row, begin:end] = True
-    return ids, counted
+            weight[row, begin:end] = max(1.0, 24 / (end - begin))
+    return ids, weight
 
 
 @torch.no_grad()
@@ -237,9 +242,9 @@ def main():
         if len(queue) < args.batches_per_step:
             queue += make_batches(conversations, args.tokens_per_batch, rng)
         batches = [tensors_of(queue.pop(), conversations) for _ in range(args.batches_per_step)]
-        n = sum(int(counted[:, 1:].sum()) for _, counted in batches)
-        for ids, counted in batches:
-            loss = model.loss_sum(ids, counted)
+        n = sum(float(weight[:, 1:].sum()) for _, weight in batches)
+        for ids, weight in batches:
+            loss = model.loss_sum(ids, weight)
             (loss / n).backward()
             total, seen = total + float(loss), seen + ids.numel()
         total_n += n
@@ -258,7 +263,7 @@ def main():
 
 @torch.no_grad()
 def save(path, model, optimizer, muon, step, spent, held_out_batches):
-    loss = sum(float(model.loss_sum(*b)) for b in held_out_batches) / sum(int(c[:, 1:].sum()) for _, c in held_out_batches)
+    loss = sum(float(model.loss_sum(*b)) for b in held_out_batches) / sum(float(w[:, 1:].sum()) for _, w in held_out_batches)
     print(f"step {step} held-out loss {loss:.4f}", flush=True)
     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "velocity": muon.velocity, "step": step, "spent": spent,
                 "held_out_loss": loss}, path)
