@@ -10,6 +10,7 @@
 #include "app/open_model.h"
 #include "app/progress_bar.h"
 #include "base/clock.h"
+#include "serve/api/dialects.h"
 #include "serve/engine_model.h"
 #include "serve/http/server.h"
 
@@ -38,6 +39,7 @@ Result<void> run_daemon(const DaemonOptions& options) {
                                           .port = options.port,
                                           .api_keys = options.api_keys,
                                           .model_names = names,
+                                          .endpoints = all_dialects(),
                                           .stop_on_signals = true},
                                          clock));
   std::thread loader([&] {

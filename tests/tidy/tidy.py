@@ -35,6 +35,10 @@ LEFT_OVER = re.compile(r"\bFIX" + r"ME\b")
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(work|root)/")
 
 
+def is_test(path):
+    return path.stem.endswith("_test") or path.stem.startswith("test_")
+
+
 def check_include(path, target):
     """A sentence on what is wrong with `#include "target"` in src/..., or None."""
     room, folder = path.parts[1], target.split("/")[0]
@@ -43,6 +47,8 @@ def check_include(path, target):
     if folder != room and folder not in MAY_INCLUDE.get(room, []):
         allowed = ", ".join(MAY_INCLUDE.get(room, [])) or "nothing"
         return f'{room} must not include "{target}": it may use {allowed} besides itself'
+    if path.parts[1:3] == ("serve", "http") and target.startswith("serve/api/") and not is_test(path):
+        return f'serve/http knows no dialect, so it must not include "{target}"'
     return None
 
 

@@ -31,6 +31,11 @@ class TidyTest(unittest.TestCase):
     def test_nothing_below_app_includes_app(self):
         self.expect_one({"src/serve/http/x.cpp": '#include "app/daemon.h"\n'}, "src/serve/http/x.cpp:1:", "serve must not")
 
+    def test_the_transport_knows_no_dialect(self):
+        include = '#include "serve/api/dialects.h"\n'
+        self.expect_one({"src/serve/http/x.cpp": include}, "src/serve/http/x.cpp:1:", "knows no dialect")
+        self.assertEqual(found_in({"src/serve/http/x_test.cpp": include, "src/app/x.cpp": include}), [])
+
     def test_includes_are_written_from_src(self):
         self.expect_one({"src/model/gguf/x.cpp": '#include "gguf.h"\n'}, "src/model/gguf/x.cpp:1:", "from src/")
 

@@ -37,4 +37,11 @@ std::string_view status_text(int status) {
   }
 }
 
+HttpReply error_reply(const ApiError& error) {
+  HttpReply reply{.status = error.status, .body = to_json(error)};
+  if (error.retry_after_s > 0)
+    reply.headers.emplace_back("Retry-After", std::to_string(error.retry_after_s));
+  return reply;
+}
+
 }  // namespace drystone

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "serve/http/api_error.h"
+
 namespace drystone {
 
 // A request as handlers see it. HEAD is presented as GET; the session leaves the body of its answer
@@ -30,6 +32,8 @@ struct HttpReply {
 };
 
 std::string_view status_text(int status);
+
+HttpReply error_reply(const ApiError& error);  // as OpenAI's clients read it, with Retry-After
 
 // Where a handler writes its answer: send() once, or begin_events(), any number of write_event(),
 // and end_events(). On the loop thread. `false` says that the client is gone or too slow: stop and

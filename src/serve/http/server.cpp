@@ -14,8 +14,8 @@
 #include <csignal>
 #include <set>
 
+#include "serve/http/health.h"
 #include "serve/http/model_host.h"
-#include "serve/http/openai_endpoints.h"
 #include "serve/http/reply_text.h"
 #include "serve/http/session.h"
 
@@ -37,10 +37,15 @@ class HttpServer final : public Server {
       : options_(std::move(options)),
         clock_(clock),
         access_(options_.api_keys),
-        host_(options_.model_names, options_.limits.queue_max),
-        endpoints_(loop_.get_executor(), host_, access_,
-                   {.limits = options_.limits, .clock = clock}) {
-    endpoints_.add_to(router_);
+        host_(options_.model_names, options_.limits.queue_max) {
+    const EndpointsContext lent{.loop = loop_.get_executor(),
+                                .host = host_,
+                                .access = access_,
+                                .limits = options_.limits,
+                                .clock = clock};
+    endpoints_.push_back(health_endpoint(lent));
+    for (const EndpointsFactory& make : options_.endpoints) endpoints_.push_back(make(lent));
+    for (const auto& endpoints : endpoints_) endpoints->add_to(router_);
   }
   ~HttpServer() override { host_.close(); }
 
@@ -69,7 +74,7 @@ class HttpServer final : public Server {
   AccessRules access_;
   Router router_;
   ModelHost host_;
-  OpenAiEndpoints endpoints_;
+  std::vector<std::unique_ptr<Endpoints>> endpoints_;
   SessionContext context_{.limits = options_.limits, .access = access_, .router = router_};
   tcp::acceptor acceptor_{loop_};
   asio::signal_set signals_{loop_};

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "serve/http/endpoints.h"
 #include "serve/http/limits.h"
 #include "serve/http/served_model.h"
 
@@ -17,6 +18,7 @@ struct ServerOptions {
   std::uint16_t port = 0;             // 0: any free one
   std::vector<std::string> api_keys;  // required beyond loopback
   std::vector<std::string> model_names;
+  std::vector<EndpointsFactory> endpoints;  // besides /health
   ServerLimits limits;
   bool stop_on_signals = false;  // SIGINT and SIGTERM; a second one cancels what still runs
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "serve/api/dialects.h"
 #include "serve/http/scripted_model.h"
 #include "serve/http/server.h"
 #include "serve/http/test_client.h"
@@ -17,6 +18,7 @@ class TestServer {
  public:
   explicit TestServer(ServerOptions options = {}, bool with_model = true) {
     if (options.model_names.empty()) options.model_names = {"scripted", "alias"};
+    if (options.endpoints.empty()) options.endpoints = all_dialects();
     auto server = Server::listen(std::move(options), clock_);
     CHECK(server.has_value(), server.error().message());
     server_ = std::move(*server);

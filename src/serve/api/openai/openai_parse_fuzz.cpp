@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "serve/http/openai_parse.h"
+#include "serve/api/openai/openai_parse.h"
 
 // A request's body is foreign bytes: each either is understood, or refused as the client's mistake.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

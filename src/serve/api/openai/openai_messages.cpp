@@ -1,4 +1,4 @@
-#include "serve/http/openai_messages.h"
+#include "serve/api/openai/openai_messages.h"
 
 #include <fmt/format.h>
 

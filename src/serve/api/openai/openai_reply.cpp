@@ -1,8 +1,8 @@
-#include "serve/http/openai_reply.h"
+#include "serve/api/openai/openai_reply.h"
 
 #include <boost/json.hpp>
 
-#include "serve/http/openai_logprobs.h"
+#include "serve/api/openai/openai_logprobs.h"
 
 namespace drystone {
 namespace json = boost::json;

@@ -1,11 +1,11 @@
-#include "serve/http/openai_parse.h"
+#include "serve/api/openai/openai_parse.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 
+#include "serve/api/openai/openai_messages.h"
 #include "serve/http/limits.h"
-#include "serve/http/openai_messages.h"
 
 namespace drystone {
 namespace json = boost::json;

@@ -1,4 +1,4 @@
-#include "serve/http/openai_parse.h"
+#include "serve/api/openai/openai_parse.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "serve/http/openai_logprobs.h"
+#include "serve/api/openai/openai_logprobs.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "serve/http/openai_endpoints.h"
+#include "serve/api/openai/openai_endpoints.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <boost/json.hpp>
 #include <random>
 
-#include "serve/http/openai_parse.h"
+#include "serve/api/openai/openai_parse.h"
 #include "serve/http/sse.h"
 
 namespace drystone {
@@ -30,13 +30,6 @@ std::string random_id(std::string_view prefix) {
 std::uint64_t random_seed() {
   std::random_device random;
   return (std::uint64_t{random()} << 32) | random();
-}
-
-HttpReply error_reply(const ApiError& error) {
-  HttpReply reply{.status = error.status, .body = to_json(error)};
-  if (error.retry_after_s > 0)
-    reply.headers.emplace_back("Retry-After", std::to_string(error.retry_after_s));
-  return reply;
 }
 
 // Names of unknown parameters, as a header value: only what is harmless there.
@@ -96,10 +89,6 @@ ApiError cancelled_error() {
 
 }  // namespace
 
-OpenAiEndpoints::OpenAiEndpoints(asio::any_io_executor loop, ModelHost& host,
-                                 const AccessRules& access, Options options)
-    : loop_(std::move(loop)), host_(host), access_(access), options_(std::move(options)) {}
-
 OpenAiEndpoints::~OpenAiEndpoints() { preparing_.join(); }
 
 void OpenAiEndpoints::add_to(Router& router) {
@@ -115,8 +104,6 @@ void OpenAiEndpoints::add_to(Router& router) {
   router.add("GET", "/v1/models/*", [this](const HttpRequest& request, ReplySink& sink) {
     return show_model(request, sink);
   });
-  router.add("GET", "/health",
-             [this](const HttpRequest& request, ReplySink& sink) { return health(request, sink); });
 }
 
 namespace {
@@ -164,14 +151,14 @@ ApiResult<Understood> understand_completion(std::string_view body, const ModelHo
 
 awaitable<ApiResult<OpenAiEndpoints::Prepared>> OpenAiEndpoints::prepare(const HttpRequest& request,
                                                                          bool chat) {
-  const auto ready = host_.ready();
+  const auto ready = context_.host.ready();
   if (!ready) co_return ready.error();
   const ServedModel& model = ready->model;
   // The caller's frame, which holds `request`, waits for this, also when the client leaves
   // meanwhile.
   const auto work = [this, &request, &model, chat]() -> ApiResult<Prepared> {
-    auto understood =
-        chat ? understand_chat(request.body, host_) : understand_completion(request.body, host_);
+    auto understood = chat ? understand_chat(request.body, context_.host)
+                           : understand_completion(request.body, context_.host);
     if (!understood) return understood.error();
     GenerationOptions& options = understood->options;
     Prepared out{.chat = chat, .stream = options.stream, .ignored = std::move(options.ignored)};
@@ -192,8 +179,8 @@ awaitable<ApiResult<OpenAiEndpoints::Prepared>> OpenAiEndpoints::prepare(const H
   if (*prepared) {
     ReplyInfo& info = (*prepared)->info;
     info.id = random_id(chat ? "chatcmpl-" : "cmpl-");
-    info.model = host_.names()[0];
-    info.created_unix_s = unix_seconds(options_.clock);
+    info.model = context_.host.names()[0];
+    info.created_unix_s = unix_seconds(context_.clock);
     info.piece = [&model](TokenId id) { return model.piece(id); };
   }
   co_return *std::move(prepared);
@@ -201,7 +188,7 @@ awaitable<ApiResult<OpenAiEndpoints::Prepared>> OpenAiEndpoints::prepare(const H
 
 awaitable<void> OpenAiEndpoints::generate(const HttpRequest& request, ReplySink& sink, bool chat) {
   auto prepared = co_await prepare(request, chat);
-  auto ready = host_.ready();
+  auto ready = context_.host.ready();
   if (!prepared || !ready) {
     HttpReply reply = error_reply(prepared ? ready.error() : prepared.error());
     co_await sink.send(std::move(reply));
@@ -217,9 +204,10 @@ awaitable<void> OpenAiEndpoints::generate(const HttpRequest& request, ReplySink&
 
   // A whole answer is collected here in any case; its bound is the context.
   const std::size_t unsent_bytes_max =
-      stream ? options_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
-  auto pending = PendingReply::start(loop_, ready->scheduler, access_.client(request),
-                                     std::move(prepared->request), unsent_bytes_max);
+      stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
+  auto pending =
+      PendingReply::start(context_.loop, ready->scheduler, context_.access.client(request),
+                          std::move(prepared->request), unsent_bytes_max);
   if (!pending) {
     HttpReply reply = error_reply({.status = 429,
                                    .type = "rate_limit_error",
@@ -245,7 +233,7 @@ awaitable<void> OpenAiEndpoints::send_whole(PendingReply pending, ReplyWriter& w
       std::move(delta.tokens.begin(), delta.tokens.end(), std::back_inserter(tokens));
     }
     if (pending.result()) break;
-    co_await pending.wait(options_.limits.keep_alive_every);
+    co_await pending.wait(context_.limits.keep_alive_every);
   }
   const Result<GenerateResult>& result = *pending.result();
   HttpReply reply;
@@ -272,7 +260,7 @@ awaitable<void> OpenAiEndpoints::send_stream(PendingReply pending, ReplyWriter& 
       const bool taken = co_await sink.write_events(std::exchange(events, {}));
       if (!taken) co_return;
     }
-    co_await pending.wait(options_.limits.keep_alive_every);
+    co_await pending.wait(context_.limits.keep_alive_every);
     if (pending.overflowed())
       co_return;  // Too far behind. The session closes: the answer has no end.
     if (pending.idle())
@@ -292,18 +280,6 @@ awaitable<void> OpenAiEndpoints::send_stream(PendingReply pending, ReplyWriter& 
   if (taken) co_await sink.end_events();
 }
 
-awaitable<void> OpenAiEndpoints::health(const HttpRequest&, ReplySink& sink) {
-  HttpReply reply{.body = R"({"status":"ok"})"};
-  if (const auto ready = host_.ready(); !ready) {
-    reply = error_reply(ready.error());
-    const bool loading = ready.error().code == "model_loading";
-    reply.body = json::serialize(json::value{{"status", loading ? "loading" : "stopping"},
-                                             {"progress", host_.progress()},
-                                             {"error", json::parse(reply.body).at("error")}});
-  }
-  co_await sink.send(std::move(reply));
-}
-
 namespace {
 json::value model_entry(const std::string& name, const ModelHost& host, const ServedModel& model) {
   return {{"id", name},
@@ -317,12 +293,12 @@ json::value model_entry(const std::string& name, const ModelHost& host, const Se
 
 awaitable<void> OpenAiEndpoints::list_models(const HttpRequest&, ReplySink& sink) {
   HttpReply reply;
-  if (const auto ready = host_.ready(); !ready) {
+  if (const auto ready = context_.host.ready(); !ready) {
     reply = error_reply(ready.error());
   } else {
     json::array entries;
-    for (const std::string& name : host_.names())
-      entries.push_back(model_entry(name, host_, ready->model));
+    for (const std::string& name : context_.host.names())
+      entries.push_back(model_entry(name, context_.host, ready->model));
     reply.body = json::serialize(json::value{{"object", "list"}, {"data", std::move(entries)}});
   }
   co_await sink.send(std::move(reply));
@@ -331,11 +307,15 @@ awaitable<void> OpenAiEndpoints::list_models(const HttpRequest&, ReplySink& sink
 awaitable<void> OpenAiEndpoints::show_model(const HttpRequest& request, ReplySink& sink) {
   const std::string name = request.path.substr(std::string_view("/v1/models/").size());
   HttpReply reply;
-  if (const auto ready = host_.find(name); !ready)
+  if (const auto ready = context_.host.find(name); !ready)
     reply = error_reply(ready.error());
   else
-    reply.body = json::serialize(model_entry(name, host_, ready->model));
+    reply.body = json::serialize(model_entry(name, context_.host, ready->model));
   co_await sink.send(std::move(reply));
+}
+
+std::unique_ptr<Endpoints> openai_endpoints(const EndpointsContext& context) {
+  return std::make_unique<OpenAiEndpoints>(context);
 }
 
 }  // namespace drystone
