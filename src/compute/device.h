@@ -82,6 +82,9 @@ class DeviceStage {
   // Errors: limit  more rows than batch_tokens_max, or more logits than logit_rows_max; nothing was
   // appended.
   virtual Result<std::span<const float>> run(const StepInput& input) = 0;
+  // Rows of both kinds are computed alike: a token's keys and values have the same bits as a prompt
+  // row and as a generated row.
+  virtual bool kinds_agree() const = 0;
   virtual std::uint32_t page_tokens() const = 0;  // positions per page
   virtual std::uint32_t page_count() const = 0;
   virtual StageMemory memory() const = 0;

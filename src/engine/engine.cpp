@@ -40,9 +40,12 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
 
   StageOptions stage_options{.layers = {0, static_cast<std::uint32_t>(program.layers.size())},
                              .kv_type = options.kv_type,
-                             .kv_tokens = context,
+                             .kv_tokens = options.kv_tokens == 0 ? context : options.kv_tokens,
                              .batch_tokens_max = std::clamp(options.batch_tokens_max, 1u, context),
                              .progress = std::move(options.progress)};
+  const std::uint32_t sequences_max =
+      std::clamp(options.sequences_max, 1u, stage_options.batch_tokens_max);
+  stage_options.logit_rows_max = std::max(stage_options.logit_rows_max, sequences_max);
   const auto source = tensor_source(file);
   auto stage = device.load(program, stage_options, *source);
   if (!stage) return std::move(stage).error().with("loading " + file.name());
@@ -55,7 +58,9 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
                           .vocab = program.vocab,
                           .context = context,
                           .batch_tokens_max = stage_options.batch_tokens_max,
-                          .logit_rows_max = stage_options.logit_rows_max}));
+                          .logit_rows_max = stage_options.logit_rows_max,
+                          .sequences_max = sequences_max,
+                          .queue_max = options.queue_max}));
 }
 
 }  // namespace drystone

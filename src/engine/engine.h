@@ -20,6 +20,9 @@ namespace drystone {
 
 struct EngineOptions {
   std::uint32_t context = 0;  // tokens per sequence; 0: the model's own, at most kDefaultContextMax
+  std::uint32_t kv_tokens = 0;      // tokens of all sequences together; 0: one context
+  std::uint32_t sequences_max = 1;  // requests that run at once
+  std::size_t queue_max = 1;        // requests that wait
   KvType kv_type = KvType::f16;
   std::uint32_t batch_tokens_max = 512;
   std::function<void(double done)> progress;
@@ -31,8 +34,11 @@ struct GenerateRequest {
   std::vector<TokenId> prompt;
   std::uint32_t tokens_max = 0;  // 0: as many as the context holds
   SamplingOptions sampling;
-  std::vector<std::string> stop;  // ends before the first of these; may span tokens
+  std::vector<std::string> stop;     // ends before the first of these; may span tokens
+  std::vector<TokenId> stop_tokens;  // ends before one of these, as before the model's own end
   bool ignore_eos = false;
+  std::int32_t priority = 0;  // lower goes first
+  std::string cache_salt;     // requests share cached prefixes only with those of the same salt
   std::optional<std::uint32_t>
       top_logprobs;  // set: tokens carry logprobs, with that many alternatives (0..20)
 };
@@ -49,11 +55,14 @@ struct Delta {
 struct GenerateResult {
   FinishReason finish = FinishReason::stop;
   std::uint32_t prompt_tokens = 0, completion_tokens = 0;
-  double prefill_s = 0, decode_s = 0;
+  std::uint32_t cached_tokens = 0;  // of the prompt: taken from the prefix cache
+  double queue_s = 0, prefill_s = 0, decode_s = 0;
 };
 
-// One loaded model on one device. generate() and logits() run one at a time: callers queue
-// (serve/).
+class Batcher;
+
+// One loaded model on one device. Requests go to its batcher(), whose steps a thread of the caller
+// runs; or, where there is no such thread, through generate() and logits(), one at a time.
 class Engine {
  public:
   // `device` is borrowed for the engine's life.
@@ -72,6 +81,8 @@ class Engine {
   // prompt rows.
   virtual Result<void> logits(std::span<const TokenId> ids,
                               const std::function<Result<void>(std::span<const float>)>& sink) = 0;
+
+  virtual Batcher& batcher() = 0;
 
   virtual const Tokenizer& tokenizer() const = 0;
   virtual const ChatTemplate* chat_template()

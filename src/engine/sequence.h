@@ -2,45 +2,59 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "compute/device.h"
-#include "engine/page_allocator.h"
+#include "engine/page_pool.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace drystone {
 
-// The tokens whose keys and values stand in the cache, and the pages that hold them.
+// A token and the kind of row that it is computed as.
+struct SequenceToken {
+  TokenId id;
+  RowKind kind;
+};
+
+// The tokens of one request whose keys and values stand in the cache, and the pages that hold them.
+// Its full pages become known to the pool, and it takes over known ones instead of computing them.
 class Sequence {
  public:
-  // `pages` is borrowed for the sequence's life.
-  Sequence(PageAllocator& pages, std::uint32_t page_tokens)
-      : allocator_(pages), page_tokens_(page_tokens) {}
+  // `pool` is borrowed for the sequence's life. `kinds_agree`: whether rows of both kinds have the
+  // same bits, so that an answer's pages serve the prompt that repeats it. `salt` separates
+  // sequences that must not share pages.
+  Sequence(PagePool& pool, bool kinds_agree, std::string salt = {})
+      : pool_(pool), kinds_agree_(kinds_agree), salt_(std::move(salt)) {}
   ~Sequence() { truncate(0); }
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
 
-  std::uint32_t size() const { return static_cast<std::uint32_t>(ids_.size()); }
-  std::span<const std::uint32_t> pages() const { return page_table_; }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(rows_.size()); }
+  std::span<const std::uint32_t> pages() const { return pages_; }
+  std::string_view salt() const { return salt_; }
 
+  // Takes over known pages as long as they hold tokens[size()...], `tokens` being the whole
+  // sequence from its first token. Leaves at least the last token to be computed. Returns how many
+  // tokens it gained.
+  std::uint32_t reuse(std::span<const SequenceToken> tokens);
   // Makes sure that pages for `positions` positions are held. False when there are too few; nothing
   // changes then.
   bool reserve(std::uint32_t positions);
   // The cache now holds these tokens after the others.
-  void append(std::span<const TokenId> ids, RowKind kind);
-  // Forgets all but the first `positions` tokens and gives their pages back.
+  void append(std::span<const SequenceToken> tokens);
+  // Forgets all but the first `positions` tokens and gives their pages back, the last first.
   void truncate(std::uint32_t positions);
 
-  // How many tokens of `prompt` the cache holds already as prompt rows. Generated rows do not
-  // count: as part of a prompt their bits would differ.
-  std::uint32_t common_prompt_prefix(std::span<const TokenId> prompt) const;
-
  private:
-  PageAllocator& allocator_;
-  const std::uint32_t page_tokens_;
-  std::vector<TokenId> ids_;
-  std::uint32_t prompt_rows_ = 0;  // the first so many tokens were prompt rows
-  std::vector<std::uint32_t> page_table_;
+  PagePool::Row row_of(SequenceToken token) const;
+
+  PagePool& pool_;
+  const bool kinds_agree_;
+  const std::string salt_;
+  std::vector<PagePool::Row> rows_;
+  std::vector<std::uint32_t> pages_;
+  std::vector<PagePool::PrefixId> prefixes_;  // of the full pages
 };
 
 }  // namespace drystone

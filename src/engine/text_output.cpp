@@ -4,8 +4,9 @@
 
 namespace drystone {
 
-TextOutput::TextOutput(const Tokenizer& tokenizer, std::vector<std::string> stops, const Sink& sink)
-    : decoder_(tokenizer, /*special=*/false), matcher_(std::move(stops)), sink_(sink) {}
+TextOutput::TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stops,
+                       const Sink& sink)
+    : decoder_(tokenizer, /*special=*/false), matcher_(stops), sink_(sink) {}
 
 void TextOutput::push(Sampled token) {
   const TokenId id = token.id;

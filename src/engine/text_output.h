@@ -14,8 +14,8 @@ namespace drystone {
 class TextOutput {
  public:
   using Sink = std::function<void(const Delta&)>;
-  // Borrows both for its life.
-  TextOutput(const Tokenizer& tokenizer, std::vector<std::string> stops, const Sink& sink);
+  // Borrows `tokenizer` and `sink` for its life.
+  TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stops, const Sink& sink);
 
   void push(Sampled token);
   void finish();  // what was held back, at the end of the answer

@@ -302,6 +302,8 @@ void matmul(ThreadPool& pool, const Activations& activations, std::span<const Ma
   work(0);
 }
 
+bool same_arithmetic(Isa isa) { return matmul_kernels(isa).to_tiles == nullptr; }
+
 const MatmulKernels& matmul_kernels(Isa isa) { return *matmul_table(isa); }
 
 }  // namespace drystone

@@ -74,6 +74,10 @@ class Activations {
   std::unique_ptr<Impl> impl_;
 };
 
+// Whether generated rows and prompt rows have the same bits: everywhere but with AMX, whose tiles
+// sum bf16.
+bool same_arithmetic(Isa isa);
+
 // One product: out[r, :] = W x[r] (+ bias), or out[r, :] += that when `accumulate` (the residual
 // stream).
 struct MatmulPart {

@@ -111,7 +111,7 @@ Value cycler(Renderer& r, Callable&, const Args& args) {
 }  // namespace
 
 void define_globals(Renderer& r, Scope& scope) {
-  const std::pair<std::string_view, Callable::Function> kGlobals[] = {
+  const std::pair<std::string_view, Callable::Function> globals[] = {
       {"raise_exception", raise_exception},
       {"strftime_now", strftime_now},
       {"range", range},
@@ -119,7 +119,7 @@ void define_globals(Renderer& r, Scope& scope) {
       {"namespace", space},
       {"joiner", joiner},
       {"cycler", cycler}};
-  for (const auto& [name, function] : kGlobals)
+  for (const auto& [name, function] : globals)
     scope.names.emplace_back(name, r.function(name, function));
 }
 

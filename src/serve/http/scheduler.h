@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "serve/http/fair_queue.h"
+#include "engine/fair_queue.h"
 #include "serve/http/served_model.h"
 
 namespace drystone {

@@ -41,6 +41,7 @@ CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const Stag
       program_(program),
       options_(options),
       parts_(std::move(parts)),
+      kinds_agree_(same_arithmetic(isa)),
       plan_(plan_stage(program_, options.layers, parts_.weights)),
       ropes_(plan_.ropes, options.batch_tokens_max),
       attention_(isa, pool, program.head_dim, options.batch_tokens_max),

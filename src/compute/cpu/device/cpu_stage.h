@@ -32,6 +32,7 @@ class CpuStage final : public DeviceStage {
            Parts parts);
 
   Result<std::span<const float>> run(const StepInput& input) override;
+  bool kinds_agree() const override { return kinds_agree_; }
   std::uint32_t page_tokens() const override { return kKvPageTokens; }
   std::uint32_t page_count() const override { return parts_.cache.layout().pages; }
   StageMemory memory() const override { return memory_; }
@@ -59,6 +60,7 @@ class CpuStage final : public DeviceStage {
   const Program program_;
   const StageOptions options_;
   Parts parts_;
+  const bool kinds_agree_;
   StagePlan plan_;
   RopeTables ropes_;
   AttentionRunner attention_;

@@ -1,4 +1,4 @@
-#include "serve/http/fair_queue.h"
+#include "engine/fair_queue.h"
 
 #include <gtest/gtest.h>
 

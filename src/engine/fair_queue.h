@@ -16,6 +16,7 @@ class FairQueue {
   explicit FairQueue(std::size_t size_max) : size_max_(size_max) {}
 
   bool push(const std::string& client, std::uint64_t id);  // false: full
+  std::optional<std::uint64_t> front() const;              // what pop() would give
   std::optional<std::uint64_t> pop();
   bool erase(std::uint64_t id);  // false: not here
   // How many are popped before `id`, if nobody comes; nullopt: not here.

@@ -1,4 +1,4 @@
-#include "serve/http/fair_queue.h"
+#include "engine/fair_queue.h"
 
 #include <algorithm>
 
@@ -12,6 +12,10 @@ bool FairQueue::push(const std::string& client, std::uint64_t id) {
   line->ids.push_back(id);
   ++size_;
   return true;
+}
+
+std::optional<std::uint64_t> FairQueue::front() const {
+  return lines_.empty() ? std::nullopt : std::optional(lines_.front().ids.front());
 }
 
 std::optional<std::uint64_t> FairQueue::pop() {

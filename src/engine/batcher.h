@@ -1,0 +1,125 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/fair_queue.h"
+#include "engine/generation_job.h"
+#include "engine/page_pool.h"
+#include "engine/running_request.h"
+
+namespace drystone {
+
+struct BatcherOptions {
+  std::uint32_t vocab, context;
+  std::uint32_t batch_tokens_max;  // rows of a step
+  std::uint32_t sequences_max;     // requests that run at once; at most the logit rows of the stage
+  std::size_t queue_max;           // requests that wait
+};
+
+// What has happened since the start, and what is; a snapshot.
+struct BatcherCounts {
+  std::uint32_t running = 0, waiting = 0;
+  std::uint32_t pages = 0, pages_in_use = 0, page_tokens = 0;
+  std::uint64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
+  std::uint64_t preemptions = 0, steps = 0;
+};
+
+// Continuous batching: requests join and leave between steps of a stage. A step holds a generated
+// row of every request that is writing, then as much of the prompts as fits; beside writing
+// requests a prompt's share is cut so that a step takes little longer than without it. When pages
+// run out, the request that matters least gives its own back and is computed again later, which
+// nobody can tell from its text (a row's bits depend on its sequence alone).
+//
+// submit(), cancel(), position() and counts() from any thread; step() and wait() from one.
+class Batcher final : public JobQueue {
+ public:
+  // Borrows all three.
+  Batcher(DeviceStage& stage, const Tokenizer& tokenizer, const Clock& clock,
+          BatcherOptions options);
+  ~Batcher() override;  // cancels what is left
+
+  Result<std::uint64_t> submit(GenerationJob job) override;
+  void cancel(std::uint64_t id) override;
+  void cancel_all() override;
+  std::size_t position(std::uint64_t id) const override;
+  BatcherCounts counts() const;
+
+  // Engine::logits(), `rows_max` rows at a time. While nothing runs or waits.
+  Result<void> logits(std::span<const TokenId> ids, std::size_t rows_max,
+                      const std::function<Result<void>(std::span<const float>)>& sink);
+
+  // Runs one step; false when there was nothing to do.
+  bool step();
+  // Blocks until there is something to do or `stop` is requested.
+  void wait(std::stop_token stop);
+
+ private:
+  struct Planned {
+    RunningRequest* request;
+    std::uint32_t rows;
+    bool logits;
+  };
+
+  Result<void> check_ids(std::span<const TokenId> ids) const;
+  void drop_cancelled();
+  void admit();
+  bool make_room();
+  bool admit_one();
+  void count_cached(RunningRequest& request, std::uint32_t tokens);
+  void wait_again(std::unique_ptr<RunningRequest> request);
+  std::optional<std::int32_t> first_priority() const;
+  std::unique_ptr<RunningRequest> next_waiting();
+  void plan();
+  bool plan_rows(RunningRequest& request, std::uint32_t budget);
+  bool reserve(RunningRequest& request, std::uint32_t positions);
+  RunningRequest* least_important() const;
+  void preempt(RunningRequest& request);
+  bool shares_with_planned(const RunningRequest& request) const;
+  std::uint32_t prompt_budget(std::uint32_t writing) const;
+  void measure(double step_s, std::uint32_t prompt_rows);
+  void run_planned();
+  static Result<std::optional<FinishReason>> take_logits(RunningRequest& request,
+                                                         std::span<const float> logits);
+  void finish(RunningRequest& request, Result<GenerateResult> result);
+
+  DeviceStage& stage_;
+  const Tokenizer& tokenizer_;
+  const Clock& clock_;
+  const BatcherOptions options_;
+  const bool kinds_agree_;
+  PagePool pool_;
+  const std::uint32_t sequence_max_;  // tokens of the longest sequence that can be held
+
+  std::vector<std::unique_ptr<RunningRequest>> running_;     // in the order of admission
+  std::deque<std::unique_ptr<RunningRequest>> interrupted_;  // by priority, then age
+  std::vector<Planned> planned_;
+  std::uint32_t planned_rows_ = 0;
+  std::vector<Segment> segments_;
+  std::vector<TokenId> tokens_;
+  double writing_step_s_ = 0, prompt_row_s_ = 0;  // measured; 0: not yet
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any wake_;
+  struct Waiting {
+    GenerationJob job;
+    Clock::Nanoseconds since;
+  };
+  std::map<std::int32_t, FairQueue> queues_;  // by priority, the lowest first
+  std::map<std::uint64_t, Waiting> waiting_;
+  std::set<std::uint64_t> active_;     // running or interrupted
+  std::set<std::uint64_t> cancelled_;  // of the active ones
+  std::size_t interrupted_count_ = 0;
+  std::uint64_t last_id_ = 0;
+  BatcherCounts counts_;
+};
+
+}  // namespace drystone

@@ -1,0 +1,264 @@
+#include "engine/batcher.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/rng.h"
+#include "compute/cpu/cpu_device.h"
+
+namespace drystone {
+namespace {
+
+const std::filesystem::path kStories = DRYSTONE_SHARED_DIR "/data/models/stories260K.gguf";
+constexpr std::uint32_t kPageTokens = 64;
+
+struct Loaded {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Engine> engine;
+  Batcher& batcher() { return engine->batcher(); }
+};
+
+struct LoadOptions {
+  Isa isa = *choose_isa("");  // the fastest
+  std::uint32_t kv_tokens = 16 * 512, sequences_max = 16;
+  KvType kv_type = KvType::f16;
+  std::uint32_t batch_tokens_max = 128;
+};
+
+Loaded load(const LoadOptions& options = {}) {
+  Loaded loaded{.device = make_cpu_device(options.isa, 2)};
+  auto engine = Engine::load(*GgufFile::open(kStories), *loaded.device,
+                             {.context = 512,
+                              .kv_tokens = options.kv_tokens,
+                              .sequences_max = options.sequences_max,
+                              .queue_max = 64,
+                              .kv_type = options.kv_type,
+                              .batch_tokens_max = options.batch_tokens_max});
+  EXPECT_TRUE(engine) << engine.error().message();
+  loaded.engine = *std::move(engine);
+  return loaded;
+}
+
+// Prompts of different lengths that begin alike, sampled with seeds of their own.
+GenerateRequest request_of(const Engine& engine, int number, std::uint32_t tokens_max = 60) {
+  static constexpr std::string_view kWords[] = {"cat", "dog", "girl", "tree", "boat", "king"};
+  std::string text = "Once upon a time there was a";
+  for (int i = 0; i < number * 5 % 97 + 1; ++i)
+    text += " " + std::string(kWords[static_cast<std::size_t>(number * 7 + i) % 6]);
+  return {.prompt = engine.tokenizer().encode(text, {.add_special = true}),
+          .tokens_max = tokens_max,
+          .sampling = {.temperature = 0.9f, .seed = static_cast<std::uint64_t>(number)},
+          .ignore_eos = true};
+}
+
+struct Answer {
+  std::uint64_t id = 0;
+  std::vector<TokenId> ids;
+  std::optional<Result<GenerateResult>> result;
+};
+
+// Answers to `requests`, all in the batcher at once.
+struct Crowd {
+  explicit Crowd(Loaded& loaded) : batcher(loaded.batcher()) {}
+  Answer& add(GenerateRequest request, std::string client = "") {
+    Answer& answer = *answers.emplace_back(std::make_unique<Answer>());
+    auto id = batcher.submit(
+        {.client = std::move(client),
+         .request = std::move(request),
+         .on_delta =
+             [&answer](const Delta& delta) {
+               for (const Sampled& token : delta.tokens) answer.ids.push_back(token.id);
+             },
+         .on_done = [&answer](Result<GenerateResult> result) { answer.result = result; }});
+    EXPECT_TRUE(id) << id.error().message();
+    answer.id = *id;
+    return answer;
+  }
+  void run() {
+    while (batcher.step()) {
+    }
+  }
+  Batcher& batcher;
+  std::vector<std::unique_ptr<Answer>> answers;
+};
+
+std::vector<TokenId> alone(const LoadOptions& options, const GenerateRequest& request) {
+  Loaded loaded = load(options);
+  Crowd crowd(loaded);
+  const Answer& answer = crowd.add(request);
+  crowd.run();
+  return answer.ids;
+}
+
+class BatcherTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(kStories)) GTEST_SKIP() << "no model at " << kStories;
+  }
+};
+
+// The promise of design.md, decision 12: company, caches and their kinds change nothing.
+TEST_F(BatcherTest, SameTextAloneAndAmongSixteen) {
+  for (const Isa isa : testable_isas())
+    for (const KvType kv : {KvType::f16, KvType::f32}) {
+      const LoadOptions options{.isa = isa, .kv_type = kv};
+      Loaded loaded = load(options);
+      Crowd crowd(loaded);
+      for (int i = 0; i < 16; ++i) crowd.add(request_of(*loaded.engine, i, 20 + 3 * i));
+      crowd.run();
+      for (int i = 0; i < 16; i += 5) {
+        const GenerateRequest request = request_of(*loaded.engine, i, 20 + 3 * i);
+        const Answer& answer = *crowd.answers[static_cast<std::size_t>(i)];
+        ASSERT_TRUE(answer.result && *answer.result);
+        EXPECT_EQ((*answer.result)->completion_tokens, request.tokens_max);
+        EXPECT_EQ(answer.ids, alone(options, request)) << to_string(isa) << ", request " << i;
+      }
+      EXPECT_EQ(loaded.batcher().counts().pages_in_use, 0u);
+    }
+}
+
+// A conversation that goes on: its prompt holds the answers before it.
+TEST_F(BatcherTest, SameTextFromAWarmCache) {
+  for (const Isa isa : testable_isas()) {
+    const LoadOptions options{.isa = isa};
+    Loaded loaded = load(options);
+    GenerateRequest request = request_of(*loaded.engine, 90, 150);
+    for (int turn = 0; turn < 2; ++turn) {
+      Crowd crowd(loaded);
+      const Answer& answer = crowd.add(request);
+      crowd.run();
+      ASSERT_TRUE(answer.result && *answer.result);
+      EXPECT_EQ(answer.ids, alone(options, request)) << to_string(isa) << ", turn " << turn;
+      const std::uint32_t cached = (*answer.result)->cached_tokens;
+      // The answer's pages serve too where both kinds of rows have the same bits.
+      if (turn == 0 || (isa != Isa::amx && isa != Isa::amx_emulated)) {
+        EXPECT_EQ(cached, turn == 0 ? 0 : (request.prompt.size() - 1) / kPageTokens * kPageTokens);
+      }
+      request.prompt.insert(request.prompt.end(), answer.ids.begin(), answer.ids.end());
+      request.tokens_max = 40;
+    }
+  }
+}
+
+// Out of pages: somebody waits and is computed again, and nobody can tell.
+TEST_F(BatcherTest, SameTextWhenPreempted) {
+  for (const Isa isa : testable_isas()) {
+    const LoadOptions options{.isa = isa, .kv_tokens = 512, .sequences_max = 8};
+    Loaded loaded = load(options);
+    Crowd crowd(loaded);
+    for (int i = 0; i < 6; ++i) crowd.add(request_of(*loaded.engine, i, 130));
+    crowd.run();
+    EXPECT_GT(loaded.batcher().counts().preemptions, 0u);
+    EXPECT_EQ(loaded.batcher().counts().pages_in_use, 0u);
+    for (int i = 0; i < 6; i += 2)
+      EXPECT_EQ(crowd.answers[static_cast<std::size_t>(i)]->ids,
+                alone(options, request_of(*loaded.engine, i, 130)))
+          << to_string(isa) << ", request " << i;
+  }
+}
+
+// Choices of one prompt, or agents with one system prompt, that come at the same moment.
+TEST_F(BatcherTest, RequestsThatComeTogetherShareTheirBeginning) {
+  Loaded loaded = load();
+  Crowd crowd(loaded);
+  GenerateRequest request = request_of(*loaded.engine, 90, 10);
+  const auto prompt = static_cast<std::uint32_t>(request.prompt.size());
+  ASSERT_GT(prompt, 2 * kPageTokens);
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    request.sampling.seed = seed;
+    crowd.add(request);
+  }
+  request.cache_salt = "another tenant";
+  crowd.add(request);
+  crowd.run();
+  const auto cached = [&](std::size_t i) { return (*crowd.answers[i]->result)->cached_tokens; };
+  EXPECT_EQ(cached(0), 0u);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(cached(i), prompt / kPageTokens * kPageTokens);
+  EXPECT_EQ(cached(4), 0u);
+}
+
+TEST_F(BatcherTest, WhatMattersMoreGoesFirst) {
+  Loaded loaded = load({.sequences_max = 2});
+  Crowd crowd(loaded);
+  GenerateRequest request = request_of(*loaded.engine, 1, 30);
+  std::vector<int> order;
+  for (const int number : {0, 1, 2, 3, 4}) {
+    request.priority = number == 4 ? -1 : 0;
+    auto id = crowd.batcher.submit(
+        {.request = request,
+         .on_done = [&order, number](const Result<GenerateResult>&) { order.push_back(number); }});
+    ASSERT_TRUE(id);
+    if (number == 1)
+      for (int i = 0; i < 5; ++i) crowd.batcher.step();  // two of them write
+  }
+  crowd.run();
+  // It took the place of the younger one, which then went before those that had never run.
+  EXPECT_EQ(order, (std::vector{0, 4, 1, 2, 3}));
+}
+
+TEST_F(BatcherTest, CancelledWithinAStepAndPagesAreBack) {
+  Loaded loaded = load({.sequences_max = 2});
+  Crowd crowd(loaded);
+  const Answer& runs = crowd.add(request_of(*loaded.engine, 1, 400));
+  crowd.add(request_of(*loaded.engine, 2, 5));
+  const Answer& waits = crowd.add(request_of(*loaded.engine, 3, 400));
+  for (int i = 0; i < 3; ++i) crowd.batcher.step();
+  EXPECT_GT(loaded.batcher().counts().pages_in_use, 0u);
+  crowd.batcher.cancel(waits.id);
+  ASSERT_TRUE(waits.result);
+  EXPECT_EQ((*waits.result)->finish, FinishReason::cancelled);
+  crowd.batcher.cancel(runs.id);
+  const std::size_t before = runs.ids.size();
+  crowd.batcher.step();
+  ASSERT_TRUE(runs.result);
+  EXPECT_EQ((*runs.result)->finish, FinishReason::cancelled);
+  EXPECT_LE(runs.ids.size(), before + 1);
+  crowd.run();
+  EXPECT_EQ(loaded.batcher().counts().pages_in_use, 0u);
+}
+
+TEST_F(BatcherTest, RefusesWhatCanNeverFitAndWhatIsTooMuch) {
+  Loaded loaded = load({.kv_tokens = 256});
+  const auto submit = [&](std::vector<TokenId> prompt) {
+    return loaded.batcher().submit(
+        {.request = {.prompt = std::move(prompt)}, .on_done = [](Result<GenerateResult>) {}});
+  };
+  const auto too_long = submit(std::vector<TokenId>(300, 5));
+  ASSERT_TRUE(too_long.is(Errc::limit));
+  EXPECT_NE(too_long.error().message().find("256"), std::string::npos);
+  for (int i = 0; i < 64; ++i) EXPECT_TRUE(submit({1, 2, 3}));
+  EXPECT_TRUE(submit({1, 2, 3}).is(Errc::limit));
+}
+
+// Random lives: everything ends, once, and every page comes back.
+TEST_F(BatcherTest, EveryRequestEndsOnceWhateverHappens) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Rng rng(seed);
+    Loaded loaded = load({.kv_tokens = 512, .sequences_max = 4});
+    Crowd crowd(loaded);
+    for (int i = 0; i < 150; ++i) {
+      if (rng.next() % 3 == 0) {
+        GenerateRequest request = request_of(*loaded.engine, static_cast<int>(rng.next() % 50),
+                                             static_cast<std::uint32_t>(1 + rng.next() % 150));
+        request.priority = static_cast<std::int32_t>(rng.next() % 3);
+        if (crowd.batcher.counts().waiting < 60)
+          crowd.add(std::move(request), std::to_string(rng.next() % 3));
+      }
+      if (rng.next() % 8 == 0 && !crowd.answers.empty())
+        crowd.batcher.cancel(crowd.answers[rng.next() % crowd.answers.size()]->id);
+      crowd.batcher.step();
+    }
+    crowd.run();
+    for (const auto& answer : crowd.answers) {
+      ASSERT_TRUE(answer->result);
+      ASSERT_TRUE(*answer->result) << answer->result->error().message();
+    }
+    const BatcherCounts counts = crowd.batcher.counts();
+    EXPECT_EQ(counts.pages_in_use, 0u);
+    EXPECT_EQ(counts.running + counts.waiting, 0u);
+  }
+}
+
+}  // namespace
+}  // namespace drystone

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+
+namespace drystone {
+
+// A request on its way to an engine that runs many at once.
+struct GenerationJob {
+  std::string client;  // whose turn it is: an API key, an address
+  GenerateRequest request;
+  // On the thread that runs the steps, never while a lock is held. on_done is the last call and
+  // always comes, exactly once (for a job that never ran, from the thread that cancelled it).
+  std::function<void(const Delta&)> on_delta;
+  std::function<void(Result<GenerateResult>)> on_done;
+};
+
+// Where jobs go. Thread-safe.
+class JobQueue {
+ public:
+  virtual ~JobQueue() = default;
+  // The id of the job. Errors: those of GenerateRequest (invalid_argument; limit: longer than the
+  // context), and limit when the queue is full; the job was dropped then, no callback comes.
+  virtual Result<std::uint64_t> submit(GenerationJob job) = 0;
+  // Ends the job, within one step if it runs, as `cancelled`. Nothing happens when it is over.
+  virtual void cancel(std::uint64_t id) = 0;
+  virtual void cancel_all() = 0;
+  // Jobs that are admitted before it; 0: it runs, is next or is over.
+  virtual std::size_t position(std::uint64_t id) const = 0;
+};
+
+}  // namespace drystone

@@ -1,0 +1,59 @@
+#include "engine/running_request.h"
+
+#include <algorithm>
+
+namespace drystone {
+
+Result<std::unique_ptr<RunningRequest>> RunningRequest::create(const Context& context,
+                                                               std::uint64_t id,
+                                                               GenerationJob job) {
+  Sampler sampler = TRY(Sampler::create(job.request.sampling, context.vocab));
+  sampler.observe_prompt(job.request.prompt);
+  return std::unique_ptr<RunningRequest>(
+      new RunningRequest(context, id, std::move(job), std::move(sampler)));
+}
+
+RunningRequest::RunningRequest(const Context& context, std::uint64_t id, GenerationJob job,
+                               Sampler sampler)
+    : id_(id),
+      job_(std::move(job)),
+      tokenizer_(context.tokenizer),
+      vocab_(context.vocab),
+      prompt_size_(static_cast<std::uint32_t>(job_.request.prompt.size())),
+      tokens_max_(job_.request.tokens_max == 0
+                      ? context.context - prompt_size_
+                      : std::min(job_.request.tokens_max, context.context - prompt_size_)),
+      sequence_(context.pool, context.kinds_agree, job_.request.cache_salt),
+      sampler_(std::move(sampler)),
+      output_(context.tokenizer, job_.request.stop, job_.on_delta) {
+  tokens_.reserve(prompt_size_ + std::size_t{1});
+  for (const TokenId token : job_.request.prompt) tokens_.push_back({token, RowKind::prompt});
+}
+
+std::uint32_t RunningRequest::rows_of_next_kind() const {
+  const auto left = static_cast<std::uint32_t>(rest().size());
+  return sequence_.size() < prompt_size_ ? std::min(left, prompt_size_ - sequence_.size()) : left;
+}
+
+Result<std::optional<FinishReason>> RunningRequest::take_logits(std::span<const float> logits) {
+  const GenerateRequest& request = job_.request;
+  Sampled sampled = TRY(sampler_.sample(logits, request.top_logprobs));
+  const TokenId token = sampled.id;
+  if (!request.ignore_eos && tokenizer_.is_end_of_generation(token)) return std::optional(FinishReason::stop);
+  if (std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end())
+    return std::optional(FinishReason::stop);
+  tokens_.push_back({token, RowKind::generated});
+  output_.push(std::move(sampled));
+  if (output_.stopped()) return std::optional(FinishReason::stop);
+  if (tokens_.size() - prompt_size_ == tokens_max_) return std::optional(FinishReason::length);
+  return std::optional<FinishReason>();
+}
+
+GenerateResult RunningRequest::result(FinishReason finish) const {
+  return {.finish = finish,
+          .prompt_tokens = prompt_size_,
+          .completion_tokens = static_cast<std::uint32_t>(tokens_.size()) - prompt_size_,
+          .cached_tokens = std::min(cached_tokens, prompt_size_)};
+}
+
+}  // namespace drystone

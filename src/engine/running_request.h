@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/generation_job.h"
+#include "engine/sampler.h"
+#include "engine/sequence.h"
+#include "engine/text_output.h"
+
+namespace drystone {
+
+// One request of a Batcher from its admission to its end: its tokens, which of them the cache
+// holds, and what turns logits into text.
+class RunningRequest {
+ public:
+  struct Context {
+    PagePool& pool;
+    bool kinds_agree;
+    const Tokenizer& tokenizer;
+    std::uint32_t vocab, context;
+  };
+  // Errors: invalid_argument (sampling options).
+  static Result<std::unique_ptr<RunningRequest>> create(const Context& context, std::uint64_t id,
+                                                        GenerationJob job);
+
+  std::uint64_t id() const { return id_; }
+  std::int32_t priority() const { return job_.request.priority; }
+  Sequence& sequence() { return sequence_; }
+  const Sequence& sequence() const { return sequence_; }
+  std::span<const SequenceToken> tokens() const { return tokens_; }
+
+  // Tokens that the cache does not hold yet: never none.
+  std::span<const SequenceToken> rest() const {
+    return std::span(tokens_).subspan(sequence_.size());
+  }
+  // All but the last sampled token stands in the cache: one row gives the next token.
+  bool writing() const { return tokens_.size() > prompt_size_ && rest().size() == 1; }
+  // How many of the next rows are of one kind.
+  std::uint32_t rows_of_next_kind() const;
+
+  // The logits behind the last token. Set: why the answer is over.
+  Result<std::optional<FinishReason>> take_logits(std::span<const float> logits);
+
+  // The figures of the answer, whose times the caller fills in.
+  GenerateResult result(FinishReason finish) const;
+  // What was held back, at the end.
+  void flush() { output_.finish(); }
+  void done(Result<GenerateResult> result) { job_.on_done(std::move(result)); }
+
+  Clock::Nanoseconds submitted{}, admitted{}, first_token{};
+  std::uint32_t cached_tokens = 0, preemptions = 0;
+
+ private:
+  RunningRequest(const Context& context, std::uint64_t id, GenerationJob job, Sampler sampler);
+
+  const std::uint64_t id_;
+  GenerationJob job_;
+  const Tokenizer& tokenizer_;
+  const std::uint32_t vocab_;
+  std::vector<SequenceToken> tokens_;
+  const std::uint32_t prompt_size_, tokens_max_;
+  Sequence sequence_;
+  Sampler sampler_;
+  TextOutput output_;
+};
+
+}  // namespace drystone
