@@ -10,6 +10,7 @@
 #include "app/open_model.h"
 #include "app/progress_bar.h"
 #include "base/clock.h"
+#include "engine/batcher.h"
 #include "serve/api/dialects.h"
 #include "serve/engine_model.h"
 #include "serve/http/server.h"
@@ -51,8 +52,14 @@ Result<void> run_daemon(const DaemonOptions& options) {
       loaded = std::move(*result);
       const double load_s = seconds(clock.monotonic() - started);
       server->set_model(make_engine_model(*loaded.engine, clock), [&, load_s] {
-        fmt::print("drystone serves {} at {} (loaded in {:.1f} s, context {} tokens)\n", names[0],
-                   server->url(), load_s, loaded.engine->context());
+        const BatcherCounts counts = loaded.engine->batcher().counts();
+        const double tokens = static_cast<double>(counts.pages) * counts.page_tokens;
+        fmt::print(
+            "drystone serves {} at {} (loaded in {:.1f} s, context {} tokens; the cache holds "
+            "{:.0f} "
+            "tokens, {:.1f} requests of the full context)\n",
+            names[0], server->url(), load_s, loaded.engine->context(), tokens,
+            tokens / loaded.engine->context());
         std::fflush(stdout);
       });
     } else {

@@ -21,13 +21,23 @@ Result<std::unique_ptr<Device>> make_device(int threads) {
 
 Result<LoadedEngine> load_engine(const EngineFlags& flags,
                                  std::function<void(double done)> progress) {
-  GgufFile file = TRY(open_model(flags.model));
   LoadedEngine loaded;
   loaded.device = TRY(make_device(flags.threads));
-  loaded.engine = TRY(Engine::load(
-      std::move(file), *loaded.device,
-      {.context = flags.context, .kv_type = flags.kv_type, .progress = std::move(progress)}));
-  return loaded;
+  const bool choose = flags.kv_tokens == 0 && flags.sequences_max > 1;
+  for (std::uint32_t contexts = choose ? kContextsMax : 1;; contexts /= 2) {
+    auto engine = Engine::load(TRY(open_model(flags.model)), *loaded.device,
+                               {.context = flags.context,
+                                .kv_tokens = flags.kv_tokens,
+                                .kv_contexts = contexts,
+                                .sequences_max = flags.sequences_max,
+                                .queue_max = flags.queue_max,
+                                .kv_type = flags.kv_type,
+                                .progress = progress});
+    // Refused before any memory was taken.
+    if (engine.is(Errc::out_of_memory) && contexts > 1) continue;
+    loaded.engine = TRY(std::move(engine));
+    return loaded;
+  }
 }
 
 }  // namespace drystone

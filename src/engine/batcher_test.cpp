@@ -27,7 +27,7 @@ struct LoadOptions {
 };
 
 Loaded load(const LoadOptions& options = {}) {
-  Loaded loaded{.device = make_cpu_device(options.isa, 2)};
+  Loaded loaded{.device = make_cpu_device(options.isa, 1)};
   auto engine = Engine::load(*GgufFile::open(kStories), *loaded.device,
                              {.context = 512,
                               .kv_tokens = options.kv_tokens,

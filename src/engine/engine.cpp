@@ -38,11 +38,12 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
       chat_template_error = parsed.error().message();
   }
 
-  StageOptions stage_options{.layers = {0, static_cast<std::uint32_t>(program.layers.size())},
-                             .kv_type = options.kv_type,
-                             .kv_tokens = options.kv_tokens == 0 ? context : options.kv_tokens,
-                             .batch_tokens_max = std::clamp(options.batch_tokens_max, 1u, context),
-                             .progress = std::move(options.progress)};
+  StageOptions stage_options{
+      .layers = {0, static_cast<std::uint32_t>(program.layers.size())},
+      .kv_type = options.kv_type,
+      .kv_tokens = options.kv_tokens == 0 ? context * options.kv_contexts : options.kv_tokens,
+      .batch_tokens_max = std::clamp(options.batch_tokens_max, 1u, context),
+      .progress = std::move(options.progress)};
   const std::uint32_t sequences_max =
       std::clamp(options.sequences_max, 1u, stage_options.batch_tokens_max);
   stage_options.logit_rows_max = std::max(stage_options.logit_rows_max, sequences_max);

@@ -20,7 +20,8 @@ namespace drystone {
 
 struct EngineOptions {
   std::uint32_t context = 0;  // tokens per sequence; 0: the model's own, at most kDefaultContextMax
-  std::uint32_t kv_tokens = 0;      // tokens of all sequences together; 0: one context
+  std::uint32_t kv_tokens = 0;  // tokens of all sequences together; 0: kv_contexts contexts
+  std::uint32_t kv_contexts = 1;
   std::uint32_t sequences_max = 1;  // requests that run at once
   std::size_t queue_max = 1;        // requests that wait
   KvType kv_type = KvType::f16;

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "engine/batch_thread.h"
 #include "serve/chat_prompt.h"
 
 namespace drystone {
@@ -39,16 +40,13 @@ class EngineModel final : public ServedModel {
   std::uint32_t context() const override { return engine_.context(); }
   std::uint32_t vocab() const override { return engine_.vocab(); }
 
-  Result<GenerateResult> generate(const GenerateRequest& request,
-                                  const std::function<void(const Delta&)>& sink,
-                                  std::stop_token stop) override {
-    return engine_.generate(request, sink, std::move(stop));
-  }
+  JobQueue& jobs() override { return engine_.batcher(); }
 
  private:
   Engine& engine_;
   const Clock& clock_;
   std::optional<ChatPrompt> chat_prompt_;  // empty: the model has no usable template
+  BatchThread thread_{engine_.batcher()};
 };
 
 }  // namespace

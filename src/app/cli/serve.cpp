@@ -78,6 +78,20 @@ void add_serve(CLI::App& app, int& exit_code) {
       .add_option("--listen", flags->listen,
                   "Address and port; port 0 takes a free one [127.0.0.1:8080]")
       ->type_name("ADDR:PORT");
+  EngineFlags& engine = flags->daemon.engine;
+  engine.sequences_max = 16;
+  engine.queue_max = 64;
+  command.add_option("--parallel", engine.sequences_max, "Requests that run at once [16]")
+      ->check(CLI::Range(1u, 256u).description(""))
+      ->type_name("N");
+  command
+      .add_option("--kv-tokens", engine.kv_tokens,
+                  "Tokens that all of them hold [up to 4 contexts]")
+      ->check(CLI::Range(64u, 1u << 30).description(""))
+      ->type_name("N");
+  command.add_option("--queue", engine.queue_max, "Requests that wait; more get 429 [64]")
+      ->check(CLI::Range(1u, 1u << 20).description(""))
+      ->type_name("N");
   command
       .add_option("--name", flags->daemon.names,
                   "What clients may call the model, may be repeated [the file's name]")

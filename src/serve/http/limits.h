@@ -9,7 +9,6 @@ namespace drystone {
 // Every maximum of the HTTP side, by name. docs/formats/openai-api.md lists them for users.
 struct ServerLimits {
   std::size_t connections_max = 1024;  // more are answered 503 and closed
-  std::size_t queue_max = 64;          // requests waiting for the model; more are answered 429
   std::size_t header_bytes_max = 16 << 10;
   std::size_t body_bytes_max = 32 << 20;
   std::size_t bodies_bytes_max = 256 << 20;  // of all requests being read or waiting together

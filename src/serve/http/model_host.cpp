@@ -8,8 +8,7 @@
 
 namespace drystone {
 
-ModelHost::ModelHost(std::vector<std::string> names, std::size_t queue_max)
-    : names_(std::move(names)), queue_max_(queue_max) {
+ModelHost::ModelHost(std::vector<std::string> names) : names_(std::move(names)) {
   CHECK(!names_.empty());
 }
 
@@ -17,12 +16,11 @@ void ModelHost::set_model(std::unique_ptr<ServedModel> model, std::int64_t unix_
   CHECK(model_ == nullptr);
   model_ = std::move(model);
   loaded_unix_s_ = unix_time_s;
-  scheduler_ = std::make_unique<Scheduler>(*model_, queue_max_);
 }
 
 void ModelHost::close() {
   closed_ = true;
-  if (scheduler_ != nullptr) scheduler_->cancel_all();
+  if (model_ != nullptr) model_->jobs().cancel_all();
 }
 
 bool ModelHost::has_name(std::string_view name) const {
@@ -32,14 +30,14 @@ bool ModelHost::has_name(std::string_view name) const {
 ApiResult<ModelHost::Ready> ModelHost::ready() const {
   if (closed_)
     return ApiError{.status = 503, .message = "The server is stopping.", .code = "server_stopping"};
-  if (scheduler_ == nullptr)
+  if (model_ == nullptr)
     return ApiError{
         .status = 503,
         .message = fmt::format("The model {} is still loading ({:.0f}%). Try again in a moment.",
                                names_[0], progress() * 100),
         .code = "model_loading",
         .retry_after_s = 1};
-  return Ready{*model_, *scheduler_};
+  return Ready{*model_};
 }
 
 ApiResult<ModelHost::Ready> ModelHost::find(std::string_view name) const {

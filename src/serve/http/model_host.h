@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "serve/http/api_error.h"
-#include "serve/http/scheduler.h"
 #include "serve/http/served_model.h"
 
 namespace drystone {
@@ -24,7 +23,7 @@ inline std::int64_t unix_seconds(const Clock& clock) {
 class ModelHost {
  public:
   // `names` is not empty; the first is the one that answers carry.
-  ModelHost(std::vector<std::string> names, std::size_t queue_max);
+  explicit ModelHost(std::vector<std::string> names);
 
   void set_progress(double done) { progress_ = done; }
   double progress() const { return progress_; }
@@ -38,7 +37,6 @@ class ModelHost {
 
   struct Ready {
     ServedModel& model;
-    Scheduler& scheduler;
   };
   // Errors: 503 while the model is loading, or when the server stops.
   ApiResult<Ready> ready() const;
@@ -48,12 +46,10 @@ class ModelHost {
 
  private:
   std::vector<std::string> names_;
-  std::size_t queue_max_;
   std::atomic<double> progress_ = 0;
   std::int64_t loaded_unix_s_ = 0;
   std::atomic<bool> closed_ = false;
   std::unique_ptr<ServedModel> model_;
-  std::unique_ptr<Scheduler> scheduler_;  // uses the model
 };
 
 }  // namespace drystone

@@ -17,11 +17,11 @@ std::size_t held_bytes(const Delta& delta) {
 }
 }  // namespace
 
-Result<PendingReply> PendingReply::start(asio::any_io_executor loop, Scheduler& scheduler,
+Result<PendingReply> PendingReply::start(asio::any_io_executor loop, JobQueue& jobs,
                                          std::string client, GenerateRequest request,
                                          std::size_t unsent_bytes_max) {
   auto inbox = std::make_shared<Inbox>(loop);
-  Scheduler::Job job{.client = std::move(client), .request = std::move(request)};
+  GenerationJob job{.client = std::move(client), .request = std::move(request)};
   job.on_delta = [loop, inbox, unsent_bytes_max](const Delta& delta) {
     if (inbox->overflowed) return;
     if (inbox->unsent_bytes.fetch_add(held_bytes(delta)) > unsent_bytes_max)
@@ -37,12 +37,12 @@ Result<PendingReply> PendingReply::start(asio::any_io_executor loop, Scheduler& 
       inbox->wake.cancel();
     });
   };
-  const std::uint64_t id = TRY(scheduler.submit(std::move(job)));
-  return PendingReply(std::move(inbox), scheduler, id);
+  const std::uint64_t id = TRY(jobs.submit(std::move(job)));
+  return PendingReply(std::move(inbox), jobs, id);
 }
 
 PendingReply::~PendingReply() {
-  if (inbox_ != nullptr && !inbox_->result) scheduler_->cancel(id_);
+  if (inbox_ != nullptr && !inbox_->result) jobs_->cancel(id_);
 }
 
 asio::awaitable<void> PendingReply::wait(std::chrono::milliseconds patience) {

@@ -10,19 +10,19 @@
 #include <string>
 #include <vector>
 
-#include "serve/http/scheduler.h"
+#include "engine/generation_job.h"
 
 namespace drystone {
 
-// One request in the hands of the scheduler, as a handler on the loop sees it: deltas come, then
+// One request in the hands of a JobQueue, as a handler on the loop sees it: deltas come, then
 // the end. Its destruction cancels what is still running or waiting, so a handler may simply return
 // when its client is gone. On the loop thread only.
 class PendingReply {
  public:
-  // Errors: limit (the queue is full). Borrows `scheduler`. `unsent_bytes_max`: what may wait in
+  // Errors: limit (the queue is full). Borrows `jobs`. `unsent_bytes_max`: what may wait in
   // take(); when the handler does not keep up, the generation is cancelled and overflowed() says
   // so.
-  static Result<PendingReply> start(boost::asio::any_io_executor loop, Scheduler& scheduler,
+  static Result<PendingReply> start(boost::asio::any_io_executor loop, JobQueue& jobs,
                                     std::string client, GenerateRequest request,
                                     std::size_t unsent_bytes_max);
   PendingReply(PendingReply&&) = default;
@@ -36,10 +36,10 @@ class PendingReply {
   // Nothing to take, and no end.
   bool idle() const { return inbox_->deltas.empty() && !inbox_->result; }
   bool overflowed() const { return inbox_->overflowed; }
-  std::size_t position() const { return scheduler_->position(id_); }
+  std::size_t position() const { return jobs_->position(id_); }
 
  private:
-  // Shared with the callbacks on their way from the scheduler's thread.
+  // Shared with the callbacks on their way from the thread that runs the steps.
   struct Inbox {
     explicit Inbox(boost::asio::any_io_executor loop) : wake(loop) {}
     std::vector<Delta> deltas;
@@ -48,11 +48,11 @@ class PendingReply {
     std::atomic<std::size_t> unsent_bytes = 0;
     std::atomic<bool> overflowed = false;
   };
-  PendingReply(std::shared_ptr<Inbox> inbox, Scheduler& scheduler, std::uint64_t id)
-      : inbox_(std::move(inbox)), scheduler_(&scheduler), id_(id) {}
+  PendingReply(std::shared_ptr<Inbox> inbox, JobQueue& jobs, std::uint64_t id)
+      : inbox_(std::move(inbox)), jobs_(&jobs), id_(id) {}
 
   std::shared_ptr<Inbox> inbox_;  // null after a move
-  Scheduler* scheduler_;
+  JobQueue* jobs_;
   std::uint64_t id_;
 };
 

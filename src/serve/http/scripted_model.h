@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "serve/http/serial_jobs.h"
 #include "serve/http/served_model.h"
 
 namespace drystone {
@@ -39,7 +40,11 @@ class ScriptedModel : public ServedModel {
 
   static constexpr std::uint32_t kContext = 1000;
 
-  explicit ScriptedModel(Script& script) : script_(script) {}
+  explicit ScriptedModel(Script& script, std::size_t queue_max = 64)
+      : script_(script),
+        jobs_(queue_max, [this](const auto& request, const auto& sink, std::stop_token stop) {
+          return generate(request, sink, std::move(stop));
+        }) {}
 
   Result<std::vector<TokenId>> chat_prompt(const ChatRequest& request) const override {
     const std::string text(request.messages.back().at("content").as_string());
@@ -55,9 +60,12 @@ class ScriptedModel : public ServedModel {
   std::uint32_t context() const override { return kContext; }
   std::uint32_t vocab() const override { return 256; }
 
+  JobQueue& jobs() override { return jobs_; }
+
+ private:
   Result<GenerateResult> generate(const GenerateRequest& request,
                                   const std::function<void(const Delta&)>& sink,
-                                  std::stop_token stop) override {
+                                  std::stop_token stop) {
     std::string prompt;
     for (const TokenId id : request.prompt) prompt += static_cast<char>(id);
     {
@@ -91,7 +99,6 @@ class ScriptedModel : public ServedModel {
     return result;
   }
 
- private:
   // Waits while held; false when cancelled.
   bool may_go_on(const std::stop_token& stop) {
     std::unique_lock lock(script_.mutex);
@@ -115,6 +122,7 @@ class ScriptedModel : public ServedModel {
   }
 
   Script& script_;
+  SerialJobs jobs_;
 };
 
 }  // namespace drystone

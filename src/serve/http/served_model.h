@@ -1,21 +1,18 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "engine/engine.h"
+#include "engine/generation_job.h"
 #include "serve/http/chat_request.h"
 
 namespace drystone {
 
 // What the public APIs need of a model. serve/engine_model.h is the real one; tests script theirs.
-// generate() is called from one thread, one call at a time; everything else from any thread, also
-// during generate().
+// Everything from any thread.
 class ServedModel {
  public:
   virtual ~ServedModel() = default;
@@ -32,10 +29,8 @@ class ServedModel {
   virtual std::uint32_t context() const = 0;
   virtual std::uint32_t vocab() const = 0;
 
-  // As Engine::generate().
-  virtual Result<GenerateResult> generate(const GenerateRequest& request,
-                                          const std::function<void(const Delta&)>& sink,
-                                          std::stop_token stop) = 0;
+  // Where its requests run.
+  virtual JobQueue& jobs() = 0;
 };
 
 }  // namespace drystone

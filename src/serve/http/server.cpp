@@ -37,7 +37,7 @@ class HttpServer final : public Server {
       : options_(std::move(options)),
         clock_(clock),
         access_(options_.api_keys),
-        host_(options_.model_names, options_.limits.queue_max) {
+        host_(options_.model_names) {
     const EndpointsContext lent{.loop = loop_.get_executor(),
                                 .host = host_,
                                 .access = access_,

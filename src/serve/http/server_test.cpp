@@ -240,7 +240,7 @@ TEST(Server, QueuedClientsTakeTurns) {
 }
 
 TEST(Server, AFullQueueSaysWhenToComeBack) {
-  TestServer server({.limits = {.queue_max = 1}});
+  TestServer server({}, /*with_model=*/true, /*queue_max=*/1);
   server.script.hold(true);
   TestClient running = enqueue(server, "first", "a");
   ASSERT_TRUE(server.script.wait_for([](auto& script) { return script.started.size() == 1; }));

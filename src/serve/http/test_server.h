@@ -16,7 +16,9 @@ namespace drystone {
 // A server with a scripted model, on a free port of this machine.
 class TestServer {
  public:
-  explicit TestServer(ServerOptions options = {}, bool with_model = true) {
+  explicit TestServer(ServerOptions options = {}, bool with_model = true,
+                      std::size_t queue_max = 64)
+      : queue_max_(queue_max) {
     if (options.model_names.empty()) options.model_names = {"scripted", "alias"};
     if (options.endpoints.empty()) options.endpoints = all_dialects();
     auto server = Server::listen(std::move(options), clock_);
@@ -36,7 +38,7 @@ class TestServer {
   void join() {
     if (thread_.joinable()) thread_.join();
   }
-  void load() { server_->set_model(std::make_unique<ScriptedModel>(script)); }
+  void load() { server_->set_model(std::make_unique<ScriptedModel>(script, queue_max_)); }
   Server& server() { return *server_; }
   std::uint16_t port() const {
     const std::string url = server_->url();
@@ -48,6 +50,7 @@ class TestServer {
 
  private:
   SystemClock clock_;
+  std::size_t queue_max_;
   std::unique_ptr<Server> server_;
   std::thread thread_;
 };

@@ -206,7 +206,7 @@ awaitable<void> OpenAiEndpoints::generate(const HttpRequest& request, ReplySink&
   const std::size_t unsent_bytes_max =
       stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
   auto pending =
-      PendingReply::start(context_.loop, ready->scheduler, context_.access.client(request),
+      PendingReply::start(context_.loop, ready->model.jobs(), context_.access.client(request),
                           std::move(prepared->request), unsent_bytes_max);
   if (!pending) {
     HttpReply reply = error_reply({.status = 429,

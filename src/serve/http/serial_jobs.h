@@ -1,0 +1,111 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/fair_queue.h"
+#include "engine/generation_job.h"
+
+namespace drystone {
+
+// A JobQueue for models of tests: runs jobs one at a time on a thread of its own, clients in turn.
+class SerialJobs final : public JobQueue {
+ public:
+  using Generate = std::function<Result<GenerateResult>(
+      const GenerateRequest&, const std::function<void(const Delta&)>&, std::stop_token)>;
+
+  SerialJobs(std::size_t queue_max, Generate generate)
+      : queue_(queue_max), generate_(std::move(generate)), thread_([this] { run(); }) {}
+
+  ~SerialJobs() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    cancel_all();
+    wake_.notify_all();
+    thread_.join();
+  }
+
+  Result<std::uint64_t> submit(GenerationJob job) override {
+    std::uint64_t id = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      id = last_id_ + 1;
+      if (stopping_ || !queue_.push(job.client, id))
+        return Error(Errc::limit, "requests are waiting already; try again later");
+      last_id_ = id;
+      waiting_.emplace(id, std::move(job));
+    }
+    wake_.notify_one();
+    return id;
+  }
+
+  void cancel(std::uint64_t id) override {
+    GenerationJob job;
+    {
+      const std::lock_guard lock(mutex_);
+      if (id == running_id_) running_stop_.request_stop();
+      if (!queue_.erase(id)) return;
+      job = std::move(waiting_.extract(id).mapped());
+    }
+    job.on_done(GenerateResult{.finish = FinishReason::cancelled});
+  }
+
+  void cancel_all() override {
+    std::vector<std::uint64_t> ids;
+    {
+      const std::lock_guard lock(mutex_);
+      if (running_id_ != 0) ids.push_back(running_id_);
+      for (const auto& [id, job] : waiting_) ids.push_back(id);
+    }
+    for (const std::uint64_t id : ids) cancel(id);
+  }
+
+  std::size_t position(std::uint64_t id) const override {
+    const std::lock_guard lock(mutex_);
+    const auto before = queue_.position(id);
+    return before ? *before + (running_id_ != 0 ? 1 : 0) : 0;
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wake_.wait(lock, [&] { return stopping_ || queue_.size() > 0; });
+      if (stopping_) return;
+      running_id_ = *queue_.pop();
+      running_stop_ = std::stop_source();
+      {
+        // In a scope of its own: what the callbacks hold goes before the next job starts.
+        const GenerationJob job = std::move(waiting_.extract(running_id_).mapped());
+        const std::stop_token stop = running_stop_.get_token();
+        lock.unlock();
+        auto result = generate_(job.request, job.on_delta, stop);
+        lock.lock();
+        running_id_ = 0;
+        lock.unlock();
+        job.on_done(std::move(result));
+      }
+      lock.lock();
+    }
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  FairQueue queue_;
+  std::map<std::uint64_t, GenerationJob> waiting_;
+  std::uint64_t last_id_ = 0, running_id_ = 0;  // 0: none
+  std::stop_source running_stop_;
+  bool stopping_ = false;
+  const Generate generate_;
+  std::thread thread_;  // last: it uses the rest
+};
+
+}  // namespace drystone
