@@ -39,7 +39,8 @@ Result<std::optional<FinishReason>> RunningRequest::take_logits(std::span<const 
   const GenerateRequest& request = job_.request;
   Sampled sampled = TRY(sampler_.sample(logits, request.top_logprobs));
   const TokenId token = sampled.id;
-  if (!request.ignore_eos && tokenizer_.is_end_of_generation(token)) return std::optional(FinishReason::stop);
+  if (!request.ignore_eos && tokenizer_.is_end_of_generation(token))
+    return std::optional(FinishReason::stop);
   if (std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end())
     return std::optional(FinishReason::stop);
   tokens_.push_back({token, RowKind::generated});
