@@ -46,8 +46,9 @@ int main(int argc, char** argv) {
   std::vector<float> x(std::size_t{rows} * cols), out(std::size_t{rows} * outputs);
   for (auto& value : x) value = rng.normal();
 
-  fmt::print("{} x {}, {} threads\n{:8} {:9} {:>12} {:>12}\n", outputs, cols, pool.threads(),
-             "type", "isa", "1 row GB/s", fmt::format("{} rows GMAC/s", rows));
+  fmt::print("{} x {}, {} threads\n{:8} {:9} {:>12} {:>9} {:>9} {:>12}\n", outputs, cols,
+             pool.threads(), "type", "isa", "1 row GB/s", "8 gen", "32 gen",
+             fmt::format("{} rows GMAC/s", rows));
   for (const char* name :
        {"q4_0", "q4_k", "q6_k", "q8_0", "f16", "q5_0", "q5_k", "q3_k", "q2_k", "iq4_xs", "mxfp4"}) {
     if (!options["--type"].empty() && options["--type"] != name) continue;
@@ -65,15 +66,24 @@ int main(int argc, char** argv) {
         const MatmulPart part{.weight = &weight, .out = out.data(), .out_stride = outputs};
         matmul(pool, activations, std::span(&part, 1));
       };
-      activations.prepare(pool, x.data(), 1, 1, cols, std::span(&type, 1));
-      const double all = median_seconds(7, [&] {
-        for (const auto& copy : copies) run(copy);
-      });
+      // All copies once, with rows of requests that are writing.
+      const auto generated = [&](std::uint32_t count) {
+        activations.prepare(pool, x.data(), count, count, cols, std::span(&type, 1));
+        return median_seconds(7, [&] {
+          for (const auto& copy : copies) run(copy);
+        });
+      };
+      const double all = generated(1);
+      const auto multiply_adds = [&](std::uint32_t count) {
+        const double done = static_cast<double>(copies.size()) * outputs * cols * count;
+        return rows >= count ? done / generated(count) / 1e9 : 0;
+      };
+      const double eight = multiply_adds(8), thirty_two = multiply_adds(32);
       activations.prepare(pool, x.data(), rows, 0, cols, std::span(&type, 1));
       const double many = median_seconds(7, [&] { run(copies[0]); });
-      fmt::print("{:8} {:9} {:12.1f} {:12.0f}\n", name, to_string(isa),
-                 static_cast<double>(copies.size() * copies[0].bytes()) / all / 1e9,
-                 double{1} * outputs * cols * rows / many / 1e9);
+      fmt::print("{:8} {:9} {:12.1f} {:9.0f} {:9.0f} {:12.0f}\n", name, to_string(isa),
+                 static_cast<double>(copies.size() * copies[0].bytes()) / all / 1e9, eight,
+                 thirty_two, double{1} * outputs * cols * rows / many / 1e9);
     }
   }
 }

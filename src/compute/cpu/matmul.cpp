@@ -24,6 +24,11 @@ bool is_float(DType type) {
 // other programs keep them from running.
 constexpr std::uint64_t kSerialMultiplyAdds = 1 << 18;
 
+// From here on the kernel for many rows is the faster one also for generated rows. Measured with
+// AVX-512, thousand millions of multiply-adds a second with 8 rows and with 32: Q4_0 349 and 358 by
+// the one, 300 and 430 by the other; Q4_K 262, 275 and 313, 452; Q8_0 181 (8 rows) and 251, 425.
+constexpr std::uint32_t kTogetherRows = 10;
+
 constexpr std::uint32_t kQuantBlock = 32;  // rows of quantized weights are multiples of this
 
 }  // namespace
@@ -129,15 +134,19 @@ struct Activations::Impl {
                   .bf16 = reinterpret_cast<const std::uint16_t*>(tiles.get()),
                   .cols = cols},
         .row_begin = 0,
-        .row_end = generated_rows,
+        .row_end = 0,
         .out_bias = part.bias,
         .out = part.out,
         .out_stride = part.out_stride,
         .accumulate = part.accumulate,
         .scratch = thread_scratch,
     };
+    // Where both kinds have the same bits, the kernel for many rows serves generated rows too.
+    const bool together = kernels.to_tiles == nullptr && rows >= kTogetherRows;
+    const std::uint32_t apart = together ? 0 : generated_rows;
+    product.row_end = apart;
     if (product.row_begin < product.row_end) kernels.generated(product);
-    product.row_begin = generated_rows;
+    product.row_begin = apart;
     product.row_end = rows;
     if (product.row_begin < product.row_end) kernels.prompt(product);
   }
