@@ -31,6 +31,7 @@ Result<LoadedEngine> load_engine(const EngineFlags& flags,
                                 .kv_contexts = contexts,
                                 .sequences_max = flags.sequences_max,
                                 .queue_max = flags.queue_max,
+                                .speculate = flags.speculate,
                                 .kv_type = flags.kv_type,
                                 .progress = progress});
     // Refused before any memory was taken.

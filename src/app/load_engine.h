@@ -20,6 +20,7 @@ struct EngineFlags {
   std::uint32_t kv_tokens = 0;      // of all requests together; 0: see load_engine
   std::uint32_t sequences_max = 1;  // requests that run at once
   std::size_t queue_max = 1;        // requests that wait
+  bool speculate = true;            // guess tokens ahead
 };
 
 struct LoadedEngine {

@@ -355,7 +355,10 @@ void Batcher::plan() {
       ++writing;
     }
   }
-  std::uint32_t budget = prompt_budget(writing);
+  guess(writing);
+  std::uint32_t rows = 0;
+  for (const Planned& planned : planned_) rows += planned.rows;
+  std::uint32_t budget = prompt_budget(rows);
   std::vector<RunningRequest*> readers;
   for (const auto& request : running_)
     if (!request->writing()) readers.push_back(request.get());
@@ -368,6 +371,23 @@ void Batcher::plan() {
   std::ranges::stable_partition(planned_, [](const Planned& planned) {
     return planned.request->rest().front().kind == RowKind::generated;
   });
+}
+
+// Few rows cost little more than one, since the weights are read once: so guesses are for a machine
+// that few requests use.
+void Batcher::guess(std::uint32_t writing) {
+  if (writing == 0 || writing >= options_.draft_rows_max) return;
+  const std::uint32_t each = (options_.draft_rows_max - writing) / writing;
+  for (Planned& planned : planned_) {
+    RunningRequest& request = *planned.request;
+    request.guess(each);
+    const auto rows = static_cast<std::uint32_t>(1 + request.guessed().size());
+    // Nobody gives up pages for a guess.
+    if (rows == 1 || !request.sequence().reserve(request.sequence().size() + rows))
+      request.forget_guess();
+    else
+      planned.rows = rows;
+  }
 }
 
 bool Batcher::plan_rows(RunningRequest& request, std::uint32_t budget) {
@@ -396,9 +416,9 @@ bool Batcher::shares_with_planned(const RunningRequest& request) const {
   });
 }
 
-std::uint32_t Batcher::prompt_budget(std::uint32_t writing) const {
-  const std::uint32_t room = options_.batch_tokens_max - writing;
-  if (writing == 0) return room;
+std::uint32_t Batcher::prompt_budget(std::uint32_t writing_rows) const {
+  const std::uint32_t room = options_.batch_tokens_max - writing_rows;
+  if (writing_rows == 0) return room;
   if (writing_step_s_ == 0 || prompt_row_s_ == 0) return std::min(room, kFirstPromptRows);
   const double rows = (kStepStretch - 1) * writing_step_s_ / prompt_row_s_;
   return std::min(room, std::max(kPromptRowsMin, static_cast<std::uint32_t>(rows)));
@@ -423,13 +443,16 @@ void Batcher::run_planned() {
   std::uint32_t prompt_rows = 0;
   for (const Planned& planned : planned_) {
     const RunningRequest& request = *planned.request;
-    const auto rows = request.rest().first(planned.rows);
+    const auto rows =
+        request.rest().first(planned.rows - static_cast<std::uint32_t>(request.guessed().size()));
     segments_.push_back({.rows = planned.rows,
                          .position = request.sequence().size(),
                          .kind = rows.front().kind,
                          .pages = request.sequence().pages(),
+                         .all_logits = !request.guessed().empty(),
                          .no_logits = !planned.logits});
     for (const SequenceToken token : rows) tokens_.push_back(token.id);
+    tokens_.insert(tokens_.end(), request.guessed().begin(), request.guessed().end());
     planned_rows_ += planned.rows;
     if (!request.writing()) prompt_rows += planned.rows;
   }
@@ -439,14 +462,21 @@ void Batcher::run_planned() {
   measure(seconds(clock_.monotonic() - start), prompt_rows);
 
   std::size_t row = 0;
-  std::uint64_t written = 0;
+  std::uint64_t written = 0, all_guessed = 0, all_right = 0;
   for (const Planned& planned : planned_) {
     RunningRequest& request = *planned.request;
-    request.sequence().append(request.rest().first(planned.rows));
+    const auto guessed = static_cast<std::uint32_t>(request.guessed().size());
+    request.sequence().append(request.rest().first(planned.rows - guessed));
     if (!planned.logits) continue;
-    const auto own = logits->subspan(options_.vocab * row++, options_.vocab);
+    const auto own = logits->subspan(std::size_t{options_.vocab} * row,
+                                     std::size_t{options_.vocab} * (1 + guessed));
+    row += 1 + guessed;
+    const std::size_t before = request.tokens().size();
     auto over = take_logits(request, own);
-    ++written;
+    written += request.tokens().size() - before;
+    all_guessed += guessed;
+    if (guessed > 0 && request.tokens().size() > before)
+      all_right += request.tokens().size() - before - 1;
     if (request.first_token.count() == 0) request.first_token = clock_.monotonic();
     if (over && !*over) continue;
     const auto at = std::ranges::find(running_, &request, &std::unique_ptr<RunningRequest>::get);
@@ -462,6 +492,8 @@ void Batcher::run_planned() {
   const std::lock_guard lock(mutex_);
   ++counts_.steps;
   counts_.generated_tokens += written;
+  counts_.guessed_tokens += all_guessed;
+  counts_.right_tokens += all_right;
 }
 
 // One answer that runs out of memory fails alone.

@@ -23,6 +23,9 @@ struct BatcherOptions {
   std::uint32_t batch_tokens_max;  // rows of a step
   std::uint32_t sequences_max;     // requests that run at once; at most the logit rows of the stage
   std::size_t queue_max;           // requests that wait
+  // Rows of a step that writing requests may have together before they stop guessing; 0: never
+  // guess.
+  std::uint32_t draft_rows_max;
 };
 
 // What has happened since the start, and what is; a snapshot.
@@ -30,6 +33,7 @@ struct BatcherCounts {
   std::uint32_t running = 0, waiting = 0;
   std::uint32_t pages = 0, pages_in_use = 0, page_tokens = 0;
   std::uint64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
+  std::uint64_t guessed_tokens = 0, right_tokens = 0;  // of the generated ones
   std::uint64_t preemptions = 0, steps = 0;
 };
 
@@ -79,12 +83,13 @@ class Batcher final : public JobQueue {
   std::optional<std::int32_t> first_priority() const;
   std::unique_ptr<RunningRequest> next_waiting();
   void plan();
+  void guess(std::uint32_t writing);
   bool plan_rows(RunningRequest& request, std::uint32_t budget);
   bool reserve(RunningRequest& request, std::uint32_t positions);
   RunningRequest* least_important() const;
   void preempt(RunningRequest& request);
   bool shares_with_planned(const RunningRequest& request) const;
-  std::uint32_t prompt_budget(std::uint32_t writing) const;
+  std::uint32_t prompt_budget(std::uint32_t writing_rows) const;
   void measure(double step_s, std::uint32_t prompt_rows);
   void run_planned();
   static Result<std::optional<FinishReason>> take_logits(RunningRequest& request,

@@ -24,6 +24,7 @@ struct LoadOptions {
   std::uint32_t kv_tokens = 16 * 512, sequences_max = 16;
   KvType kv_type = KvType::f16;
   std::uint32_t batch_tokens_max = 128;
+  bool speculate = true;
 };
 
 Loaded load(const LoadOptions& options = {}) {
@@ -33,6 +34,7 @@ Loaded load(const LoadOptions& options = {}) {
                               .kv_tokens = options.kv_tokens,
                               .sequences_max = options.sequences_max,
                               .queue_max = 64,
+                              .speculate = options.speculate,
                               .kv_type = options.kv_type,
                               .batch_tokens_max = options.batch_tokens_max});
   EXPECT_TRUE(engine) << engine.error().message();
@@ -176,6 +178,29 @@ TEST_F(BatcherTest, RequestsThatComeTogetherShareTheirBeginning) {
   EXPECT_EQ(cached(0), 0u);
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(cached(i), prompt / kPageTokens * kPageTokens);
   EXPECT_EQ(cached(4), 0u);
+}
+
+// Guessing ahead is for speed only.
+TEST_F(BatcherTest, SameTextWithGuessesAndFewerSteps) {
+  std::uint64_t steps[2] = {};
+  std::vector<TokenId> ids[2];
+  for (const bool speculate : {false, true}) {
+    Loaded loaded = load({.speculate = speculate});
+    Crowd crowd(loaded);
+    GenerateRequest request = request_of(*loaded.engine, 3, 300);
+    request.sampling.temperature = 0;  // soon repeats itself
+    const Answer& greedy = crowd.add(request);
+    crowd.run();
+    ids[speculate] = greedy.ids;
+    request.sampling.temperature = 1.2f;
+    const Answer& sampled = crowd.add(request);
+    crowd.run();
+    ids[speculate].insert(ids[speculate].end(), sampled.ids.begin(), sampled.ids.end());
+    steps[speculate] = loaded.batcher().counts().steps;
+    EXPECT_EQ(loaded.batcher().counts().right_tokens > 0, speculate);
+  }
+  EXPECT_EQ(ids[0], ids[1]);
+  EXPECT_LT(steps[1], steps[0]);
 }
 
 TEST_F(BatcherTest, WhatMattersMoreGoesFirst) {

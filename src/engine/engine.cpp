@@ -10,6 +10,9 @@
 namespace drystone {
 namespace {
 
+// Rows that cost little more than one.
+constexpr std::uint32_t kDraftRowsMax = 8;
+
 Result<std::uint32_t> choose_context(const ModelConfig& config, const EngineOptions& options) {
   if (options.context > config.context)
     return Error(Errc::invalid_argument,
@@ -46,7 +49,8 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
       .progress = std::move(options.progress)};
   const std::uint32_t sequences_max =
       std::clamp(options.sequences_max, 1u, stage_options.batch_tokens_max);
-  stage_options.logit_rows_max = std::max(stage_options.logit_rows_max, sequences_max);
+  stage_options.logit_rows_max =
+      std::max(stage_options.logit_rows_max, sequences_max + kDraftRowsMax);
   const auto source = tensor_source(file);
   auto stage = device.load(program, stage_options, *source);
   if (!stage) return std::move(stage).error().with("loading " + file.name());
@@ -61,7 +65,8 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
                           .batch_tokens_max = stage_options.batch_tokens_max,
                           .logit_rows_max = stage_options.logit_rows_max,
                           .sequences_max = sequences_max,
-                          .queue_max = options.queue_max}));
+                          .queue_max = options.queue_max,
+                          .draft_rows_max = options.speculate ? kDraftRowsMax : 0}));
 }
 
 }  // namespace drystone

@@ -24,6 +24,7 @@ struct EngineOptions {
   std::uint32_t kv_contexts = 1;
   std::uint32_t sequences_max = 1;  // requests that run at once
   std::size_t queue_max = 1;        // requests that wait
+  bool speculate = true;  // guess tokens ahead (engine/ngram_draft.h): the same text, often sooner
   KvType kv_type = KvType::f16;
   std::uint32_t batch_tokens_max = 512;
   std::function<void(double done)> progress;

@@ -14,7 +14,8 @@ LoadedEngine::LoadedEngine(Parts parts)
                 .context = parts_.context,
                 .batch_tokens_max = parts_.batch_tokens_max,
                 .sequences_max = parts_.sequences_max,
-                .queue_max = parts_.queue_max}) {}
+                .queue_max = parts_.queue_max,
+                .draft_rows_max = parts_.draft_rows_max}) {}
 
 Result<GenerateResult> LoadedEngine::generate(const GenerateRequest& request,
                                               const std::function<void(const Delta&)>& sink,

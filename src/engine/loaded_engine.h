@@ -20,6 +20,7 @@ class LoadedEngine final : public Engine {
     std::unique_ptr<DeviceStage> stage;
     std::uint32_t vocab, context, batch_tokens_max, logit_rows_max, sequences_max;
     std::size_t queue_max;
+    std::uint32_t draft_rows_max;
   };
   explicit LoadedEngine(Parts parts);
 

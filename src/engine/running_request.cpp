@@ -27,7 +27,10 @@ RunningRequest::RunningRequest(const Context& context, std::uint64_t id, Generat
       sampler_(std::move(sampler)),
       output_(context.tokenizer, job_.request.stop, job_.on_delta) {
   tokens_.reserve(prompt_size_ + std::size_t{1});
-  for (const TokenId token : job_.request.prompt) tokens_.push_back({token, RowKind::prompt});
+  for (const TokenId token : job_.request.prompt) {
+    tokens_.push_back({token, RowKind::prompt});
+    draft_.push(token);
+  }
 }
 
 std::uint32_t RunningRequest::rows_of_next_kind() const {
@@ -35,7 +38,26 @@ std::uint32_t RunningRequest::rows_of_next_kind() const {
   return sequence_.size() < prompt_size_ ? std::min(left, prompt_size_ - sequence_.size()) : left;
 }
 
+void RunningRequest::guess(std::uint32_t limit) {
+  const auto left = prompt_size_ + tokens_max_ - static_cast<std::uint32_t>(tokens_.size());
+  guessed_ = draft_.guess(std::min(limit, left - 1));
+}
+
 Result<std::optional<FinishReason>> RunningRequest::take_logits(std::span<const float> logits) {
+  const auto guesses = static_cast<std::uint32_t>(guessed_.size());
+  std::uint32_t right = 0;
+  auto over = take_token(logits.first(vocab_));
+  while (over && !*over && right < guesses && tokens_.back().id == guessed_[right])
+    over = take_token(logits.subspan(std::size_t{vocab_} * ++right, vocab_));
+  sequence_.append(std::span(tokens_).subspan(sequence_.size(), right));
+  if (guesses > 0) draft_.judge(guesses, right);
+  guessed_tokens += guesses;
+  right_tokens += right;
+  guessed_.clear();
+  return over;
+}
+
+Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const float> logits) {
   const GenerateRequest& request = job_.request;
   Sampled sampled = TRY(sampler_.sample(logits, request.top_logprobs));
   const TokenId token = sampled.id;
@@ -44,6 +66,7 @@ Result<std::optional<FinishReason>> RunningRequest::take_logits(std::span<const 
   if (std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end())
     return std::optional(FinishReason::stop);
   tokens_.push_back({token, RowKind::generated});
+  draft_.push(token);
   output_.push(std::move(sampled));
   if (output_.stopped()) return std::optional(FinishReason::stop);
   if (tokens_.size() - prompt_size_ == tokens_max_) return std::optional(FinishReason::length);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/generation_job.h"
+#include "engine/ngram_draft.h"
 #include "engine/sampler.h"
 #include "engine/sequence.h"
 #include "engine/text_output.h"
@@ -40,7 +41,14 @@ class RunningRequest {
   // How many of the next rows are of one kind.
   std::uint32_t rows_of_next_kind() const;
 
-  // The logits behind the last token. Set: why the answer is over.
+  // Guesses at most `limit` tokens that may follow; fewer where the answer has to end.
+  void guess(std::uint32_t limit);
+  std::span<const TokenId> guessed() const { return guessed_; }
+  void forget_guess() { guessed_.clear(); }
+
+  // The logits, f32 [1 + guessed, vocab], behind the last token, all of which the cache holds, and
+  // behind each guessed one. Takes a token for each guess that was right, and one more. Set: why
+  // the answer is over.
   Result<std::optional<FinishReason>> take_logits(std::span<const float> logits);
 
   // The figures of the answer, whose times the caller fills in.
@@ -51,8 +59,10 @@ class RunningRequest {
 
   Clock::Nanoseconds submitted{}, admitted{}, first_token{};
   std::uint32_t cached_tokens = 0, preemptions = 0;
+  std::uint32_t guessed_tokens = 0, right_tokens = 0;
 
  private:
+  Result<std::optional<FinishReason>> take_token(std::span<const float> logits);
   RunningRequest(const Context& context, std::uint64_t id, GenerationJob job, Sampler sampler);
 
   const std::uint64_t id_;
@@ -64,6 +74,8 @@ class RunningRequest {
   Sequence sequence_;
   Sampler sampler_;
   TextOutput output_;
+  NgramDraft draft_;
+  std::vector<TokenId> guessed_;
 };
 
 }  // namespace drystone

@@ -103,6 +103,8 @@ Result<Figures> measure(BenchOptions options) {
     figures.file_bytes = file.file_bytes();
     figures.bytes_per_token = decode_bytes(file);
   }
+  // A token is a pass over the weights here.
+  options.engine.speculate = false;
   if (options.engine.context == 0)
     options.engine.context = std::max(options.prompt, options.generate) + 2;
   const auto start = clock.monotonic();
