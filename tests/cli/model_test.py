@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import signal
+import struct
 import time
 
 from program import DEMO, PROGRAM, SHARED, STORIES, ProgramTest, main, needs
@@ -189,6 +190,30 @@ class PipedAnswer(ProgramTest):
         told = self.start("run", "pebble", "What is 2 + 3?", "--temperature", "0", "-n", "60")
         self.assertTrue(told.stdout.strip())
         self.assertEqual(told.stderr, b"")
+
+
+def gguf(keys, tensor):
+    """A file with u16 metadata and one F32 tensor of 32 ones."""
+    string = lambda text: struct.pack("<Q", len(text)) + text.encode()
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(keys))
+    head += b"".join(string(key) + struct.pack("<IH", 2, value) for key, value in keys.items())
+    head += string(tensor) + struct.pack("<IQIQ", 1, 32, 0, 0)
+    return head + b"\0" * (-len(head) % 32) + struct.pack("<32f", *[1] * 32)
+
+
+class Quantize(ProgramTest):
+    def test_no_part_of_a_split_input_is_written_over(self):
+        """All parts are mapped and read while OUT is written: taking one of them destroys the model."""
+        parts = [self.file(f"m-0000{i + 1}-of-00002.gguf",
+                           gguf({"split.no": i, "split.count": 2}, f"t{i}.weight")) for i in range(2)]
+        before = [part.read_bytes() for part in parts]
+        link = self.folder / "link.gguf"
+        link.symlink_to(parts[1])
+        for out in (*parts, link):
+            text = self.error("quantize", parts[0], out, "q8_0")
+            self.assertIn("is both IN and OUT", text)
+            self.assertEqual([part.read_bytes() for part in parts], before)
+        self.output("quantize", parts[0], self.folder / "out.gguf", "q8_0")
 
 
 main()

@@ -19,19 +19,26 @@ struct QuantizeOptions {
   int threads = 0;
 };
 
+// OUT must be none of the files that are read from while it is written.
+Result<void> refuse_to_write_over(const GgufFile& in, const std::string& out) {
+  std::error_code absent;
+  for (const std::filesystem::path& part : in.files())
+    if (std::filesystem::equivalent(part, out, absent))
+      return Error(Errc::invalid_argument,
+                   fmt::format("{} is both IN and OUT, and what quantization takes away cannot be "
+                               "brought back: write to another file",
+                               part.string()));
+  return {};
+}
+
 Result<void> quantize(const QuantizeOptions& options) {
   const Mixture* mixture = find_mixture(options.type);
   if (mixture == nullptr)
     return Error(Errc::invalid_argument,
                  fmt::format("'{}' is no type to quantize to: expected one of {}", options.type,
                              mixture_names()));
-  std::error_code absent;
-  if (std::filesystem::equivalent(options.in, options.out, absent))
-    return Error(Errc::invalid_argument,
-                 fmt::format("{} is both IN and OUT, and what quantization takes away cannot be "
-                             "brought back: write to another file",
-                             options.in));
   const GgufFile file = TRY(open_model(options.in));
+  TRY(refuse_to_write_over(file, options.out));
   ThreadPool pool(threads_or_default(options.threads));
   const QuantizeSummary summary = TRY(
       quantize_model(file, *mixture, options.out, pool, progress_bar("writing " + options.out)));

@@ -14,6 +14,7 @@ namespace drystone {
 struct GgufFile::Impl {
   std::string name;
   std::vector<MappedFile> mappings;  // empty after parse()
+  std::vector<std::filesystem::path> files;
   std::vector<std::span<const std::byte>> parts;
   Metadata metadata;  // of the first part
   std::vector<GgufTensor> tensors;
@@ -81,6 +82,7 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
                  ? std::move(mapping).error()
                  : std::move(mapping).error().with(fmt::format("part {} of {}", part + 1, count));
     impl->mappings.push_back(std::move(*mapping));
+    impl->files.push_back(file);
     TRY(impl->add_part(impl->mappings.back().bytes(), file.string(), count));
   }
   TRY(impl->finish());
@@ -103,6 +105,7 @@ GgufFile::~GgufFile() = default;
 const Metadata& GgufFile::metadata() const { return impl_->metadata; }
 std::span<const GgufTensor> GgufFile::tensors() const { return impl_->tensors; }
 const std::string& GgufFile::name() const { return impl_->name; }
+std::span<const std::filesystem::path> GgufFile::files() const { return impl_->files; }
 
 const GgufTensor* GgufFile::find(std::string_view name) const {
   const auto found = impl_->index.find(name);

@@ -52,6 +52,8 @@ class GgufFile {
   void drop(std::span<const std::byte> bytes) const;
   const std::string& name() const;  // as given to open(): for messages
   Bytes file_bytes() const;         // all parts
+  // The files behind it, one for each part; none after parse().
+  std::span<const std::filesystem::path> files() const;
 
  private:
   struct Impl;
