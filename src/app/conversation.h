@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
-#include "serve/chat_prompt.h"
+#include "model/chat_prompt/chat_prompt.h"
 
 namespace drystone {
 

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/batch_thread.h"
-#include "serve/chat_prompt.h"
+#include "model/chat_prompt/chat_prompt.h"
 
 namespace drystone {
 

@@ -1,4 +1,4 @@
-#include "serve/chat_prompt.h"
+#include "model/chat_prompt/chat_prompt.h"
 
 #include <algorithm>
 
@@ -71,7 +71,12 @@ void ChatPrompt::mark(json::value& value) const {
   } else if (json::array* array = value.if_array()) {
     for (json::value& entry : *array) mark(entry);
   } else if (json::object* object = value.if_object()) {
-    for (auto& field : *object) mark(field.value());
+    json::object out(object->storage());
+    for (auto& field : *object) {
+      mark(field.value());
+      out.insert_or_assign(marked(field.key()), std::move(field.value()));
+    }
+    *object = std::move(out);
   }
 }
 
