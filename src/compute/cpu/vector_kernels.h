@@ -44,9 +44,10 @@ struct VectorKernels {
   void (*scale)(float* x, float factor, std::uint32_t n);
   void (*softcap)(float* x, float cap, std::uint32_t n);
   void (*silu_mul)(const float* gate, const float* up, float* out, std::uint32_t n);
-  // gelu(gate) * up by the tanh formula; gate and gelu(gate) are rounded to f16 (to nearest), as in
-  // llama.cpp, whose function is a table of f16: without this gemma3's logits differ from its by
-  // 2e-3 of their spread.
+  // gelu(gate) * up by the tanh formula, as in llama.cpp: for |gate| < 10 gate and gelu(gate) are
+  // rounded to f16 (to nearest), because its function is a table of f16: without this gemma3's
+  // logits differ from its by 2e-3 of their spread. From 10 on gelu(gate) is the gate unrounded, up
+  // to -10 it is 0.
   void (*gelu_mul)(const float* gate, const float* up, float* out, std::uint32_t n);
   // cos_sin: [pairs][2], magnitude included. x: one head.
   void (*rope)(float* x, const float* cos_sin, std::uint32_t pairs, bool interleaved);

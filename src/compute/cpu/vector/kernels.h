@@ -76,16 +76,16 @@ struct VectorKernelSet {
     return S::load_f16(half);
   }
 
-  // The tanh form: x / 2 (1 + tanh(y)) is x times the logistic function of 2 y. Below -10 it is 0
-  // as f16.
+  // The tanh form: x / 2 (1 + tanh(y)) is x times the logistic function of 2 y.
   static void gelu_mul(const float* gate, const float* up, float* out, std::uint32_t n) {
     const F twice = S::broadcast(2 * 0.79788456f), cubic = S::broadcast(0.044715f),
-            low = S::broadcast(-10.0f);
+            low = S::broadcast(-10.0f), high = S::broadcast(10.0f);
     each(gate, up, out, n, [&](F g, F u) {
       const F x = rounded_to_f16(g);
       const F y = S::mul(twice, S::fma(S::mul(cubic, S::mul(x, x)), x, x));
-      const F gelu = S::where_less(x, low, S::zero(), Math::times_logistic(x, y));
-      return S::mul(rounded_to_f16(gelu), u);
+      const F near = rounded_to_f16(Math::times_logistic(x, y));
+      const F above_low = S::where_less(low, g, near, S::zero());
+      return S::mul(S::where_less(g, high, above_low, g), u);
     });
   }
 
