@@ -39,6 +39,7 @@ struct GenerateRequest {
   std::vector<std::string> stop;     // ends before the first of these; may span tokens
   std::vector<TokenId> stop_tokens;  // ends before one of these, as before the model's own end
   bool ignore_eos = false;
+  std::uint32_t tokens_min = 0;  // until then no token of the model's own end is picked
   std::int32_t priority = 0;  // lower goes first
   std::string cache_salt;     // requests share cached prefixes only with those of the same salt
   std::optional<std::uint32_t>

@@ -94,11 +94,12 @@ void Sampler::observe(TokenId id) {
 }
 
 // The logits with bias and penalties; the given ones where nothing changes.
-std::span<const float> Sampler::adjust(std::span<const float> logits) {
+std::span<const float> Sampler::adjust(std::span<const float> logits,
+                                       std::span<const std::uint64_t> allowed) {
   const bool repetition = options_.repetition_penalty != 1 && !window_.empty();
   const bool counts =
       (options_.frequency_penalty != 0 || options_.presence_penalty != 0) && !generated_.empty();
-  if (options_.logit_bias.empty() && !repetition && !counts) return logits;
+  if (options_.logit_bias.empty() && !repetition && !counts && allowed.empty()) return logits;
   adjusted_.assign(logits.begin(), logits.end());
   for (const auto& [id, bias] : options_.logit_bias)
     adjusted_[static_cast<std::size_t>(id)] += bias;
@@ -120,12 +121,20 @@ std::span<const float> Sampler::adjust(std::span<const float> logits) {
       *at(id) -= static_cast<float>(count) * options_.frequency_penalty + options_.presence_penalty;
     }
   }
+  for (std::size_t word = 0; word < allowed.size(); ++word) {
+    if (allowed[word] == ~std::uint64_t{0}) continue;
+    const std::size_t end = std::min<std::size_t>(64 * word + 64, vocab_);
+    for (std::size_t id = 64 * word; id < end; ++id)
+      if ((allowed[word] >> (id % 64) & 1) == 0) adjusted_[id] = -kInfinity;
+  }
   return adjusted_;
 }
 
 Result<Sampled> Sampler::sample(std::span<const float> logits,
-                                std::optional<std::uint32_t> top_logprobs) {
+                                std::optional<std::uint32_t> top_logprobs,
+                                std::span<const std::uint64_t> allowed) {
   CHECK(logits.size() == vocab_, logits.size(), vocab_);
+  CHECK(allowed.empty() || allowed.size() == (vocab_ + 63) / 64, allowed.size(), vocab_);
   if (top_logprobs.value_or(0) > kTopLogprobsMax) {
     return out_of_range("top_logprobs", *top_logprobs, fmt::format("at most {}", kTopLogprobsMax));
   }
@@ -137,10 +146,13 @@ Result<Sampled> Sampler::sample(std::span<const float> logits,
                     "or its numbers overflow in this precision",
                     model.logit, model.has_nan ? ", some not a number" : ""));
   }
-  const std::span<const float> adjusted = adjust(logits);
+  const std::span<const float> adjusted = adjust(logits, allowed);
   const Highest highest = adjusted.data() == logits.data() ? model : find_highest(adjusted);
   if (!std::isfinite(highest.logit)) {
-    return Error(Errc::invalid_argument, "logit_bias leaves no token to choose");
+    return Error(Errc::invalid_argument,
+                 allowed.empty() ? "logit_bias leaves no token to choose"
+                                 : "the constraint on the answer, and logit_bias, leave no token to "
+                                   "choose");
   }
   Sampled sampled = {.id = options_.temperature == 0 ? highest.id : draw(adjusted, highest.logit),
                      .logprob = 0,
@@ -236,7 +248,8 @@ void Sampler::gather_for_top_p(std::span<const float> logits, float max) {
   const std::int32_t border = mass.reaches(candidates_mass_ * options_.top_p).range;
   const float lowest = MassByDistance::lower_bound(max, border + 1);
   for (std::uint32_t i = 0; i < vocab_; ++i) {
-    if (logits[i] >= lowest) candidates_.push_back({logits[i], static_cast<TokenId>(i), 0});
+    if (logits[i] >= lowest && logits[i] > -kInfinity)
+      candidates_.push_back({logits[i], static_cast<TokenId>(i), 0});
   }
 }
 

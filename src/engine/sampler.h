@@ -56,12 +56,14 @@ class Sampler {
   // The prompt counts for the repetition penalty. Call before the first sample().
   void observe_prompt(std::span<const TokenId> prompt);
 
-  // Picks a token and counts it as generated. `logits`: f32 [vocab], only read. Wall time grows
+  // Picks a token and counts it as generated. `logits`: f32 [vocab], only read. `allowed`: bit id %
+  // 64 of word id / 64 for each token that may be picked; empty: all may. Wall time grows
   // with vocab, not with its logarithm: nothing is sorted but what survives the filters. Errors:
   // invalid_argument (more than kTopLogprobsMax), corrupt (a logit is NaN or +infinity, or all are
   // -infinity);
   //         nothing was counted.
-  Result<Sampled> sample(std::span<const float> logits, std::optional<std::uint32_t> top_logprobs);
+  Result<Sampled> sample(std::span<const float> logits, std::optional<std::uint32_t> top_logprobs,
+                         std::span<const std::uint64_t> allowed = {});
 
  private:
   struct Candidate {
@@ -71,7 +73,8 @@ class Sampler {
   };
 
   Sampler(const SamplingOptions& options, std::uint32_t vocab);
-  std::span<const float> adjust(std::span<const float> logits);
+  std::span<const float> adjust(std::span<const float> logits,
+                                std::span<const std::uint64_t> allowed);
   void observe(TokenId id);
   TokenId draw(std::span<const float> logits, float max);
   void gather(std::span<const float> logits, float max);

@@ -201,6 +201,29 @@ TEST(Sampler, LogprobsAreTheModelsOwn) {
 }
 
 // A damaged file or an overflow gives an error, not a random token or a crash.
+// A constraint holds whatever else is asked for.
+TEST(Sampler, PicksOnlyWhatIsAllowed) {
+  const Logits logits = {9, 1, 8, 2, 7, 3, 6, 4, 5, 0};
+  const std::uint64_t allowed[] = {0b0010101010};  // the odd ones below 9
+  for (const SamplingOptions& options :
+       {SamplingOptions{.temperature = 0}, SamplingOptions{}, SamplingOptions{.top_k = 3},
+        SamplingOptions{.top_p = 0.9f}, SamplingOptions{.min_p = 0.01f},
+        SamplingOptions{.typical_p = 0.9f},
+        SamplingOptions{.temperature = 3, .top_k = 200, .repetition_penalty = 1.3f}}) {
+    Sampler sampler = make(options, logits.size());
+    for (int i = 0; i < 200; ++i) {
+      const auto sampled = sampler.sample(logits, std::nullopt, allowed);
+      ASSERT_TRUE(sampled) << sampled.error().message();
+      EXPECT_EQ(sampled->id % 2, 1);
+      EXPECT_NE(sampled->id, 9);
+      if (options.temperature == 0) EXPECT_EQ(sampled->id, 7);
+    }
+  }
+  Sampler sampler = make({}, logits.size());
+  const std::uint64_t none[] = {0};
+  EXPECT_TRUE(sampler.sample(logits, std::nullopt, none).is(Errc::invalid_argument));
+}
+
 TEST(Sampler, UnusableLogitsAreAnError) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN(),
                   kInf = std::numeric_limits<float>::infinity();
