@@ -82,6 +82,7 @@ TEST(ReplySplitter, ReasoningIsSplitOff) {
             "reasoning:so|content:Hi");
   EXPECT_EQ(split(ToolFormat::hermes, "<think></think>\nHi", true), "content:Hi");
   EXPECT_EQ(split(ToolFormat::hermes, "<think>cut o", true), "reasoning:cut o");
+  EXPECT_EQ(split(ToolFormat::hermes, "</think>\nHi </think>", true), "content:Hi </think>");
   EXPECT_EQ(split(ToolFormat::hermes, "<think>so</think>", false), "content:<think>so</think>");
 }
 

@@ -36,7 +36,11 @@ Parse<Done> read_reasoning(ReplyContext& reply) {
   const ReasoningMarks& marks = reply.format.reasoning;
   if (marks.open.empty()) co_return {};
   if (!reply.reasoning_open) {
-    const bool open = co_await spaced_literal(reply.in, marks.open);
+    // GLM writes the closing mark alone where it does not think.
+    const bool none = co_await spaced_literal(reply.in, marks.close);
+    if (none) reply.out.mark();
+    bool open = false;
+    if (!none) open = co_await spaced_literal(reply.in, marks.open);
     if (!open) co_return {};
   }
   reply.out.mark();
