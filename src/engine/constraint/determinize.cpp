@@ -1,0 +1,141 @@
+#include "engine/constraint/determinize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/constraint/limits.h"
+
+namespace drystone::constraint {
+
+Determinizer::Determinizer(const Grammar& grammar, const std::bitset<256>& available,
+                           Automaton& automaton)
+    : grammar_(grammar), available_(available), automaton_(automaton) {}
+
+Result<void> Determinizer::add_rule(RuleId id) {
+  rule_ = &grammar_.rule(id);
+  known_.clear();
+  open_.clear();
+  first_ = static_cast<State>(automaton_.flags.size());
+  const State start = TRY(intern({Rule::kStart}));
+  automaton_.rules.push_back({start, false, false});
+  for (std::size_t i = 0; i < open_.size(); ++i) TRY(fill(first_ + static_cast<State>(i)));
+  return {};
+}
+
+// What can be reached without reading; states that only pass on are left out.
+Determinizer::Subset Determinizer::close(Subset states) const {
+  Subset open = std::move(states), seen, kept;
+  std::sort(open.begin(), open.end());
+  open.erase(std::unique(open.begin(), open.end()), open.end());
+  seen = open;
+  std::vector<NfaState> stack = open;
+  std::vector<std::uint8_t> visited(rule_->states.size());
+  for (const NfaState state : open) visited[state] = 1;
+  while (!stack.empty()) {
+    const NfaState state = stack.back();
+    stack.pop_back();
+    const auto& counter = rule_->counter;
+    bool keep =
+        state == Rule::kEnd || (counter && (state == counter->begin || state == counter->again));
+    for (const Rule::Edge& edge : rule_->states[state]) {
+      if (edge.kind != Rule::Edge::Kind::nothing) {
+        keep = true;
+      } else if (!visited[edge.to]) {
+        visited[edge.to] = 1;
+        stack.push_back(edge.to);
+      }
+    }
+    if (keep) kept.push_back(state);
+  }
+  std::sort(kept.begin(), kept.end());
+  return kept;
+}
+
+Result<State> Determinizer::intern(Subset states) {
+  Subset subset = close(std::move(states));
+  work_ += subset.size() + rule_->states.size() / 64 + 1;
+  const auto state = static_cast<State>(automaton_.flags.size());
+  const auto [at, is_new] = known_.try_emplace(std::move(subset), state);
+  if (!is_new) return at->second;
+  if (state >= kStatesMax || work_ > kSubsetWorkMax ||
+      (state + 1) * automaton_.classes * sizeof(std::int32_t) > kTableBytesMax) {
+    return Error(Errc::limit,
+                 fmt::format("{} is too large: it needs more than {} states of an automaton (at "
+                             "most {} may be made, with a table of {} MiB); make it smaller, or "
+                             "bound repetitions more loosely",
+                             rule_->name, state, kStatesMax, kTableBytesMax >> 20));
+  }
+  open_.push_back(&at->first);
+  automaton_.flags.push_back(0);
+  automaton_.details.push_back(0);
+  automaton_.call_counts.push_back(0);
+  automaton_.transitions.resize(automaton_.transitions.size() + automaton_.classes, kDead);
+  return state;
+}
+
+Result<void> Determinizer::fill(State state) {
+  const Subset& subset = *open_[state - first_];
+  const auto& counter = rule_->counter;
+  for (const NfaState member : subset) {
+    if (counter && (member == counter->begin || member == counter->again)) {
+      if (subset.size() > 1) {
+        return Error(Errc::unsupported, fmt::format("the end of a repetition in {} cannot be told "
+                                                    "from what follows it",
+                                                    rule_->name));
+      }
+      return fill_loop(state, member == counter->begin);
+    }
+    if (member == Rule::kEnd) automaton_.flags[state] |= Automaton::accepts;
+  }
+  TRY(fill_bytes(state, subset));
+  return fill_calls(state, subset);
+}
+
+Result<void> Determinizer::fill_loop(State state, bool first) {
+  const Rule::Counter& counter = *rule_->counter;
+  const State must = TRY(intern({counter.body}));
+  const State may = TRY(intern({counter.body, counter.exit}));
+  const State done = TRY(intern({counter.exit}));
+  automaton_.flags[state] |= Automaton::is_loop;
+  automaton_.details[state] = static_cast<std::uint32_t>(automaton_.loops.size());
+  automaton_.loops.push_back({must, may, done, counter.min, counter.max, first});
+  return {};
+}
+
+Result<void> Determinizer::fill_bytes(State state, const Subset& subset) {
+  std::vector<Subset> targets(automaton_.classes);
+  for (const NfaState member : subset) {
+    for (const Rule::Edge& edge : rule_->states[member]) {
+      if (edge.kind != Rule::Edge::Kind::bytes) continue;
+      for (std::size_t c = automaton_.class_of[edge.first]; c <= automaton_.class_of[edge.last];
+           ++c)
+        targets[c].push_back(edge.to);
+      ++work_;
+    }
+  }
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    const std::size_t c = automaton_.class_of[byte];
+    if (targets[c].empty() || !available_[byte]) continue;
+    const State to = TRY(intern(std::move(targets[c])));
+    targets[c].clear();
+    automaton_.transitions[state * automaton_.classes + c] = static_cast<std::int32_t>(to);
+  }
+  return {};
+}
+
+Result<void> Determinizer::fill_calls(State state, const Subset& subset) {
+  std::map<RuleId, Subset> targets;
+  for (const NfaState member : subset) {
+    for (const Rule::Edge& edge : rule_->states[member])
+      if (edge.kind == Rule::Edge::Kind::call) targets[edge.rule].push_back(edge.to);
+  }
+  std::vector<Automaton::Call> calls;
+  for (auto& [rule, states] : targets) calls.push_back({rule, TRY(intern(std::move(states)))});
+  automaton_.details[state] = static_cast<std::uint32_t>(automaton_.calls.size());
+  automaton_.call_counts[state] = static_cast<std::uint32_t>(calls.size());
+  automaton_.calls.insert(automaton_.calls.end(), calls.begin(), calls.end());
+  return {};
+}
+
+}  // namespace drystone::constraint

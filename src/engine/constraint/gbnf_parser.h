@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "engine/constraint/grammar.h"
+
+namespace drystone::constraint {
+
+// A grammar in the notation of llama.cpp; docs/formats/constraints.md says how much of it.
+// Errors: invalid_argument (syntax, a rule that is missing or defined twice), unsupported (by
+// name), limit; each with the line.
+Result<Grammar> parse_gbnf(std::string_view text);
+
+}  // namespace drystone::constraint
