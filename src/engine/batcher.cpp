@@ -34,6 +34,10 @@ Batcher::Batcher(DeviceStage& stage, const Tokenizer& tokenizer, const Clock& cl
           options.context, std::uint64_t{pool_.pages()} * pool_.page_tokens()))) {
   CHECK(options_.sequences_max >= 1 && options_.sequences_max <= options_.batch_tokens_max,
         options_.sequences_max, options_.batch_tokens_max);
+  end_tokens_.resize((options_.vocab + 63) / 64);
+  for (std::uint32_t id = 0; id < options_.vocab; ++id)
+    if (tokenizer.is_end_of_generation(static_cast<TokenId>(id)))
+      end_tokens_[id / 64] |= std::uint64_t{1} << id % 64;
   counts_.pages = pool_.pages();
   counts_.page_tokens = pool_.page_tokens();
 }
@@ -298,7 +302,8 @@ std::unique_ptr<RunningRequest> Batcher::next_waiting() {
                                          .kinds_agree = kinds_agree_,
                                          .tokenizer = tokenizer_,
                                          .vocab = options_.vocab,
-                                         .context = sequence_max_},
+                                         .context = sequence_max_,
+                                         .end_tokens = end_tokens_},
                                         id, std::move(job));
   CHECK(request, request.error().message());  // submit() has checked the options
   (*request)->submitted = since;

@@ -102,7 +102,8 @@ class Batcher final : public JobQueue {
   const BatcherOptions options_;
   const bool kinds_agree_;
   PagePool pool_;
-  const std::uint32_t sequence_max_;  // tokens of the longest sequence that can be held
+  std::vector<std::uint64_t> end_tokens_;  // bit id % 64 of word id / 64
+  const std::uint32_t sequence_max_;       // tokens of the longest sequence that can be held
 
   std::vector<std::unique_ptr<RunningRequest>> running_;     // in the order of admission
   std::deque<std::unique_ptr<RunningRequest>> interrupted_;  // by priority, then age

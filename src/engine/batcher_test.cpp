@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
 
 #include "base/rng.h"
 #include "compute/cpu/cpu_device.h"
+#include "engine/constraint/vocabulary.h"
 
 namespace drystone {
 namespace {
@@ -201,6 +203,48 @@ TEST_F(BatcherTest, SameTextWithGuessesAndFewerSteps) {
   }
   EXPECT_EQ(ids[0], ids[1]);
   EXPECT_LT(steps[1], steps[0]);
+}
+
+// Enforced beside others, with guesses and without, whatever the model would like to say.
+TEST_F(BatcherTest, ConstrainedAnswersFollowTheirConstraint) {
+  Loaded loaded = load();
+  const auto constraint =
+      compile({.kind = ConstraintSpec::Kind::regex, .text = "(ab|cd){10,12}(!|\\?)"},
+              loaded.engine->vocabulary());
+  ASSERT_TRUE(constraint) << constraint.error().message();
+  Crowd crowd(loaded);
+  for (int i = 0; i < 4; ++i) {
+    GenerateRequest request = request_of(*loaded.engine, i, 0);
+    request.ignore_eos = false;
+    if (i % 2 == 0) request.constraint = *constraint;
+    request.sampling.temperature = i == 0 ? 0 : 1;
+    crowd.add(request);
+  }
+  crowd.run();
+  for (int i = 0; i < 4; i += 2) {
+    const Answer& answer = *crowd.answers[static_cast<std::size_t>(i)];
+    EXPECT_EQ((*answer.result)->finish, FinishReason::stop);
+    std::string text;
+    for (const TokenId id : answer.ids) text += loaded.engine->tokenizer().piece(id, false);
+    EXPECT_TRUE(std::regex_match(text, std::regex("(ab|cd){10,12}(!|\\?)"))) << text;
+  }
+}
+
+TEST_F(BatcherTest, NoEndBeforeTheLeastNumberOfTokens) {
+  Loaded loaded = load();
+  Crowd crowd(loaded);
+  GenerateRequest request = request_of(*loaded.engine, 1, 400);
+  request.ignore_eos = false;
+  for (TokenId id = 0; id < static_cast<TokenId>(loaded.engine->vocab()); ++id)
+    if (loaded.engine->tokenizer().is_end_of_generation(id))
+      request.sampling.logit_bias.emplace_back(id, 100.0f);  // it would like to end at once
+  for (const std::uint32_t tokens_min : {0u, 25u}) {
+    request.tokens_min = tokens_min;
+    const Answer& answer = crowd.add(request);
+    crowd.run();
+    EXPECT_EQ((*answer.result)->finish, FinishReason::stop);
+    EXPECT_EQ((*answer.result)->completion_tokens, tokens_min);
+  }
 }
 
 TEST_F(BatcherTest, WhatMattersMoreGoesFirst) {

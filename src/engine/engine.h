@@ -18,6 +18,9 @@
 
 namespace drystone {
 
+class CompiledConstraint;
+class ConstraintVocabulary;
+
 struct EngineOptions {
   std::uint32_t context = 0;  // tokens per sequence; 0: the model's own, at most kDefaultContextMax
   std::uint32_t kv_tokens = 0;  // tokens of all sequences together; 0: kv_contexts contexts
@@ -40,6 +43,8 @@ struct GenerateRequest {
   std::vector<TokenId> stop_tokens;  // ends before one of these, as before the model's own end
   bool ignore_eos = false;
   std::uint32_t tokens_min = 0;  // until then no token of the model's own end is picked
+  // What the answer has to be; null: anything. Made for this model (Engine::vocabulary()).
+  std::shared_ptr<const CompiledConstraint> constraint;
   std::int32_t priority = 0;  // lower goes first
   std::string cache_salt;     // requests share cached prefixes only with those of the same salt
   std::optional<std::uint32_t>
@@ -86,6 +91,9 @@ class Engine {
                               const std::function<Result<void>(std::span<const float>)>& sink) = 0;
 
   virtual Batcher& batcher() = 0;
+
+  // The model's tokens as constraints see them; made at the first call. Thread-safe.
+  virtual std::shared_ptr<const ConstraintVocabulary> vocabulary() = 0;
 
   virtual const Tokenizer& tokenizer() const = 0;
   virtual const ChatTemplate* chat_template()

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/constraint/vocabulary.h"
+
 namespace drystone {
 
 LoadedEngine::LoadedEngine(Parts parts)
@@ -30,6 +32,13 @@ Result<GenerateResult> LoadedEngine::generate(const GenerateRequest& request,
     batcher_.step();
   }
   return *std::move(result);
+}
+
+std::shared_ptr<const ConstraintVocabulary> LoadedEngine::vocabulary() {
+  std::call_once(vocabulary_made_, [&] {
+    vocabulary_ = ConstraintVocabulary::build(*parts_.tokenizer, parts_.vocab);
+  });
+  return vocabulary_;
 }
 
 Result<void> LoadedEngine::logits(std::span<const TokenId> ids,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/clock.h"
@@ -30,6 +31,7 @@ class LoadedEngine final : public Engine {
   Result<void> logits(std::span<const TokenId> ids,
                       const std::function<Result<void>(std::span<const float>)>& sink) override;
   Batcher& batcher() override { return batcher_; }
+  std::shared_ptr<const ConstraintVocabulary> vocabulary() override;
 
   const Tokenizer& tokenizer() const override { return *parts_.tokenizer; }
   const ChatTemplate* chat_template() const override { return parts_.chat_template.get(); }
@@ -43,6 +45,8 @@ class LoadedEngine final : public Engine {
   Parts parts_;
   SystemClock clock_;
   Batcher batcher_;
+  std::once_flag vocabulary_made_;
+  std::shared_ptr<const ConstraintVocabulary> vocabulary_;
 };
 
 }  // namespace drystone

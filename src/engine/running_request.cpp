@@ -19,6 +19,7 @@ RunningRequest::RunningRequest(const Context& context, std::uint64_t id, Generat
       job_(std::move(job)),
       tokenizer_(context.tokenizer),
       vocab_(context.vocab),
+      end_tokens_(context.end_tokens),
       prompt_size_(static_cast<std::uint32_t>(job_.request.prompt.size())),
       tokens_max_(job_.request.tokens_max == 0
                       ? context.context - prompt_size_
@@ -26,6 +27,7 @@ RunningRequest::RunningRequest(const Context& context, std::uint64_t id, Generat
       sequence_(context.pool, context.kinds_agree, job_.request.cache_salt),
       sampler_(std::move(sampler)),
       output_(context.tokenizer, job_.request.stop, job_.on_delta) {
+  if (job_.request.constraint != nullptr) constraint_.emplace(job_.request.constraint);
   tokens_.reserve(prompt_size_ + std::size_t{1});
   for (const TokenId token : job_.request.prompt) {
     tokens_.push_back({token, RowKind::prompt});
@@ -57,10 +59,22 @@ Result<std::optional<FinishReason>> RunningRequest::take_logits(std::span<const 
   return over;
 }
 
+Result<std::span<const std::uint64_t>> RunningRequest::allowed() {
+  const bool too_early = tokens_.size() - prompt_size_ < job_.request.tokens_min;
+  if (!constraint_ && !too_early) return std::span<const std::uint64_t>();
+  allowed_.assign(end_tokens_.size(), ~std::uint64_t{0});
+  if (constraint_) TRY(constraint_->fill_mask(allowed_));
+  // A text that is complete ends, however short.
+  if (too_early && !(constraint_ && constraint_->must_end()))
+    for (std::size_t word = 0; word < allowed_.size(); ++word) allowed_[word] &= ~end_tokens_[word];
+  return std::span<const std::uint64_t>(allowed_);
+}
+
 Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const float> logits) {
   const GenerateRequest& request = job_.request;
-  Sampled sampled = TRY(sampler_.sample(logits, request.top_logprobs));
+  Sampled sampled = TRY(sampler_.sample(logits, request.top_logprobs, TRY(allowed())));
   const TokenId token = sampled.id;
+  CHECK(!constraint_ || constraint_->accept(token), token);
   if (!request.ignore_eos && tokenizer_.is_end_of_generation(token))
     return std::optional(FinishReason::stop);
   if (std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end())
@@ -69,6 +83,7 @@ Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const f
   draft_.push(token);
   output_.push(std::move(sampled));
   if (output_.stopped()) return std::optional(FinishReason::stop);
+  if (constraint_ && constraint_->must_end()) return std::optional(FinishReason::stop);
   if (tokens_.size() - prompt_size_ == tokens_max_) return std::optional(FinishReason::length);
   return std::optional<FinishReason>();
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "engine/constraint/constraint.h"
 #include "engine/generation_job.h"
 #include "engine/ngram_draft.h"
 #include "engine/sampler.h"
@@ -21,6 +22,7 @@ class RunningRequest {
     bool kinds_agree;
     const Tokenizer& tokenizer;
     std::uint32_t vocab, context;
+    std::span<const std::uint64_t> end_tokens;  // bit id % 64 of word id / 64
   };
   // Errors: invalid_argument (sampling options).
   static Result<std::unique_ptr<RunningRequest>> create(const Context& context, std::uint64_t id,
@@ -63,17 +65,22 @@ class RunningRequest {
 
  private:
   Result<std::optional<FinishReason>> take_token(std::span<const float> logits);
+  // Which tokens may come next, in the sampler's form.
+  Result<std::span<const std::uint64_t>> allowed();
   RunningRequest(const Context& context, std::uint64_t id, GenerationJob job, Sampler sampler);
 
   const std::uint64_t id_;
   GenerationJob job_;
   const Tokenizer& tokenizer_;
   const std::uint32_t vocab_;
+  const std::span<const std::uint64_t> end_tokens_;
   std::vector<SequenceToken> tokens_;
   const std::uint32_t prompt_size_, tokens_max_;
   Sequence sequence_;
   Sampler sampler_;
   TextOutput output_;
+  std::optional<ConstraintState> constraint_;
+  std::vector<std::uint64_t> allowed_;
   NgramDraft draft_;
   std::vector<TokenId> guessed_;
 };

@@ -150,9 +150,10 @@ Result<Sampled> Sampler::sample(std::span<const float> logits,
   const Highest highest = adjusted.data() == logits.data() ? model : find_highest(adjusted);
   if (!std::isfinite(highest.logit)) {
     return Error(Errc::invalid_argument,
-                 allowed.empty() ? "logit_bias leaves no token to choose"
-                                 : "the constraint on the answer, and logit_bias, leave no token to "
-                                   "choose");
+                 allowed.empty()
+                     ? "logit_bias leaves no token to choose"
+                     : "the constraint on the answer, and logit_bias, leave no token to "
+                       "choose");
   }
   Sampled sampled = {.id = options_.temperature == 0 ? highest.id : draw(adjusted, highest.logit),
                      .logprob = 0,

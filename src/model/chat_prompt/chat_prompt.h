@@ -23,9 +23,9 @@ class ChatPrompt {
   Result<std::vector<TokenId>> encode(boost::json::object variables, std::tm now) const;
 
  private:
-  // Puts a mark into each control token that is spelled out in a string of `value` or in the name of
-  // a field: those of tools and their arguments are the client's too. Names that templates look up
-  // spell out none.
+  // Puts a mark into each control token that is spelled out in a string of `value` or in the name
+  // of a field: those of tools and their arguments are the client's too. Names that templates look
+  // up spell out none.
   void mark(boost::json::value& value) const;
   std::string marked(std::string_view message) const;
   const std::string* control_token_at(std::string_view text) const;  // the longest; null: none
