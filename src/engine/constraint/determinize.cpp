@@ -16,6 +16,8 @@ Result<void> Determinizer::add_rule(RuleId id) {
   rule_ = &grammar_.rule(id);
   known_.clear();
   open_.clear();
+  visited_.assign(rule_->states.size(), 0);
+  round_ = 0;
   first_ = static_cast<State>(automaton_.flags.size());
   const State start = TRY(intern({Rule::kStart}));
   automaton_.rules.push_back({start, false, false});
@@ -24,26 +26,28 @@ Result<void> Determinizer::add_rule(RuleId id) {
 }
 
 // What can be reached without reading; states that only pass on are left out.
-Determinizer::Subset Determinizer::close(Subset states) const {
-  Subset open = std::move(states), seen, kept;
-  std::sort(open.begin(), open.end());
-  open.erase(std::unique(open.begin(), open.end()), open.end());
-  seen = open;
-  std::vector<NfaState> stack = open;
-  std::vector<std::uint8_t> visited(rule_->states.size());
-  for (const NfaState state : open) visited[state] = 1;
-  while (!stack.empty()) {
-    const NfaState state = stack.back();
-    stack.pop_back();
-    const auto& counter = rule_->counter;
+Determinizer::Subset Determinizer::close(Subset states) {
+  ++round_;
+  std::vector<NfaState> open;
+  Subset kept;
+  const auto visit = [&](NfaState state) {
+    if (visited_[state] == round_) return;
+    visited_[state] = round_;
+    open.push_back(state);
+  };
+  for (const NfaState state : states) visit(state);
+  const auto& counter = rule_->counter;
+  while (!open.empty()) {
+    const NfaState state = open.back();
+    open.pop_back();
+    ++work_;
     bool keep =
         state == Rule::kEnd || (counter && (state == counter->begin || state == counter->again));
     for (const Rule::Edge& edge : rule_->states[state]) {
-      if (edge.kind != Rule::Edge::Kind::nothing) {
+      if (edge.kind == Rule::Edge::Kind::nothing) {
+        visit(edge.to);
+      } else {
         keep = true;
-      } else if (!visited[edge.to]) {
-        visited[edge.to] = 1;
-        stack.push_back(edge.to);
       }
     }
     if (keep) kept.push_back(state);
@@ -54,17 +58,21 @@ Determinizer::Subset Determinizer::close(Subset states) const {
 
 Result<State> Determinizer::intern(Subset states) {
   Subset subset = close(std::move(states));
-  work_ += subset.size() + rule_->states.size() / 64 + 1;
   const auto state = static_cast<State>(automaton_.flags.size());
   const auto [at, is_new] = known_.try_emplace(std::move(subset), state);
   if (!is_new) return at->second;
-  if (state >= kStatesMax || work_ > kSubsetWorkMax ||
-      (state + 1) * automaton_.classes * sizeof(std::int32_t) > kTableBytesMax) {
+  if (state >= kStatesMax || (state + 1) * automaton_.classes * 4 > kTableBytesMax) {
     return Error(Errc::limit,
                  fmt::format("{} is too large: it needs more than {} states of an automaton (at "
-                             "most {} may be made, with a table of {} MiB); make it smaller, or "
-                             "bound repetitions more loosely",
+                             "most {} may be made, and a table of {} MiB); use fewer or smaller "
+                             "repetitions and alternatives",
                              rule_->name, state, kStatesMax, kTableBytesMax >> 20));
+  }
+  if (work_ > kSubsetWorkMax) {
+    return Error(Errc::limit,
+                 fmt::format("{} is too large: more than {} steps to make its automaton (at most "
+                             "{}); use fewer or smaller repetitions and alternatives",
+                             rule_->name, kSubsetWorkMax, kSubsetWorkMax));
   }
   open_.push_back(&at->first);
   automaton_.flags.push_back(0);

@@ -22,7 +22,7 @@ class Determinizer {
  private:
   using Subset = std::vector<NfaState>;  // ascending
 
-  Subset close(Subset states) const;
+  Subset close(Subset states);
   Result<State> intern(Subset states);
   Result<void> fill(State state);
   Result<void> fill_loop(State state, bool first);
@@ -36,6 +36,8 @@ class Determinizer {
   std::map<Subset, State> known_;
   std::vector<const Subset*> open_;  // of the rule at hand, from first_ on
   State first_ = 0;
+  std::vector<std::uint32_t> visited_;  // [states of the rule] in which round of close()
+  std::uint32_t round_ = 0;
   std::size_t work_ = 0;
 };
 

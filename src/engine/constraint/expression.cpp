@@ -38,7 +38,8 @@ class Writer {
           // A state of its own: a loop at the beginning of one part must not lead into another.
           const NfaState begin = rule().add_state();
           rule().add_nothing(from, begin);
-          rule().add_nothing(TRY(write(part, begin)), end);
+          const NfaState part_end = TRY(write(part, begin));  // may move the rules
+          rule().add_nothing(part_end, end);
         }
         return end;
       }
@@ -85,7 +86,8 @@ class Writer {
     const NfaState loop = rule().add_state(), end = rule().add_state();
     rule().add_nothing(from, loop);
     rule().add_nothing(loop, end);
-    rule().add_nothing(TRY(write(part, loop)), loop);
+    const NfaState part_end = TRY(write(part, loop));
+    rule().add_nothing(part_end, loop);
     return end;
   }
 

@@ -1,6 +1,7 @@
 #include "engine/constraint/parses.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/constraint/limits.h"
 
@@ -118,12 +119,38 @@ void Parses::reach(Item item) {
     return;
   }
   arrive(item);
-  if (std::find(reached_.begin(), reached_.end(), item) != reached_.end()) return;
   if (reached_.size() >= kItemsMax) {
     overflowed_ = true;
     return;
   }
+  if (is_reached(item)) return;
   reached_.push_back(item);
+}
+
+bool Parses::is_reached(const Item& item) {
+  constexpr std::size_t kSmall = 8;
+  if (reached_.size() < kSmall)
+    return std::find(reached_.begin(), reached_.end(), item) != reached_.end();
+  if (reached_.size() == kSmall) {  // from here on, looking through all would take long
+    ++level_number_;
+    places_.resize(kPlaces);
+    const auto known = std::exchange(reached_, {});
+    for (const Item& one : known) place(one), reached_.push_back(one);
+  }
+  return place(item);
+}
+
+bool Parses::place(const Item& item) {
+  std::size_t hash = (item.state * 0x9e3779b1u) ^ (item.node * 0x85ebca6bu) ^
+                     (item.must * 0xc2b2ae35u) ^ (item.may * 0x27d4eb2fu);
+  for (hash ^= hash >> 15;; ++hash) {
+    Place& place = places_[hash % kPlaces];
+    if (place.level != level_number_) {
+      place = {level_number_, static_cast<std::uint32_t>(reached_.size())};
+      return false;
+    }
+    if (reached_[place.index] == item) return true;
+  }
 }
 
 void Parses::follow(const Item& item) {
@@ -166,15 +193,19 @@ void Parses::call(const Automaton::Call& call, const Item& caller) {
 }
 
 void Parses::add_edge(NodeIndex node, const Item& then) {
-  for (std::uint32_t edge = nodes_[node].first_edge; edge != kNone; edge = edges_[edge].next)
+  for (std::uint32_t edge = nodes_[node].first_edge; edge != kNone; edge = edges_[edge].next) {
     if (edges_[edge].then == then) return;
+    ++work_;
+  }
   edges_.push_back({then, nodes_[node].first_edge});
   nodes_[node].first_edge = static_cast<std::uint32_t>(edges_.size() - 1);
 }
 
 void Parses::finish(NodeIndex node) {
-  for (std::uint32_t edge = nodes_[node].first_edge; edge != kNone; edge = edges_[edge].next)
+  for (std::uint32_t edge = nodes_[node].first_edge; edge != kNone; edge = edges_[edge].next) {
     reach(Item(edges_[edge].then));
+    ++work_;
+  }
 }
 
 }  // namespace drystone::constraint

@@ -92,6 +92,8 @@ class Parses {
   void begin_level();
   bool end_level();
   void reach(Item item);
+  bool is_reached(const Item& item);  // or else it is about to be
+  bool place(const Item& item);       // the same, by hash
   void follow(const Item& item);
   void call(const Automaton::Call& call, const Item& caller);
   void add_edge(NodeIndex node, const Item& then);
@@ -103,6 +105,13 @@ class Parses {
   std::vector<Configuration::Edge> edges_;
   std::vector<Level> levels_;
   std::vector<NodeIndex> node_of_rule_;
+  // Which items a level has reached: places in reached_ by hash, valid if of this level.
+  struct Place {
+    std::uint32_t level, index;
+  };
+  static constexpr std::size_t kPlaces = 1024;
+  std::vector<Place> places_;
+  std::uint32_t level_number_ = 0;
   bool overflowed_ = false;
   std::size_t work_ = 0;
 };
