@@ -132,6 +132,10 @@ unsigned ToolSchemas::types_of(std::string_view tool, std::string_view parameter
   return property == nullptr ? kAny : types_of(*property, found->second, steps);
 }
 
+bool ToolSchemas::may_be_text(std::string_view tool, std::string_view parameter) const {
+  return (types_of(tool, parameter) & kString) != 0;
+}
+
 bool ToolSchemas::is_text(std::string_view tool, std::string_view parameter) const {
   return types_of(tool, parameter) == kString;
 }

@@ -17,6 +17,9 @@ class ToolSchemas {
   bool empty() const { return parameters_.empty(); }
   bool knows(std::string_view tool) const { return parameters_.find(tool) != parameters_.end(); }
 
+  // Whether a string may stand there, among others.
+  bool may_be_text(std::string_view tool, std::string_view parameter) const;
+
   // Whether only a string may stand there, so that a plain text is that string as it is.
   bool is_text(std::string_view tool, std::string_view parameter) const;
 
