@@ -213,7 +213,7 @@ class HeaderReader {
     for (auto& value : values) {
       Stored stored{};
       CHECK(take(stored));
-      value = static_cast<Wide>(stored);
+      value = Wide{stored};
     }
     return values;
   }

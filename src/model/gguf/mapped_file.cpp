@@ -61,7 +61,8 @@ void MappedFile::drop(std::span<const std::byte> part) const {
   const auto address = reinterpret_cast<std::uintptr_t>(part.data());
   const std::uintptr_t begin = (address + kPage - 1) / kPage * kPage,
                        end = (address + part.size()) / kPage * kPage;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  if (begin < end)
+    madvise(const_cast<std::byte*>(part.data()) + (begin - address), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace drystone

@@ -35,8 +35,7 @@ float RandomWeights::deviation(const TensorSpec& spec) const {
       return tied_ ? keeping : 1 / embedding_scale_;
     case TensorRole::output:
       return 2 * keeping;
-    case TensorRole::norm:
-      return 0.1f;  // around 1
+    case TensorRole::norm:  // around 1
     case TensorRole::bias:
       return 0.1f;
     case TensorRole::attention_output:

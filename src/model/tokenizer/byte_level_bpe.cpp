@@ -44,8 +44,8 @@ class ByteAlphabet {
 };
 
 const ByteAlphabet& byte_alphabet() {
-  static const ByteAlphabet alphabet;
-  return alphabet;
+  static const ByteAlphabet kAlphabet;
+  return kAlphabet;
 }
 
 }  // namespace

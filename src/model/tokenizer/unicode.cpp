@@ -44,8 +44,8 @@ class ClassTable {
 };
 
 const ClassTable& class_table() {
-  static const ClassTable table;
-  return table;
+  static const ClassTable kTable;
+  return kTable;
 }
 
 // Length of the character that `lead` begins, 0 for a byte that begins none.

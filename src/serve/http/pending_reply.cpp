@@ -17,7 +17,7 @@ std::size_t held_bytes(const Delta& delta) {
 }
 }  // namespace
 
-Result<PendingReply> PendingReply::start(asio::any_io_executor loop, JobQueue& jobs,
+Result<PendingReply> PendingReply::start(const asio::any_io_executor& loop, JobQueue& jobs,
                                          std::string client, GenerateRequest request,
                                          std::size_t unsent_bytes_max) {
   auto inbox = std::make_shared<Inbox>(loop);

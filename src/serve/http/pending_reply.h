@@ -22,7 +22,7 @@ class PendingReply {
   // Errors: limit (the queue is full). Borrows `jobs`. `unsent_bytes_max`: what may wait in
   // take(); when the handler does not keep up, the generation is cancelled and overflowed() says
   // so.
-  static Result<PendingReply> start(boost::asio::any_io_executor loop, JobQueue& jobs,
+  static Result<PendingReply> start(const boost::asio::any_io_executor& loop, JobQueue& jobs,
                                     std::string client, GenerateRequest request,
                                     std::size_t unsent_bytes_max);
   PendingReply(PendingReply&&) = default;
@@ -41,7 +41,7 @@ class PendingReply {
  private:
   // Shared with the callbacks on their way from the thread that runs the steps.
   struct Inbox {
-    explicit Inbox(boost::asio::any_io_executor loop) : wake(loop) {}
+    explicit Inbox(const boost::asio::any_io_executor& loop) : wake(loop) {}
     std::vector<Delta> deltas;
     std::optional<Result<GenerateResult>> result;
     boost::asio::steady_timer wake;  // cancelled when something came
