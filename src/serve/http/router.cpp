@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <set>
+
 #include "serve/http/utf8.h"
 
 namespace drystone {
@@ -43,10 +47,25 @@ std::string Router::paths() const {
 }
 
 std::string Router::allowed(std::string_view path) const {
+  std::set<std::string_view> methods;
+  for (const Route& route : routes_) {
+    if (path != "*" && !route.matches(path)) continue;
+    methods.insert(route.method);
+    if (route.method == "GET") methods.insert("HEAD");
+  }
   std::string out;
-  for (const Route& route : routes_)
-    if (route.matches(path)) out += route.method + ", " + (route.method == "GET" ? "HEAD, " : "");
+  for (const std::string_view method : methods) out += std::string(method) + ", ";
   return out.empty() ? out : out + "OPTIONS";
+}
+
+RequestTarget split_target(std::string_view target) {
+  constexpr std::string_view kScheme = "http://";
+  if (!boost::beast::iequals(target.substr(0, kScheme.size()), kScheme)) return {{}, target};
+  const std::string_view rest = target.substr(kScheme.size());
+  const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+  if (end == 0) return {{}, target};
+  const bool has_path = end < rest.size() && rest[end] == '/';
+  return {rest.substr(0, end), has_path ? rest.substr(end) : "/"};
 }
 
 Result<std::string> decode_path(std::string_view target) {

@@ -21,7 +21,7 @@ class Router {
   // Errors: 404 for a path that nobody has, 405 for a method that the path does not have.
   ApiResult<const HttpHandler*> find(std::string_view method, std::string_view path) const;
 
-  // "GET, HEAD, OPTIONS": for the Allow header; "" when nobody has the path.
+  // "GET, HEAD, OPTIONS": for the Allow header; "" when nobody has the path. "*": of all paths.
   std::string allowed(std::string_view path) const;
 
  private:
@@ -34,6 +34,13 @@ class Router {
 
   std::vector<Route> routes_;
 };
+
+// A request target is a path, or (absolute form, as proxies send it) http://AUTHORITY/PATH.
+struct RequestTarget {
+  std::string_view authority;  // in place of the Host header; "" without one
+  std::string_view path;
+};
+RequestTarget split_target(std::string_view target);
 
 // The path of a request target, percent-decoded, without the query; valid UTF-8. Errors:
 // invalid_argument.

@@ -50,6 +50,20 @@ ApiError refusal(int status, std::string message, std::string code) {
           .code = std::move(code)};
 }
 
+// A body whose end a proxy in front of us may see elsewhere: what follows it would be taken for
+// another client's request.
+std::optional<ApiError> unclear_framing(const http::request_header<>& header) {
+  const std::size_t codings = header.count(http::field::transfer_encoding);
+  if (codings == 0) return std::nullopt;
+  if (header.version() < 11 || header.count(http::field::content_length) > 0)
+    return refusal(400, "Transfer-Encoding cannot stand beside Content-Length, nor in HTTP/1.0.",
+                   "malformed_http");
+  if (codings > 1 || !boost::beast::iequals(header[http::field::transfer_encoding], "chunked"))
+    return refusal(501, "The only transfer coding known here is chunked.",
+                   "unknown_transfer_encoding");
+  return std::nullopt;
+}
+
 class HttpSession final : public Session,
                           public ReplySink,
                           public std::enable_shared_from_this<HttpSession> {
@@ -62,7 +76,7 @@ class HttpSession final : public Session,
         buffer_(std::max(context.limits.read_ahead_bytes_max, context.limits.header_bytes_max)) {}
 
   awaitable<void> run() override;
-  bool waits_for_request() const override { return idle_; }
+  bool waits_for_request() const override { return receiving_; }
   void close() override {
     error_code ignored;
     socket_.close(ignored);
@@ -80,6 +94,7 @@ class HttpSession final : public Session,
   awaitable<std::optional<ApiError>> read_header(Parser& parser);
   awaitable<std::optional<ApiError>> read_body(Parser& parser, BodyShare& share);
   std::optional<ApiError> take_header(const Parser& parser);
+  std::optional<ApiError> take_target(std::string_view target);
   awaitable<void> answer();
   awaitable<void> run_handler(const HttpHandler& handler);
   awaitable<void> watch_client();
@@ -102,7 +117,8 @@ class HttpSession final : public Session,
   bool head_ = false;  // the request is HEAD
   bool http_1_0_ = false;
   bool keep_alive_ = false;  // after the present request
-  bool idle_ = true, timed_out_ = false, client_gone_ = false;
+  bool receiving_ = true;    // no whole request has come
+  bool timed_out_ = false, client_gone_ = false;
   bool replied_ = false, events_open_ = false;
 };
 
@@ -141,13 +157,14 @@ awaitable<bool> HttpSession::serve_one() {
   parser.body_limit(limits_.body_bytes_max);
   BodyShare share(context_.body_bytes);
   replied_ = events_open_ = client_gone_ = false;
-  keep_alive_ = true;
+  keep_alive_ = receiving_ = true;
 
   auto error = co_await read_header(parser);
   if (!keep_alive_) co_return false;  // Closed between two requests: a normal goodbye.
   const bool framed = !error;
   if (!error) error = take_header(parser);
   if (!error) error = co_await read_body(parser, share);
+  receiving_ = false;
   if (error) {
     // Where the next request begins is only known behind a body that was read.
     keep_alive_ = keep_alive_ && framed && parser.is_done() && error->code != "malformed_http";
@@ -179,11 +196,9 @@ ApiError HttpSession::read_error(error_code error) const {
 // Sets keep_alive_ to false when there is no further request.
 awaitable<std::optional<ApiError>> HttpSession::read_header(Parser& parser) {
   if (buffer_.size() == 0) {
-    idle_ = true;
     arm(limits_.idle_max);
     const auto [error, bytes] =
         co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAsTuple);
-    idle_ = false;
     buffer_.commit(bytes);
     if (error) {
       keep_alive_ = false;
@@ -213,10 +228,11 @@ std::optional<ApiError> HttpSession::take_header(const Parser& parser) {
   request_.origin = header[http::field::origin];
   request_.body.clear();
   keep_alive_ = parser.keep_alive();
-  const std::string_view target(header.target().data(), header.target().size());
-  auto path = decode_path(target == "*" ? "/" : target);
-  if (!path) return refusal(400, path.error().message(), "malformed_http");
-  request_.path = *std::move(path);
+  if (auto error = unclear_framing(header)) {
+    keep_alive_ = false;
+    return error;
+  }
+  if (auto error = take_target({header.target().data(), header.target().size()})) return error;
   const std::size_t hosts = header.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && !http_1_0_))
     return refusal(
@@ -233,14 +249,25 @@ std::optional<ApiError> HttpSession::take_header(const Parser& parser) {
   return std::nullopt;
 }
 
+std::optional<ApiError> HttpSession::take_target(std::string_view target) {
+  if (target == "*" && request_.method == "OPTIONS") {
+    request_.path = "*";
+    return std::nullopt;
+  }
+  const RequestTarget parts = split_target(target);
+  if (!parts.authority.empty()) request_.host = parts.authority;
+  auto path = decode_path(parts.path);
+  if (!path) return refusal(400, path.error().message(), "malformed_http");
+  request_.path = *std::move(path);
+  return std::nullopt;
+}
+
 awaitable<std::optional<ApiError>> HttpSession::read_body(Parser& parser, BodyShare& share) {
   if (parser.is_done()) co_return std::nullopt;
   const auto full = [&] { return context_.body_bytes > limits_.bodies_bytes_max; };
   ApiError busy = refusal(503, "The requests of all clients together are too large at present.",
                           "bodies_too_large");
   busy.retry_after_s = 5;
-  share.grow_to(parser.content_length().value_or(0));
-  if (full()) co_return busy;
   if (!parser.get()[http::field::expect].empty() && !http_1_0_) {
     std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     const bool taken = co_await write(std::move(go_on));
@@ -254,7 +281,7 @@ awaitable<std::optional<ApiError>> HttpSession::read_body(Parser& parser, BodySh
           error == http::error::partial_message || error == asio::error::connection_reset;
       co_return read_error(error);
     }
-    if (!parser.content_length()) share.grow_to(parser.get().body().size());
+    share.grow_to(parser.get().body().size());  // What came, not what is announced: that is free.
     if (full()) co_return busy;
   }
   disarm();
@@ -262,9 +289,10 @@ awaitable<std::optional<ApiError>> HttpSession::read_body(Parser& parser, BodySh
 }
 
 awaitable<void> HttpSession::answer() {
-  if (request_.method == "OPTIONS") {
+  const std::string allowed = context_.router.allowed(request_.path);
+  if (request_.method == "OPTIONS" && !allowed.empty()) {
     HttpReply reply{.status = 204};
-    reply.headers.emplace_back("Allow", context_.router.allowed(request_.path));
+    reply.headers.emplace_back("Allow", allowed);
     co_await send(std::move(reply));
     co_return;
   }

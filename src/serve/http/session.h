@@ -29,7 +29,7 @@ class Session {
 
   // Serves until either side closes. Never throws.
   virtual boost::asio::awaitable<void> run() = 0;
-  virtual bool waits_for_request() const = 0;  // nothing of a request has come yet
+  virtual bool waits_for_request() const = 0;  // no whole request has come yet
   virtual void close() = 0;                    // at once; run() returns soon
 };
 

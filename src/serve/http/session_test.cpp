@@ -41,6 +41,8 @@ TEST(Session, AnswersHeadWithoutABodyAndOptionsWithTheMethods) {
   EXPECT_EQ(options.status, 204);
   EXPECT_EQ(options.headers["allow"], "POST, OPTIONS");
   EXPECT_FALSE(options.headers.contains("access-control-allow-origin"));
+  EXPECT_EQ(client.ask("OPTIONS", "*").headers["allow"], "GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(client.ask("OPTIONS", "/nothing").status, 404);
   EXPECT_EQ(client.ask("GET", "/health").status, 200);
 }
 
@@ -94,6 +96,38 @@ TEST(Session, RefusesWhatIsTooLarge) {
   EXPECT_EQ(chunked.read().status, 413);
 }
 
+// Proxies send the whole URL; its host counts in place of the header's.
+TEST(Session, TakesTargetsInAbsoluteForm) {
+  TestServer server;
+  TestClient client = server.connect();
+  EXPECT_EQ(client.ask("GET", "http://localhost/health").status, 200);
+  EXPECT_EQ(client.ask("GET", "HTTP://127.0.0.1:8080/v1/models?x=1").status, 200);
+  EXPECT_EQ(client.ask("GET", "http://localhost").status, 404);
+  EXPECT_EQ(client.ask("GET", "http://evil.example/health").status, 403);
+  EXPECT_EQ(server.connect().ask("GET", "http:///health").status, 400);
+}
+
+// A proxy that sees the end of a body elsewhere would give what follows it to another client.
+TEST(Session, RefusesBodiesWhoseEndIsUnclear) {
+  TestServer server;
+  const std::pair<std::string, int> cases[] = {
+      {"HTTP/1.1\r\nTransfer-Encoding: gzip", 501},
+      {"HTTP/1.1\r\nTransfer-Encoding: gzip, chunked", 501},
+      {"HTTP/1.1\r\nTransfer-Encoding: identity", 501},
+      {"HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 0", 400},
+      {"HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: gzip", 400},
+      {"HTTP/1.0\r\nTransfer-Encoding: chunked", 400},
+      {"HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: gzip", 400},
+  };
+  for (const auto& [framing, status] : cases) {
+    TestClient client = server.connect();
+    client.write("POST " + std::string(kChat) + " " + framing +
+                 "\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(client.read().status, status) << framing;
+    EXPECT_EQ(client.read_to_end(), "") << framing;
+  }
+}
+
 // Many bodies at once must not add up to more memory than is meant for them.
 TEST(Session, RefusesBodiesThatAreTooMuchTogether) {
   TestServer server({.limits = {.body_bytes_max = 1000, .bodies_bytes_max = 1500}});
@@ -103,11 +137,42 @@ TEST(Session, RefusesBodiesThatAreTooMuchTogether) {
   TestClient first = server.connect(), second = server.connect();
   first.write(head);
   ASSERT_EQ(first.read_head().status, 100);
+  first.write(std::string(899, ' '));
   second.write(head);
+  ASSERT_EQ(second.read_head().status, 100);
+  second.write(std::string(899, ' '));
   EXPECT_EQ(second.read().status, 503);
   first.close();
   TestClient third = server.connect();
   EXPECT_EQ(third.ask("POST", kChat, chat_body("Hi")).status, 200);
+}
+
+// What is announced costs a client nothing, so it must not count.
+TEST(Session, AnnouncedBodiesLockNobodyOut) {
+  TestServer server({.limits = {.body_bytes_max = 1000, .bodies_bytes_max = 1500}});
+  TestClient idle[] = {server.connect(), server.connect(), server.connect()};
+  for (TestClient& client : idle) {
+    client.write("POST " + std::string(kChat) +
+                 " HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: "
+                 "1000\r\n\r\n");
+    EXPECT_EQ(client.read_head().status, 100);
+  }
+  EXPECT_EQ(server.connect().ask("POST", kChat, chat_body("Hi")).status, 200);
+}
+
+// The time that a stopping server has is meant for answers.
+TEST(Session, StoppingDoesNotWaitForUploads) {
+  TestServer server({.limits = {.stop_grace = std::chrono::seconds(30)}});
+  TestClient client = server.connect();
+  client.write("POST " + std::string(kChat) +
+               " HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: "
+               "100\r\n\r\n");
+  ASSERT_EQ(client.read_head().status, 100);
+  client.write("{");
+  const auto start = std::chrono::steady_clock::now();
+  server.stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_EQ(client.read_to_end(), "");
 }
 
 // Connections are finite: a client that sends a header byte by byte for ever must lose its own.
