@@ -11,6 +11,8 @@
 #include <optional>
 #include <string>
 
+#include "compute/cpu/device/control_group.h"
+
 namespace drystone {
 namespace {
 
@@ -27,26 +29,14 @@ bool populate(std::byte* data, Bytes bytes) {
   return true;
 }
 
-// The value of "key: value kB" or "key value" in a file of the kernel.
+// The value of "key: value kB" in a file of the kernel.
 std::optional<Bytes> read_figure(const char* path, std::string_view key) {
   std::ifstream file(path);
   std::string word;
   Bytes value;
-  if (key.empty()) return file >> value ? std::optional(value) : std::nullopt;
   while (file >> word)
     if (word == key && file >> value) return value;
   return std::nullopt;
-}
-
-std::optional<Bytes> control_group_headroom() {
-  const auto max =
-      read_figure("/sys/fs/cgroup/memory.max", "");  // the word "max" when there is no limit
-  const auto current = read_figure("/sys/fs/cgroup/memory.current", "");
-  if (!max || !current) return std::nullopt;
-  const Bytes reclaimable = read_figure("/sys/fs/cgroup/memory.stat", "inactive_file").value_or(0) +
-                            read_figure("/sys/fs/cgroup/memory.stat", "active_file").value_or(0);
-  const Bytes used = *current - std::min(*current, reclaimable);
-  return *max - std::min(*max, used);
 }
 
 }  // namespace
