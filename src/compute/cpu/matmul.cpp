@@ -278,6 +278,8 @@ void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows,
 
 void matmul(ThreadPool& pool, const Activations& activations, std::span<const MatmulPart> parts) {
   Activations::Impl& impl = *activations.impl_;
+  CHECK(static_cast<std::size_t>(pool.threads()) == impl.scratch.size(), pool.threads(),
+        impl.scratch.size());
   std::uint64_t multiply_adds = 0;
   for (const MatmulPart& part : parts) {
     CHECK(part.weight->cols() == impl.cols, part.weight->cols(), impl.cols);

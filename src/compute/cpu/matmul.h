@@ -88,7 +88,8 @@ struct MatmulPart {
   bool accumulate = false;
 };
 
-// All parts over all prepared rows, on all threads.
+// All parts over all prepared rows, on all threads of `pool`: as many as `activations` was made
+// for.
 void matmul(ThreadPool& pool, const Activations& activations, std::span<const MatmulPart> parts);
 
 }  // namespace drystone
