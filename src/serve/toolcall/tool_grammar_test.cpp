@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/constraint/automaton.h"
+#include "engine/constraint/gbnf_parser.h"
+#include "engine/constraint/parses.h"
 #include "serve/toolcall/gbnf_sampler.h"
+#include "serve/toolcall/gbnf_writer.h"
 #include "serve/toolcall/joined_parts.h"
 
 namespace drystone {
@@ -33,7 +37,7 @@ std::vector<ReplyFormat> formats() {
 }
 
 // With what the constraint engine writes for the schemas, here by hand.
-std::string sample(const ToolGrammar& grammar, std::uint64_t seed) {
+std::map<std::string, std::string> values(const ToolGrammar& grammar) {
   std::map<std::string, std::string> given;
   for (const auto& [name, schema] : grammar.schemas) {
     const json::object& object = schema.as_object();
@@ -41,7 +45,11 @@ std::string sample(const ToolGrammar& grammar, std::uint64_t seed) {
                   : object.contains("$ref")     ? "-7"
                                                 : "{}";
   }
-  return GbnfSampler(grammar.gbnf, given, seed).sample();
+  return given;
+}
+
+std::string sample(const ToolGrammar& grammar, std::uint64_t seed) {
+  return GbnfSampler(grammar.gbnf, values(grammar), seed).sample();
 }
 
 struct Read {
@@ -93,6 +101,31 @@ TEST(ToolGrammar, WhateverItAllowsIsReadBack) {
         EXPECT_EQ(several, parallel && format.tools != ToolFormat::harmony)
             << to_string(format.tools);
       }
+    }
+  }
+}
+
+// The constraint engine must understand every grammar, and follow the same texts to their end.
+TEST(ToolGrammar, TheConstraintEngineFollowsIt) {
+  for (const ReplyFormat& format : formats()) {
+    const auto made = tool_grammar(format, tools(), {.parallel = true});
+    ASSERT_TRUE(made) << made.error().message();
+    std::string gbnf = made->gbnf;
+    for (const auto& [name, value] : values(*made))
+      gbnf += name + " ::= " + reply::GbnfWriter::quoted(value) + "\n";
+    const auto grammar = constraint::parse_gbnf(gbnf);
+    ASSERT_TRUE(grammar) << grammar.error().message() << "\n" << gbnf;
+    const auto automaton = constraint::build_automaton(*grammar, std::bitset<256>().set());
+    ASSERT_TRUE(automaton) << automaton.error().message() << "\n" << gbnf;
+    constraint::Parses parses(*automaton);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      const std::string text = sample(*made, seed);
+      parses.start();
+      std::size_t read = 0;
+      while (read < text.size() && parses.push(static_cast<std::uint8_t>(text[read]))) ++read;
+      EXPECT_EQ(read, text.size()) << to_string(format.tools) << ": " << text;
+      EXPECT_TRUE(parses.complete()) << to_string(format.tools) << ": " << text;
+      EXPECT_FALSE(parses.overflowed());
     }
   }
 }
