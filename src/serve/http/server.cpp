@@ -106,7 +106,7 @@ std::string HttpServer::url() const {
   error_code ignored;
   const auto endpoint = acceptor_.local_endpoint(ignored);
   std::string address = endpoint.address().to_string();
-  if (endpoint.address().is_v6()) address = "[" + address + "]";
+  if (endpoint.address().is_v6()) address = fmt::format("[{}]", address);
   return fmt::format("http://{}:{}", address, endpoint.port());
 }
 

@@ -13,8 +13,8 @@ constexpr std::string_view kRoles = "'system', 'developer', 'user', 'assistant' 
 constexpr std::size_t kQuotedBytesMax = 64;  // of what the client sent, in our messages
 
 std::string quoted(std::string_view text) {
-  return text.size() > kQuotedBytesMax ? "a text of " + std::to_string(text.size()) + " bytes"
-                                       : "'" + std::string(text) + "'";
+  return text.size() > kQuotedBytesMax ? fmt::format("a text of {} bytes", text.size())
+                                       : fmt::format("'{}'", text);
 }
 
 // [{"type": "text", "text": ...}, ...] as one text, a line break between two parts.
