@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "engine/constraint/limits.h"
 #include "engine/constraint/random_model.h"
 
@@ -111,6 +113,30 @@ TEST(Constraint, MasksAllowExactlyTheTokensThatAreAccepted) {
       state.accept(id);
     }
   }
+}
+
+// Requests with the same constraint share it, each on its own thread.
+TEST(Constraint, ThreadsThatShareAConstraintWriteWhatOneAloneWrites) {
+  const auto vocabulary = toy_vocabulary({"\":", "\"}", "},{", "true"});
+  const ConstraintSpec spec = {
+      Kind::json_schema,
+      R"({"type": "array", "items": {"properties": {"s": {"type": "string", "maxLength": 60},
+          "n": {"type": "number"}, "b": {"type": "boolean"}}, "required": ["s"]}, "minItems": 2})",
+      {}};
+  const auto write_all = [](const std::shared_ptr<const CompiledConstraint>& constraint) {
+    std::vector<std::optional<std::string>> answers;
+    Rng rng(9);
+    for (int i = 0; i < 20; ++i) answers.push_back(write_answer(constraint, rng, 300));
+    return answers;
+  };
+  const auto alone = write_all(compile_or_fail(spec, vocabulary));
+  const auto shared = compile_or_fail(spec, vocabulary);
+  std::vector<std::vector<std::optional<std::string>>> answers(4);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& own : answers) threads.emplace_back([&] { own = write_all(shared); });
+  }
+  for (const auto& own : answers) EXPECT_EQ(own, alone);
 }
 
 // A cache that only grows would end in the memory of a server full of odd schemas.
