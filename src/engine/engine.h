@@ -39,8 +39,9 @@ struct GenerateRequest {
   std::vector<TokenId> prompt;
   std::uint32_t tokens_max = 0;  // 0: as many as the context holds
   SamplingOptions sampling;
-  std::vector<std::string> stop;     // ends before the first of these; may span tokens
-  std::vector<TokenId> stop_tokens;  // ends before one of these, as before the model's own end
+  std::vector<std::string> stop;        // ends before the first of these; may span tokens
+  std::vector<TokenId> stop_tokens;     // ends before one of these, as before the model's own end
+  std::vector<TokenId> visible_tokens;  // control tokens whose text belongs to the answer
   bool ignore_eos = false;
   std::uint32_t tokens_min = 0;  // until then no token of the model's own end is picked
   // What the answer has to be; null: anything. Made for this model (Engine::vocabulary()).

@@ -26,7 +26,7 @@ RunningRequest::RunningRequest(const Context& context, std::uint64_t id, Generat
                       : std::min(job_.request.tokens_max, context.context - prompt_size_)),
       sequence_(context.pool, context.kinds_agree, job_.request.cache_salt),
       sampler_(std::move(sampler)),
-      output_(context.tokenizer, job_.request.stop, job_.on_delta) {
+      output_(context.tokenizer, job_.request.stop, job_.request.visible_tokens, job_.on_delta) {
   if (job_.request.constraint != nullptr) constraint_.emplace(job_.request.constraint);
   tokens_.reserve(prompt_size_ + std::size_t{1});
   for (const TokenId token : job_.request.prompt) {

@@ -1,17 +1,27 @@
 #include "engine/text_output.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace drystone {
 
 TextOutput::TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stops,
-                       const Sink& sink)
-    : decoder_(tokenizer, /*special=*/false), matcher_(stops), sink_(sink) {}
+                       const std::vector<TokenId>& visible, const Sink& sink)
+    : tokenizer_(tokenizer),
+      visible_(visible),
+      decoder_(tokenizer, /*special=*/false),
+      matcher_(stops),
+      sink_(sink) {}
 
 void TextOutput::push(Sampled token) {
   const TokenId id = token.id;
   waiting_.push_back(std::move(token));
-  emit(matcher_.push(decoder_.push(id)), /*last=*/false);
+  std::string text;
+  if (std::ranges::find(visible_, id) != visible_.end())
+    text = decoder_.flush() + tokenizer_.piece(id, /*special=*/true);
+  else
+    text = decoder_.push(id);
+  emit(matcher_.push(text), /*last=*/false);
 }
 
 void TextOutput::finish() {

@@ -14,8 +14,9 @@ namespace drystone {
 class TextOutput {
  public:
   using Sink = std::function<void(const Delta&)>;
-  // Borrows `tokenizer` and `sink` for its life.
-  TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stops, const Sink& sink);
+  // Control tokens have no text, but for the `visible` ones. Borrows all but `stops` for its life.
+  TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stops,
+             const std::vector<TokenId>& visible, const Sink& sink);
 
   void push(Sampled token);
   void finish();  // what was held back, at the end of the answer
@@ -24,6 +25,8 @@ class TextOutput {
  private:
   void emit(std::string text, bool last);
 
+  const Tokenizer& tokenizer_;
+  const std::vector<TokenId>& visible_;
   StreamDecoder decoder_;
   StopMatcher matcher_;
   const Sink& sink_;

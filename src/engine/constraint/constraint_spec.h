@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace drystone {
@@ -18,6 +19,8 @@ struct ConstraintSpec {
   Kind kind = Kind::json_object;
   std::string text;
   std::vector<std::string> choices;
+  // gbnf: rules that `text` uses without defining them: a name and a JSON Schema.
+  std::vector<std::pair<std::string, std::string>> schemas = {};
 };
 
 }  // namespace drystone

@@ -35,6 +35,29 @@ TEST(Constraint, EndTokensAreAllowedExactlyAtACompleteMatch) {
   EXPECT_TRUE(allowed_tokens(state, *vocabulary).empty());
 }
 
+// How a tool call is forced: the model's own frame around arguments of a schema.
+TEST(Constraint, GrammarsTakeRulesFromSchemas) {
+  const auto vocabulary = toy_vocabulary();
+  ConstraintSpec spec{Kind::gbnf, "root ::= \"<call>\" arguments \"</call>\"", {}};
+  EXPECT_TRUE(compile(spec, vocabulary).is(Errc::invalid_argument));
+  spec.schemas = {{"arguments",
+                   R"({"type":"object","properties":{"n":{"enum":[1,20]}},"required":["n"],
+                       "additionalProperties":false})"}};
+  const auto constraint = compile_or_fail(spec, vocabulary);
+  for (const std::string_view text : {R"(<call>{"n":1}</call>)", R"(<call>{"n":20}</call>)"}) {
+    ConstraintState state(constraint);
+    for (const char c : text) EXPECT_TRUE(state.accept(c)) << text << " at " << c;
+    EXPECT_TRUE(state.must_end());
+  }
+  ConstraintState state(constraint);
+  for (const char c : std::string_view("<call>{\"n\":")) EXPECT_TRUE(state.accept(c));
+  EXPECT_FALSE(state.accept('3'));
+  spec.schemas[0].second = R"({"type":"nonsense"})";
+  const auto refused = compile(spec, vocabulary);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("arguments"), std::string::npos);
+}
+
 // Whoever tries tokens ahead must be able to go back.
 TEST(Constraint, RefusedTokensAndCopiesLeaveTheStateAsItWas) {
   const auto vocabulary = toy_vocabulary({"yes", "yet", "yesno"});

@@ -22,11 +22,14 @@ class GbnfParser {
  public:
   explicit GbnfParser(std::string_view text) : text_(text) {}
 
-  Result<Grammar> parse() {
+  Result<Grammar> parse(const std::map<std::string, Grammar, std::less<>>& others) {
     skip(true);
     while (!at_end()) TRY(parse_rule());
     for (const auto& [name, known] : rules_) {
-      if (!known.defined) {
+      if (const auto other = others.find(name); !known.defined && other != others.end()) {
+        const RuleId root = grammar_.append(other->second);
+        grammar_.rule(known.id).add_call(Rule::kStart, root, Rule::kEnd);
+      } else if (!known.defined) {
         return Error(
             Errc::invalid_argument,
             fmt::format("grammar, line {}: the rule {} is used but not defined", known.line, name));
@@ -267,12 +270,13 @@ class GbnfParser {
 
 }  // namespace
 
-Result<Grammar> parse_gbnf(std::string_view text) {
+Result<Grammar> parse_gbnf(std::string_view text,
+                           const std::map<std::string, Grammar, std::less<>>& others) {
   if (text.size() > kSpecBytesMax) {
     return Error(Errc::limit,
                  fmt::format("a grammar of {} bytes, at most {}", text.size(), kSpecBytesMax));
   }
-  return GbnfParser(text).parse();
+  return GbnfParser(text).parse(others);
 }
 
 }  // namespace drystone::constraint

@@ -8,6 +8,17 @@
 
 namespace drystone::constraint {
 
+RuleId Grammar::append(const Grammar& other) {
+  const auto shift = static_cast<RuleId>(rules_.size());
+  for (const Rule& rule : other.rules_) {
+    rules_.push_back(rule);
+    for (auto& edges : rules_.back().states)
+      for (Rule::Edge& edge : edges)
+        if (edge.kind == Rule::Edge::Kind::call) edge.rule += shift;
+  }
+  return other.root + shift;
+}
+
 namespace {
 
 constexpr std::size_t kInlinedEdgesMax = 24;

@@ -75,6 +75,9 @@ class Grammar {
   std::size_t size() const { return rules_.size(); }
   std::size_t edges() const;
 
+  // Takes over all rules of another grammar; returns what its root is called here.
+  RuleId append(const Grammar& other);
+
   // prefix, `body` min to max times, suffix as a rule of its own; min <= max, max > 0.
   RuleId add_repeat(std::string name, RuleId body, std::uint32_t min, std::uint32_t max);
 

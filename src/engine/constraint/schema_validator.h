@@ -66,7 +66,8 @@ class SchemaValidator {
     const Object& s = schema.as_object();
     if (s.contains("nullable") && s.at("nullable") == true && value.is_null()) return "";
     if (const Value* ref = s.if_contains("$ref")) {
-      const std::string name = std::string(ref->as_string()).substr(std::string_view("#/$defs/").size());
+      const std::string name =
+          std::string(ref->as_string()).substr(std::string_view("#/$defs/").size());
       if (std::string wrong = check(root_.at("$defs").as_object().at(name), value); !wrong.empty())
         return wrong;
     }

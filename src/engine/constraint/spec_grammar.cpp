@@ -46,6 +46,21 @@ Result<Grammar> choice_grammar(const std::vector<std::string>& choices) {
   return grammar;
 }
 
+Result<Grammar> schema_grammar(const std::string& text) {
+  const SchemaSource source = TRY(SchemaSource::parse(text));
+  return SchemaCompiler(source).compile();
+}
+
+Result<Grammar> gbnf_grammar(const ConstraintSpec& spec) {
+  std::map<std::string, Grammar, std::less<>> schemas;
+  for (const auto& [name, schema] : spec.schemas) {
+    auto grammar = schema_grammar(schema);
+    if (!grammar) return std::move(grammar).error().with("the schema of " + name);
+    schemas.emplace(name, *std::move(grammar));
+  }
+  return parse_gbnf(spec.text, schemas);
+}
+
 Grammar object_grammar() {
   Grammar grammar;
   JsonRules json(grammar);
@@ -61,16 +76,14 @@ Result<Grammar> make_grammar(const ConstraintSpec& spec) {
   switch (spec.kind) {
     case ConstraintSpec::Kind::json_object:
       return object_grammar();
-    case ConstraintSpec::Kind::json_schema: {
-      const SchemaSource source = TRY(SchemaSource::parse(spec.text));
-      return SchemaCompiler(source).compile();
-    }
+    case ConstraintSpec::Kind::json_schema:
+      return schema_grammar(spec.text);
     case ConstraintSpec::Kind::regex:
       return regex_grammar(spec.text);
     case ConstraintSpec::Kind::choice:
       return choice_grammar(spec.choices);
     case ConstraintSpec::Kind::gbnf:
-      return parse_gbnf(spec.text);
+      return gbnf_grammar(spec);
   }
   return Error(Errc::invalid_argument, "a kind of constraint that does not exist");
 }

@@ -65,16 +65,20 @@ std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(const So
   return made;
 }
 
-std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(const Tokenizer& tokenizer,
-                                                                        std::uint32_t size) {
+std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(
+    const Tokenizer& tokenizer, std::uint32_t size, std::span<const TokenId> visible) {
+  const auto is_visible = [&](TokenId id) {
+    return std::find(visible.begin(), visible.end(), id) != visible.end();
+  };
   CHECK(size >= tokenizer.size(), size, tokenizer.size());
   const auto has_text = [&](TokenId id) {
     if (id >= static_cast<TokenId>(tokenizer.size())) return false;
     const TokenKind kind = tokenizer.kind(id);
-    return kind == TokenKind::normal || kind == TokenKind::user_defined || kind == TokenKind::byte;
+    return is_visible(id) || kind == TokenKind::normal || kind == TokenKind::user_defined ||
+           kind == TokenKind::byte;
   };
   return build({.size = size,
-                .bytes = [&](TokenId id) { return tokenizer.piece(id, /*special=*/false); },
+                .bytes = [&](TokenId id) { return tokenizer.piece(id, is_visible(id)); },
                 .is_control = [&](TokenId id) { return !has_text(id); },
                 .is_end_of_generation =
                     [&](TokenId id) {

@@ -23,9 +23,11 @@ class ConstraintVocabulary {
     std::function<bool(TokenId)> is_end_of_generation;  // allowed where the text may end
   };
   static std::shared_ptr<const ConstraintVocabulary> build(const Source& source);
-  // `size`: of the logits, at least tokenizer.size().
+  // `size`: of the logits, at least tokenizer.size(). `visible`: control tokens that stand for
+  // their text, as the marks of a tool call do.
   static std::shared_ptr<const ConstraintVocabulary> build(const Tokenizer& tokenizer,
-                                                           std::uint32_t size);
+                                                           std::uint32_t size,
+                                                           std::span<const TokenId> visible = {});
 
   std::uint32_t size() const { return size_; }
   std::size_t mask_words() const { return (size_ + 63) / 64; }
