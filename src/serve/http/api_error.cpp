@@ -17,7 +17,8 @@ ApiError to_api_error(const Error& error) {
     case Errc::invalid_argument:
     case Errc::unsupported:
       return invalid_request({}, error.message());
-    case Errc::limit:  // Of a chat template, say; for a long prompt endpoints have a code of its own.
+    case Errc::limit:  // Of a chat template, say; for a long prompt endpoints have a code of its
+                       // own.
       return invalid_request({}, error.message(), "limit_exceeded");
     case Errc::unavailable:
     case Errc::cancelled:
