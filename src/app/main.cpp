@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
@@ -42,7 +43,10 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version
-    return app.exit(wanted);
+    const int code = app.exit(wanted);
+    if (std::cout.flush()) return code;
+    fmt::print(stderr, "drystone: cannot write to the standard output [io]\n");
+    return drystone::kExitFailed;
   } catch (const CLI::ParseError& wrong) {
     fmt::print(stderr,
                "drystone: {}\n  Try `drystone --help` or `drystone COMMAND --help`. [usage]\n",

@@ -66,6 +66,23 @@ class Stories(ProgramTest):
         self.assertEqual(len(shown["prefill_runs_tok_s"]), 3)
         self.assertEqual(shown["threads"], 2)
 
+    @needs(DEMO)
+    def test_bench_fits_the_model(self):
+        """The defaults are longer than the demo model's context of 512."""
+        shown = json.loads(self.output("bench", "pebble", "--repeat", "1", "--json"))
+        self.assertEqual((shown["prompt"], shown["generate"]), (511, 64))
+        for flag, most in (("--prompt", 511), ("--generate", 510)):
+            text = self.error("bench", "pebble", flag, str(most + 1))
+            for part in (flag, "512", str(most)):
+                self.assertIn(part, text)
+
+    @needs(STORIES)
+    def test_what_does_not_fit_the_context_is_refused(self):
+        ids = self.file("ids.txt", "1 2 3")
+        text = self.error("generate", STORIES, "--tokens", ids, "-n", "100", "--context", "10")
+        self.assertIn("3 tokens of the prompt and 100 to generate are more than the context of 10", text)
+        self.assertEqual(len(self.output("generate", STORIES, "--tokens", ids, "-n", "7", "--context", "10").split()), 7)
+
 
 class Tokenize(ProgramTest):
     @needs(STORIES)
@@ -73,6 +90,12 @@ class Tokenize(ProgramTest):
         texts = self.file("texts", "Once\n--\n\n--\nupon\n--\n")
         lines = self.output("tokenize", STORIES, "--file", texts, "--separator", "--").split("\n")
         self.assertEqual(lines, [self.output("tokenize", STORIES, text).strip() for text in ("Once", "", "upon")] + [""])
+
+    @needs(STORIES)
+    def test_separators_first_and_in_a_row_enclose_empty_texts(self):
+        texts = self.file("texts", "--\nOnce\n--\n--\nupon\n--\n--\n")
+        lines = self.output("tokenize", STORIES, "--file", texts, "--separator", "--").split("\n")
+        self.assertEqual(lines, [self.output("tokenize", STORIES, text).strip() for text in ("", "Once", "", "upon", "")] + [""])
 
     def test_real_vocabularies(self):
         vocab = SHARED / "data/vocab"

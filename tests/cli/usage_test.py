@@ -1,10 +1,11 @@
 """Help that fits a screen, and mistakes that are named."""
 
 import json
+import subprocess
 
-from program import DEMO, STORIES, ProgramTest, main, needs
+from program import DEMO, PROGRAM, STORIES, ProgramTest, main, needs
 
-COMMANDS = "run inspect bench tokenize template logits generate synth quantize".split()
+COMMANDS = "run serve inspect bench tokenize template logits generate synth quantize".split()
 
 
 class Help(ProgramTest):
@@ -13,10 +14,17 @@ class Help(ProgramTest):
             text = self.output(command, "--help")
             self.assertIn("Example", text, command)
             self.assertLessEqual(text.count("\n"), 40, command)
+            self.assertEqual([line for line in text.splitlines() if len(line) > 100], [], command)
         text = self.output("--help")
         self.assertLessEqual(text.count("\n"), 40)
+        self.assertEqual([line for line in text.splitlines() if len(line) > 100], [])
         for command in COMMANDS:
             self.assertIn(f"  {command} ", text)
+
+    def test_help_that_nobody_gets_is_a_failure(self):
+        with open("/dev/full", "wb") as full:
+            for args in (["--help"], ["--version"], ["run", "--help"]):
+                self.assertEqual(subprocess.run([PROGRAM, *args], stdout=full, stderr=subprocess.DEVNULL).returncode, 1)
 
     def test_version(self):
         self.assertRegex(self.output("--version"), r"^drystone \d+\.\d+\.\d+\n$")
@@ -28,6 +36,7 @@ class Mistakes(ProgramTest):
         self.assertIn("MODEL is required", self.error("inspect", exit_code=2))
         self.assertIn("subcommand", self.error(exit_code=2))
         self.assertIn("--threads", self.error("generate", "x.gguf", "--threads", "0", exit_code=2))
+        self.assertIn("--seed", self.error("synth", "--seed", "-1", self.folder / "x.gguf", exit_code=2))
         self.assertIn("--kv", self.error("logits", "x.gguf", "--kv", "q3", exit_code=2))
         self.assertIn("TEXT or --file", self.error("tokenize", "x.gguf", exit_code=2))
 
@@ -70,18 +79,20 @@ class Mistakes(ProgramTest):
 class Inspect(ProgramTest):
     @needs(STORIES)
     def test_a_real_model(self):
-        shown = json.loads(self.output("inspect", STORIES, "--json", "--context", "128,512"))
+        shown = json.loads(self.output("inspect", STORIES, "--json", "--context", "128,512,513"))
         self.assertEqual(shown["architecture"], "llama")
         self.assertEqual((shown["layers"], shown["width"], shown["context"]), (5, 64, 512))
         self.assertEqual((shown["heads"], shown["kv_heads"], shown["head_dim"]), (8, 4, 8))
         self.assertEqual(shown["tokens"], 512)
         self.assertFalse(shown["chat_template"])
         self.assertEqual(shown["types"]["f32"]["bytes"], 4 * shown["parameters"])
-        small, large = shown["memory"]
-        self.assertEqual((small["context"], large["context"]), (128, 512))
+        small, large, beyond = shown["memory"]
+        self.assertEqual((small["context"], large["context"], beyond["context"]), (128, 512, 513))
+        self.assertEqual([row["beyond_model"] for row in shown["memory"]], [False, False, True])
         # 5 layers x (k + v) x 4 heads x 8 values x f16
         self.assertGreaterEqual(large["kv_bytes"], 512 * 5 * 2 * 4 * 8 * 2)
         self.assertLess(small["kv_bytes"], large["kv_bytes"])
+        self.assertEqual(self.output("inspect", STORIES, "--context", "512,513").count("cannot run"), 1)
         text = self.output("inspect", STORIES)
         self.assertIn("llama, 5 layers", text)
         self.assertIn("memory at context", text)

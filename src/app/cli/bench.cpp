@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@ namespace json = boost::json;
 
 struct BenchOptions {
   EngineFlags engine;
+  std::optional<std::uint32_t> prompt_wanted, generate_wanted;
   std::uint32_t prompt = 512, generate = 64, repeat = 5;
   bool as_json = false;
 };
@@ -95,18 +97,46 @@ Result<void> measure_decode(Engine& engine, const BenchOptions& options, Rng& rn
   return {};
 }
 
-Result<Figures> measure(BenchOptions options) {
+// Lengths that nobody asked for give way to a small context; those asked for are refused where they
+// do not fit. The prompt is followed by one token, decoding begins behind one and another.
+Result<void> fit_lengths(BenchOptions& options, std::uint32_t model_context) {
+  const std::uint32_t context =
+      options.engine.context == 0 ? model_context : options.engine.context;
+  const auto fit = [&](const char* flag, const auto& wanted, std::uint32_t& length,
+                       std::uint32_t besides) -> Result<void> {
+    const std::uint32_t most = context - std::min(context, besides);
+    if (wanted && *wanted > most)
+      return Error(Errc::invalid_argument,
+                   fmt::format("{} {} does not fit: the context has {} tokens (the model is made "
+                               "for {}), so it can be at most {}",
+                               flag, *wanted, context, model_context, most));
+    length = wanted.value_or(std::min(length, most));
+    return {};
+  };
+  TRY(fit("--prompt", options.prompt_wanted, options.prompt, 1));
+  TRY(fit("--generate", options.generate_wanted, options.generate, 2));
+  if (options.engine.context == 0)
+    options.engine.context =
+        std::min(model_context, std::max(options.prompt, options.generate) + 2);
+  return {};
+}
+
+Result<std::uint32_t> context_of(const GgufFile& file) {
+  const std::string architecture = TRY(file.metadata().string("general.architecture")).value_or("");
+  return TRY(file.metadata().u32(architecture + ".context_length")).value_or(0);
+}
+
+Result<Figures> measure(BenchOptions& options) {
   const SystemClock clock;
   Figures figures;
   {
     const GgufFile file = TRY(open_model(options.engine.model));
     figures.file_bytes = file.file_bytes();
     figures.bytes_per_token = decode_bytes(file);
+    TRY(fit_lengths(options, TRY(context_of(file))));
   }
   // A token is a pass over the weights here.
   options.engine.speculate = false;
-  if (options.engine.context == 0)
-    options.engine.context = std::max(options.prompt, options.generate) + 2;
   const auto start = clock.monotonic();
   LoadedEngine loaded = TRY(load_engine(options.engine, progress_bar("loading")));
   figures.load_s = seconds(clock.monotonic() - start);
@@ -190,7 +220,7 @@ void print_text(const BenchOptions& options, const Figures& figures) {
   fmt::print("medians of {}\n", options.repeat);
 }
 
-Result<void> bench(const BenchOptions& options) {
+Result<void> bench(BenchOptions options) {
   const Figures figures = TRY(measure(options));
   options.as_json ? print_json(options, figures) : print_text(options, figures);
   return {};
@@ -202,10 +232,10 @@ void add_bench(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand("bench", "Measure speed and memory");
   add_engine_flags(*command, options->engine);
-  command->add_option("--prompt", options->prompt, "Tokens of the prompt to read [512]")
+  command->add_option("--prompt", options->prompt_wanted, "Tokens of the prompt to read [512]")
       ->check(CLI::Range(0u, 1u << 20).description(""))
       ->type_name("N");
-  command->add_option("--generate", options->generate, "Tokens to decode [64]")
+  command->add_option("--generate", options->generate_wanted, "Tokens to decode [64]")
       ->check(CLI::Range(0u, 1u << 20).description(""))
       ->type_name("N");
   command->add_option("--repeat", options->repeat, "Measurements; the medians are shown [5]")

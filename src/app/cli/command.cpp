@@ -21,6 +21,18 @@ int finish(std::string_view command, const Result<void>& result) {
   return kExitOk;
 }
 
+std::string broken_into_lines(std::string_view list) {
+  constexpr std::size_t kLineMax = 64;
+  std::string out;
+  while (list.size() > kLineMax) {
+    const std::size_t comma = list.rfind(", ", kLineMax - 1);
+    if (comma == std::string_view::npos) break;
+    out += std::string(list.substr(0, comma + 1)) + "\n";
+    list.remove_prefix(comma + 2);
+  }
+  return out + std::string(list);
+}
+
 void notice(std::string_view command, std::string_view text) {
   fmt::print(stderr, "drystone {}: {}\n", command, text);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -24,5 +25,8 @@ int finish(std::string_view command, const Result<void>& result);
 
 // The same line for what is worth knowing but stops nothing: "drystone run: the model has ...".
 void notice(std::string_view command, std::string_view text);
+
+// A list for a help text, broken behind commas so that a help stays within 100 columns.
+std::string broken_into_lines(std::string_view list);
 
 }  // namespace drystone

@@ -27,6 +27,11 @@ Result<void> generate(GenerateOptions options) {
   request.ignore_eos = true;
   if (options.engine.context == 0)
     options.engine.context = static_cast<std::uint32_t>(request.prompt.size()) + options.count;
+  if (request.prompt.size() + options.count > options.engine.context)
+    return Error(Errc::invalid_argument,
+                 fmt::format("{} tokens of the prompt and {} to generate are more than the context "
+                             "of {} holds: choose a smaller -n or a larger --context",
+                             request.prompt.size(), options.count, options.engine.context));
   const LoadedEngine loaded = TRY(load_engine(options.engine, progress_bar("loading")));
   std::vector<TokenId> ids;
   const auto collect = [&](const Delta& delta) {

@@ -104,18 +104,22 @@ Result<std::vector<ContextMemory>> memory_needed(const GgufFile& file,
   return needed;
 }
 
-void print_memory(const std::vector<ContextMemory>& needed) {
+void print_memory(const std::vector<ContextMemory>& needed, std::uint32_t context_max) {
   fmt::print("\nmemory at context {:>10}{:>11}{:>11}{:>11}\n", "weights", "KV", "working", "total");
   for (const auto& [context, memory] : needed)
-    fmt::print("{:>17} {:>10}{:>11}{:>11}{:>11}\n", context, format_bytes(memory.weights),
+    fmt::print("{:>17} {:>10}{:>11}{:>11}{:>11}{}\n", context, format_bytes(memory.weights),
                format_bytes(memory.kv), format_bytes(memory.working),
-               format_bytes(memory.weights + memory.kv + memory.working));
+               format_bytes(memory.weights + memory.kv + memory.working),
+               context > context_max
+                   ? fmt::format("  cannot run: the model is made for {}", context_max)
+                   : "");
 }
 
-json::array memory_json(const std::vector<ContextMemory>& needed) {
+json::array memory_json(const std::vector<ContextMemory>& needed, std::uint32_t context_max) {
   json::array out;
   for (const auto& [context, memory] : needed)
     out.push_back({{"context", context},
+                   {"beyond_model", context > context_max},
                    {"weights_bytes", memory.weights},
                    {"kv_bytes", memory.kv},
                    {"working_bytes", memory.working},
@@ -188,12 +192,12 @@ Result<void> inspect(const InspectOptions& options) {
   if (program) needed = TRY(memory_needed(file, options, summary->context));
   if (options.as_json) {
     json::object out = to_json(file, *summary, program);
-    out["memory"] = memory_json(needed);
+    out["memory"] = memory_json(needed, summary->context);
     fmt::print("{}\n", json::serialize(out));
     return {};
   }
   print_text(file, *summary, program);
-  if (program) print_memory(needed);
+  if (program) print_memory(needed, summary->context);
   return {};
 }
 
@@ -212,7 +216,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
       ->type_name("N,...");
   add_kv_flag(*command, options->kv_type);
   command->add_flag("--json", options->as_json, "Print one JSON object");
-  command->footer("Example:\n  drystone inspect pebble --context 2048,8192");
+  command->footer("Example:\n  drystone inspect pebble --context 128,512");
   command->callback([options, &exit_code] { exit_code = finish("inspect", inspect(*options)); });
 }
 

@@ -66,7 +66,9 @@ void add_quantize(CLI::App& app, int& exit_code) {
       ->required()
       ->type_name("");
   command->add_option("OUT", options->out, "File to write")->required()->type_name("");
-  command->add_option("TYPE", options->type, mixture_names())->required()->type_name("");
+  command->add_option("TYPE", options->type, broken_into_lines(mixture_names()))
+      ->required()
+      ->type_name("");
   add_threads_flag(*command, options->threads);
   command->footer("Example:\n  drystone quantize model-f16.gguf model-q4_k_m.gguf Q4_K_M");
   command->callback([options, &exit_code] { exit_code = finish("quantize", quantize(*options)); });

@@ -110,7 +110,8 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->type_name("FILE");
   command.footer(R"(Example:
   drystone serve pebble --listen 127.0.0.1:8080
-  curl http://127.0.0.1:8080/v1/chat/completions -d '{"messages": [{"role": "user", "content": "Hello"}]}'
+  curl http://127.0.0.1:8080/v1/chat/completions \
+    -d '{"messages": [{"role": "user", "content": "Hello"}]}'
 Beyond this machine (0.0.0.0, ...) a key is required. SIGINT or SIGTERM ends the server.)");
   command.callback([flags, &exit_code] { exit_code = finish("serve", serve(*flags)); });
 }

@@ -96,10 +96,13 @@ void add_synth(CLI::App& app, int& exit_code) {
   const auto add = [&](const char* flag, auto& value, const char* type, const std::string& help) {
     return command->add_option(flag, value, help)->type_name(type);
   };
-  add("--preset", options->preset, "NAME", preset_names());
+  add("--preset", options->preset, "NAME", broken_into_lines(preset_names()));
   add("--arch", options->arch, "NAME", supported_architectures() + " [llama]");
   add("--type", options->type, "TYPE", "q4_0, q4_k_m, f16 ... as in quantize [q4_k_m]");
-  add("--seed", options->seed, "N", "The same seed gives the same file [1]");
+  add("--seed", options->seed, "N", "The same seed gives the same file [1]")
+      ->check([](const std::string& text) {  // CLI11 takes -1 for the largest number.
+        return text.starts_with('-') ? "expected 0 or more, got " + text : "";
+      });
   add("--layers", options->layers, "N", "Layers [16]");
   add("--width", options->width, "N", "Values per token between layers [2048]");
   add("--ff", options->ff, "N", "Feed-forward width [8192]");

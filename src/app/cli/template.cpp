@@ -79,9 +79,9 @@ void add_template(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("template", "Render a conversation with a chat template");
   command->add_option("FILE", options->file, "Template (Jinja)")->required()->type_name("");
   command
-      ->add_option(
-          "--input", options->input,
-          "JSON object: messages, tools and other variables; now is the time (YYYY-MM-DDThh:mm:ss)")
+      ->add_option("--input", options->input,
+                   "JSON object: messages, tools and other variables;\nnow is the time "
+                   "(YYYY-MM-DDThh:mm:ss)")
       ->required()
       ->type_name("FILE");
   command->footer(

@@ -34,11 +34,13 @@ Result<void> tokenize(const TokenizeOptions& options) {
     print_ids(**tokenizer, text, options.special);
     return {};
   }
-  const std::string mark = "\n" + options.separator + "\n";
+  const std::string line = options.separator + "\n", mark = "\n" + line;
   for (std::size_t at = 0; at == 0 || at < text.size();) {  // a separator at the end closes a text
-    const std::size_t end = std::min(text.find(mark, at), text.size());
-    print_ids(**tokenizer, std::string_view(text).substr(at, end - at), options.special);
-    at = end + mark.size();
+    const std::string_view rest = std::string_view(text).substr(at);
+    const bool empty = rest.starts_with(line);  // No line stands between two separators.
+    const std::size_t bytes = empty ? 0 : std::min(rest.find(mark), rest.size());
+    print_ids(**tokenizer, rest.substr(0, bytes), options.special);
+    at += bytes + (empty ? line : mark).size();
   }
   return {};
 }
