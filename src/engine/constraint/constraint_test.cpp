@@ -112,6 +112,8 @@ TEST(Constraint, MasksAllowExactlyTheTokensThatAreAccepted) {
            "minItems": 2, "maxItems": 40}, "p": {"type": "string", "pattern": "b+$"}},
            "additionalProperties": {"type": ["number", "null"]}})",
        {}},
+      {Kind::json_schema, R"({"type": "string", "minLength": 9, "maxLength": 14})", {}},
+      {Kind::gbnf, "root ::= \"<\" (x y?){600,610} \">\"\nx ::= [a-z]\ny ::= \"-\" | \" \"", {}},
       {Kind::regex, "(a|b|the|[α-ω])*c{2,200}( end)?", {}},
       {Kind::gbnf,
        "root ::= sum\nsum ::= sum \"+\" item | item\nitem ::= \"(\" sum \")\" | [0-9a-f]+ | \"\"",
@@ -177,7 +179,8 @@ TEST(Constraint, TheCacheStaysBounded) {
   for (int i = 0; i < 2000; ++i) {
     ASSERT_TRUE(state.fill_mask(mask));
     ASSERT_TRUE(state.accept('a'));
-    most = std::max(most, constraint->cache_bytes());
+    if (constraint->cache_bytes() < most) break;  // it forgot
+    most = constraint->cache_bytes();
   }
   EXPECT_GT(most, constraint::kCacheBytesMax / 2);
   EXPECT_LE(most, constraint::kCacheBytesMax);
@@ -218,7 +221,7 @@ TEST(Constraint, AmbiguousGrammarsStayWithinTheirBounds) {
     ASSERT_TRUE(constraint);
     ConstraintState state(constraint);
     std::vector<std::uint64_t> mask(vocabulary->mask_words());
-    for (int i = 0; i < 80; ++i) {
+    for (int i = 0; i < 40; ++i) {
       const auto filled = state.fill_mask(mask);
       if (!filled) {
         EXPECT_EQ(filled.error().code(), Errc::limit);

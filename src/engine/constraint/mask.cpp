@@ -127,15 +127,38 @@ Result<std::shared_ptr<const ItemMask>> MaskCache::item_mask(const Item& item) {
   return mask;
 }
 
-Result<std::shared_ptr<const ItemMask>> MaskCache::compute(const Item& item) const {
+// Tokens too short to use up a counter read as if it had no end: takes them over from there, and
+// returns their length at most. So the places near the end of a long string cost little each.
+Result<std::uint32_t> MaskCache::begin_with_unlimited(const Item& item, ItemMask& mask) {
+  constexpr std::uint32_t kWorthwhile = 3;
+  const std::uint32_t most = vocabulary_.longest_bytes() + 1;
+  const std::uint32_t left = item.must > 0 ? item.must : item.may;
+  const bool counts = (automaton_.flags[item.state] & Automaton::keeps_count) != 0;
+  if (!counts || left >= most || left <= kWorthwhile) return 0u;
+  const auto unlimited = TRY(item_mask({item.state, item.must > 0 ? most : 0, most, 0}));
+  const std::uint32_t beyond = left - 1;
+  if (!unlimited->bits.empty()) mask.bits = unlimited->bits;
+  for (const TokenId id : unlimited->few) set_bit(mask.bits, id);
+  for (const TokenId id : vocabulary_.longer_than(beyond)) {
+    const auto at = static_cast<std::size_t>(id);
+    mask.bits[at / 64] &= ~(std::uint64_t{1} << (at % 64));
+  }
+  for (const std::uint32_t node : unlimited->endings)
+    if (vocabulary_.nodes()[node].depth <= beyond) mask.endings.push_back(node);
+  return beyond;
+}
+
+Result<std::shared_ptr<const ItemMask>> MaskCache::compute(const Item& item) {
   auto mask = std::make_shared<ItemMask>();
   mask->bits.resize(vocabulary_.mask_words());
+  const std::uint32_t beyond = TRY(begin_with_unlimited(item, *mask));
   Parses parses(automaton_);
   parses.load_alone(item);
   TrieWalk walk(automaton_, vocabulary_, parses);
   const auto count = static_cast<std::uint32_t>(vocabulary_.nodes().size());
-  if (!walk.walk(0, count, TokenSetter(vocabulary_, mask->bits),
-                 [&](std::uint32_t node) { mask->endings.push_back(node); }))
+  if (!walk.walk(
+          0, count, TokenSetter(vocabulary_, mask->bits),
+          [&](std::uint32_t node) { mask->endings.push_back(node); }, beyond))
     return too_ambiguous();
   std::size_t ones = 0;
   for (const std::uint64_t word : mask->bits) ones += static_cast<std::size_t>(std::popcount(word));

@@ -16,9 +16,9 @@ namespace drystone::constraint {
 // The tokens that one item reads within its own rule and the rules it calls, and those nodes of the
 // trie where its rule may end: what stands below them depends on the callers.
 struct ItemMask {
-  std::vector<std::uint64_t> bits;     // all tokens; empty where there are few
-  std::vector<TokenId> few;            // else these
-  std::vector<std::uint32_t> endings;  // ascending
+  std::vector<std::uint64_t> bits;  // all tokens; empty where there are few
+  std::vector<TokenId> few;         // else these
+  std::vector<std::uint32_t> endings;
   std::size_t bytes() const {
     return bits.size() * 8 + few.size() * 4 + endings.size() * 4 + sizeof(*this) + 64;
   }
@@ -41,7 +41,8 @@ class MaskCache {
   using Bits = std::vector<std::uint64_t>;
 
   Result<std::shared_ptr<const ItemMask>> item_mask(const Item& item);
-  Result<std::shared_ptr<const ItemMask>> compute(const Item& item) const;
+  Result<std::shared_ptr<const ItemMask>> compute(const Item& item);
+  Result<std::uint32_t> begin_with_unlimited(const Item& item, ItemMask& mask);
   Result<void> compose(const Configuration& configuration, std::span<std::uint64_t> allowed);
   void make_room(std::size_t bytes);  // under the lock
 

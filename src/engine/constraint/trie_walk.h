@@ -11,27 +11,29 @@ namespace drystone::constraint {
 
 // Reads the trie nodes [begin, end), all below one node, with the parses as they stand; afterwards
 // they stand there again. Calls `read(node)` for each that can be read and `ended(node)` where
-// a stack came to its unknown part. False: gave up, after more than kMaskWorkMax steps.
+// a stack came to its unknown part, both only for nodes deeper than `beyond`. False: gave up, after
+// more than kMaskWorkMax steps.
 class TrieWalk {
  public:
   TrieWalk(const Automaton& automaton, const ConstraintVocabulary& vocabulary, Parses& parses)
       : automaton_(automaton), vocabulary_(vocabulary), parses_(parses) {}
 
   template <typename Read, typename Ended>
-  bool walk(std::uint32_t begin, std::uint32_t end, const Read& read, const Ended& ended) {
+  bool walk(std::uint32_t begin, std::uint32_t end, const Read& read, const Ended& ended,
+            std::uint32_t beyond = 0) {
     if (begin == end) return true;
     const ConstraintVocabulary::Node* nodes = vocabulary_.node_data();
     const std::size_t base = nodes[begin].depth - 1u, levels = parses_.levels();
     slots_[base] = slot();
     for (std::uint32_t i = begin; i < end;) {
       const ConstraintVocabulary::Node& node = nodes[i];
-      if (!step(slots_[node.depth - 1u], node.byte, slots_[node.depth])) {
+      if (node.reach <= beyond || !step(slots_[node.depth - 1u], node.byte, slots_[node.depth])) {
         i = node.skip;
         continue;
       }
-      read(node);
+      if (node.depth > beyond) read(node);
       const Slot& now = slots_[node.depth];
-      if (now.general && parses_.unknown()) ended(i);
+      if (now.general && parses_.unknown() && node.depth > beyond) ended(i);
       i = now.general && parses_.items().empty() ? node.skip : i + 1;
       if (parses_.work() > kMaskWorkMax) return false;
     }

@@ -43,8 +43,13 @@ std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(const So
   std::vector<std::uint32_t> path;  // the nodes from the root to the last one
   std::string last;
   const auto leave = [&](std::size_t depth) {
-    for (; path.size() > depth; path.pop_back())
-      vocabulary.nodes_[path.back()].skip = static_cast<std::uint32_t>(vocabulary.nodes_.size());
+    for (; path.size() > depth; path.pop_back()) {
+      Node& node = vocabulary.nodes_[path.back()];
+      node.skip = static_cast<std::uint32_t>(vocabulary.nodes_.size());
+      if (path.size() < 2) continue;
+      Node& above = vocabulary.nodes_[path[path.size() - 2]];
+      above.reach = std::max(above.reach, node.reach);
+    }
   };
   for (const TokenId id : order) {
     const std::string& bytes = text(id);
@@ -53,6 +58,7 @@ std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(const So
     while (path.size() < bytes.size()) {
       path.push_back(static_cast<std::uint32_t>(vocabulary.nodes_.size()));
       vocabulary.nodes_.push_back({static_cast<std::uint8_t>(bytes[path.size() - 1]),
+                                   static_cast<std::uint8_t>(path.size()),
                                    static_cast<std::uint8_t>(path.size()), 0,
                                    static_cast<std::uint32_t>(vocabulary.ids_.size())});
     }
@@ -60,8 +66,11 @@ std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(const So
     last = bytes;
   }
   leave(0);
-  vocabulary.nodes_.push_back({0, 0, static_cast<std::uint32_t>(vocabulary.nodes_.size() + 1),
+  vocabulary.nodes_.push_back({0, 0, 0, static_cast<std::uint32_t>(vocabulary.nodes_.size() + 1),
                                static_cast<std::uint32_t>(vocabulary.ids_.size())});
+  vocabulary.by_length_ = vocabulary.ids_;
+  std::stable_sort(vocabulary.by_length_.begin(), vocabulary.by_length_.end(),
+                   [&](TokenId a, TokenId b) { return text(a).size() > text(b).size(); });
   return made;
 }
 
@@ -89,6 +98,12 @@ std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(
 
 bool ConstraintVocabulary::is_end_of_generation(TokenId id) const {
   return std::binary_search(end_tokens_.begin(), end_tokens_.end(), id);
+}
+
+std::span<const TokenId> ConstraintVocabulary::longer_than(std::uint32_t length) const {
+  const auto end = std::partition_point(by_length_.begin(), by_length_.end(),
+                                        [&](TokenId id) { return bytes(id).size() > length; });
+  return {by_length_.data(), static_cast<std::size_t>(end - by_length_.begin())};
 }
 
 std::span<const std::uint8_t> ConstraintVocabulary::bytes(TokenId id) const {

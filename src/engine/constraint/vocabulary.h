@@ -44,6 +44,7 @@ class ConstraintVocabulary {
   struct Node {
     std::uint8_t byte;
     std::uint8_t depth;    // 1 for the first byte of a token
+    std::uint8_t reach;    // the length of the longest token here or below
     std::uint32_t skip;    // the next node that is not below
     std::uint32_t tokens;  // into ids(): the tokens whose bytes end here are [tokens, next node's)
   };
@@ -51,6 +52,8 @@ class ConstraintVocabulary {
   // One more may be read than there are: a last one that only ends the tokens of its predecessor.
   const Node* node_data() const { return nodes_.data(); }
   std::span<const TokenId> ids() const { return ids_; }
+  // Tokens of more than `bytes` bytes.
+  std::span<const TokenId> longer_than(std::uint32_t bytes) const;
 
  private:
   std::uint32_t size_ = 0, longest_bytes_ = 0;
@@ -60,6 +63,7 @@ class ConstraintVocabulary {
   std::bitset<256> single_bytes_;
   std::vector<Node> nodes_;
   std::vector<TokenId> ids_;
+  std::vector<TokenId> by_length_;  // longest first
 };
 
 }  // namespace drystone
