@@ -146,7 +146,8 @@ TEST(Numerics, LogitsAgreeWithTheReference) {
           golden.name, to_string(isa), difference.largest, difference.position, difference.token,
           difference.mean_kl);
       SCOPED_TRACE(where);
-      // Orders of sums differ; gemma3 comes nearest the limit (gelu from a table of f16 there).
+      // Orders of sums differ; gemma3 comes nearest the limit, and over all rows of its prompt it
+      // is above (README.md: so are llama.cpp's own builds among each other).
       if (golden.type == "f32") {
         EXPECT_LT(difference.largest, 1e-3);
       }
@@ -163,7 +164,7 @@ TEST(Numerics, GreedyDecodingAgreesWithTheReference) {
     const SynthFile file(golden.preset, golden.type, golden.seed);
     const auto tokens = static_cast<std::uint32_t>(golden.greedy.size());
     const auto context = static_cast<std::uint32_t>(golden.prompt.size()) + tokens + 8;
-    for (const Isa isa : available_isas()) {
+    for (const Isa isa : testable_isas()) {
       Loaded loaded = load(file, isa, 1, {.context = context, .kv_type = KvType::f32});
       std::vector<TokenId> ids;
       for (const Sampled& token : greedy(*loaded.engine, golden.prompt, tokens))
@@ -185,7 +186,7 @@ TEST(Numerics, BitsDoNotDependOnThreadsOrChunksForAnyType) {
        {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k_m", "q4_k_m",
         "q5_k_m", "q6_k", "iq4_nl", "iq4_xs", "mxfp4"}) {
     const SynthFile file("tiny-llama", type, 7);
-    for (const Isa isa : available_isas()) {
+    for (const Isa isa : testable_isas()) {
       std::vector<float> expected_rows;
       std::vector<Sampled> expected_answer;
       for (const auto& [threads, chunk] : {std::pair{1, 512u}, {2, 5u}, {8, 20u}}) {
