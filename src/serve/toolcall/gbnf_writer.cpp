@@ -30,9 +30,10 @@ TextSteps text_steps(std::string_view mark) {
   const std::string first = GbnfWriter::quoted(mark.substr(0, 1));
   TextSteps steps;
   for (std::size_t read = 1; read < mark.size(); ++read) {
-    const std::string tail = read == 1 ? "" : GbnfWriter::quoted(mark.substr(1, read - 1)) + " ";
-    steps.again += (read == 1 ? "" : " | ") + tail + first;
-    steps.for_good += (read == 1 ? "" : " | ") + tail + none_of(mark[0], mark[read]);
+    const std::string_view bar = read == 1 ? "" : " | ";
+    const std::string tail = read == 1 ? "" : GbnfWriter::quoted(mark.substr(1, read - 1));
+    steps.again += fmt::format("{}{} {}", bar, tail, first);
+    steps.for_good += fmt::format("{}{} {}", bar, tail, none_of(mark[0], mark[read]));
   }
   return steps;
 }

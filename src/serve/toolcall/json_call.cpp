@@ -24,7 +24,7 @@ std::optional<std::string> string_of(const std::string& text) {
 
 // Models that learned from API transcripts write the arguments as a string that holds JSON.
 std::optional<std::string> object_in_string(const std::string& text) {
-  const std::optional<std::string> inner = string_of(text);
+  std::optional<std::string> inner = string_of(text);
   boost::system::error_code failed;
   if (!inner || !json::parse(*inner, failed, {}, {.max_depth = 256}).is_object() || failed)
     return std::nullopt;

@@ -42,9 +42,9 @@ std::string_view kimi_name(std::string_view id) {
   return index ? id.substr(0, colon) : id;
 }
 
-std::string without_space(std::string text) {
+std::string without_space(std::string_view text) {
   const std::size_t end = text.find_last_not_of(" \t\r");
-  return text.substr(0, end + 1);
+  return std::string(text.substr(0, end + 1));
 }
 
 // Behind call_begin: NAME<sep>{...}, or in R1's way function<sep>NAME, a line end and the arguments

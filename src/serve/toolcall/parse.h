@@ -15,7 +15,7 @@ struct Done {};  // what a parser gives that has nothing to say
 template <typename T>
 class [[nodiscard]] Parse {
  public:
-  struct promise_type {
+  struct promise_type {  // NOLINT(readability-identifier-naming): the language's name
     std::optional<T> value;
     std::coroutine_handle<> parent;
 

@@ -30,7 +30,8 @@ struct ReplySplitter::Impl {
   reply::Parse<reply::Done> parser;  // of `reply`
 };
 
-ReplySplitter::ReplySplitter(SplitterOptions options) : impl_(std::make_unique<Impl>(options)) {}
+ReplySplitter::ReplySplitter(const SplitterOptions& options)
+    : impl_(std::make_unique<Impl>(options)) {}
 ReplySplitter::ReplySplitter(ReplySplitter&&) noexcept = default;
 ReplySplitter& ReplySplitter::operator=(ReplySplitter&&) noexcept = default;
 ReplySplitter::~ReplySplitter() = default;

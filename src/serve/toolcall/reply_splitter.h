@@ -33,7 +33,7 @@ struct SplitterOptions {
 // One per choice of a reply. Not thread-safe.
 class ReplySplitter {
  public:
-  explicit ReplySplitter(SplitterOptions options);
+  explicit ReplySplitter(const SplitterOptions& options);
   ReplySplitter(ReplySplitter&&) noexcept;
   ReplySplitter& operator=(ReplySplitter&&) noexcept;
   ~ReplySplitter();
