@@ -1,21 +1,28 @@
 // The client library that people use, against the real server. What it accepts and throws is what "compatible" means.
-//   node openai_test.mjs PROGRAM MODEL
+//   node openai_test.mjs PROGRAM MODEL SCRIPTED_SERVER
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
 import { Program } from './program.mjs';
 
-const [program, model] = process.argv.slice(2);
+const [program, model, scriptedServer] = process.argv.slice(2);
 const question = [{ role: 'user', content: 'What is a drystone wall?' }];
 const long = { max_tokens: 100_000, ignore_eos: true, temperature: 1 }; // as many as the context holds
-let server, client;
+const weather = {
+  type: 'function',
+  function: { name: 'weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } },
+};
+let server, client, scripted, agent;
 
 before(async () => {
+  scripted = await Program.start(scriptedServer);
+  agent = new OpenAI({ baseURL: `${scripted.url}/v1`, apiKey: 'any', maxRetries: 0 });
   server = await Program.serve(program, model, '--name', 'e2e', '--name', 'other');
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'any', maxRetries: 0 });
 });
 after(async () => {
   if (server !== undefined) assert.equal(await server.stop(), 0);
+  if (scripted !== undefined) assert.equal(await scripted.stop(), 0);
 });
 
 async function collect(stream) {
@@ -84,9 +91,7 @@ test('mistakes are the exceptions that clients catch', async () => {
   const ask = (fields) => client.chat.completions.create({ model: 'e2e', messages: question, ...fields });
   await assert.rejects(ask({ temperature: 'hot' }), (error) => error instanceof OpenAI.BadRequestError &&
     error.param === 'temperature' && error.type === 'invalid_request_error' && /'temperature' must be a number/.test(error.message));
-  await assert.rejects(ask({ n: 2 }), (error) => error instanceof OpenAI.BadRequestError && error.param === 'n');
-  await assert.rejects(ask({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema: {} } } }),
-    (error) => error instanceof OpenAI.BadRequestError && error.param === 'response_format');
+  await assert.rejects(ask({ n: 0 }), (error) => error instanceof OpenAI.BadRequestError && error.param === 'n');
   await assert.rejects(ask({ model: 'gpt-4o' }), (error) => error instanceof OpenAI.NotFoundError && error.code === 'model_not_found');
   await assert.rejects(ask({ messages: [{ role: 'user', content: 'word '.repeat(20_000) }] }),
     (error) => error instanceof OpenAI.BadRequestError && error.code === 'context_length_exceeded');
@@ -146,4 +151,89 @@ test('two clients at once both get their answers', async () => {
   assert.equal(together[0].text, alone.text);
   assert.equal(together[0].finish, 'length');
   assert.equal(together[1].finish, 'length');
+});
+
+test('several choices come at once, each its own', async () => {
+  const answer = await client.chat.completions.create({
+    model: 'e2e', messages: question, max_tokens: 15, n: 3, temperature: 1.5, ignore_eos: true, seed: 1,
+  });
+  assert.deepEqual(answer.choices.map((choice) => choice.index), [0, 1, 2]);
+  assert.equal(new Set(answer.choices.map((choice) => choice.message.content)).size, 3);
+  assert.equal(answer.usage.completion_tokens, 45);
+});
+
+test('a call comes as a call, whole and in a stream, and its result goes back', async () => {
+  const request = { model: 'scripted', messages: question, tools: [weather] };
+  const whole = await agent.chat.completions.create(request);
+  const message = whole.choices[0].message;
+  assert.equal(whole.choices[0].finish_reason, 'tool_calls');
+  assert.equal(message.tool_calls[0].function.name, 'weather');
+  assert.deepEqual(JSON.parse(message.tool_calls[0].function.arguments), { city: 'Bern' });
+  assert.equal(message.reasoning_content, 'I need the weather.');
+  assert.equal(message.content, 'Let me see.');
+
+  const streamed = await agent.chat.completions.stream(request).finalChatCompletion();
+  const call = streamed.choices[0].message.tool_calls[0];
+  assert.equal(call.function.name, 'weather');
+  assert.deepEqual(JSON.parse(call.function.arguments), { city: 'Bern' });
+
+  const next = await agent.chat.completions.create({
+    ...request,
+    messages: [...question, message, { role: 'tool', tool_call_id: message.tool_calls[0].id, content: 'Sun' }],
+  });
+  assert.equal(next.choices[0].message.role, 'assistant');
+});
+
+test('a response is remembered for the next one', async () => {
+  const first = await client.responses.create({ model: 'e2e', input: 'What is a wall?', max_output_tokens: 12, temperature: 0 });
+  assert.ok(['completed', 'incomplete'].includes(first.status));
+  assert.ok(first.output_text.length > 0);
+  const second = await client.responses.create({
+    model: 'e2e', input: 'And a stone?', previous_response_id: first.id, max_output_tokens: 4,
+  });
+  assert.ok(second.usage.input_tokens > first.usage.input_tokens + first.usage.output_tokens);
+  assert.equal((await client.responses.retrieve(first.id)).output_text, first.output_text);
+  await assert.rejects(client.responses.create({ model: 'e2e', input: 'x', previous_response_id: 'resp_no' }),
+    OpenAI.NotFoundError);
+});
+
+test('a streamed response becomes the object that its events describe', async () => {
+  const stream = agent.responses.stream({
+    model: 'scripted', input: 'Weather?',
+    tools: [{ type: 'function', name: 'weather', parameters: weather.function.parameters, strict: false }],
+  });
+  const types = new Set();
+  for await (const event of stream) types.add(event.type);
+  const response = await stream.finalResponse();
+  assert.equal(response.status, 'completed');
+  assert.equal(response.output_text, 'Let me see.');
+  const call = response.output.find((item) => item.type === 'function_call');
+  assert.deepEqual(JSON.parse(call.arguments), { city: 'Bern' });
+  for (const type of ['response.created', 'response.output_text.delta', 'response.function_call_arguments.done'])
+    assert.ok(types.has(type), type);
+});
+
+test('an answer follows its schema', async () => {
+  const schema = {
+    type: 'object', additionalProperties: false, required: ['kind', 'old'],
+    properties: { kind: { enum: ['wall', 'house'] }, old: { type: 'boolean' } },
+  };
+  for (const temperature of [0, 1.5]) {
+    const answer = await client.chat.completions.create({
+      model: 'e2e', messages: question, max_tokens: 100, temperature,
+      response_format: { type: 'json_schema', json_schema: { name: 'thing', schema } },
+    });
+    assert.equal(answer.choices[0].finish_reason, 'stop');
+    const thing = JSON.parse(answer.choices[0].message.content);
+    assert.ok(['wall', 'house'].includes(thing.kind) && typeof thing.old === 'boolean');
+  }
+  const response = await client.responses.create({
+    model: 'e2e', input: 'A thing?', max_output_tokens: 100,
+    text: { format: { type: 'json_schema', name: 'thing', schema } },
+  });
+  assert.ok(JSON.parse(response.output_text).kind);
+});
+
+test('embeddings are refused, not made up', async () => {
+  await assert.rejects(client.embeddings.create({ model: 'e2e', input: 'x' }), OpenAI.BadRequestError);
 });

@@ -6,8 +6,13 @@ import { createInterface } from 'node:readline';
 const READY_MS_MAX = 60_000;
 
 export class Program {
-  static async serve(program, model, ...flags) {
-    const child = spawn(program, ['serve', model, '--listen', '127.0.0.1:0', ...flags], {
+  static serve(program, model, ...flags) {
+    return Program.start(program, 'serve', model, '--listen', '127.0.0.1:0', ...flags);
+  }
+
+  // A server that prints its address when it is ready.
+  static async start(program, ...args) {
+    const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const late = setTimeout(() => child.kill('SIGKILL'), READY_MS_MAX);
@@ -17,7 +22,7 @@ export class Program {
       clearTimeout(late);
       return new Program(child, url);
     }
-    throw new Error(`${program} serve ${model} ended before it was ready`);
+    throw new Error(`${program} ${args.join(' ')} ended before it was ready`);
   }
 
   constructor(child, url) {

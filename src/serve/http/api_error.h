@@ -32,6 +32,9 @@ ApiError to_api_error(const Error& error);
 
 std::string to_json(const ApiError& error);
 
+// How a dialect writes a refusal.
+using ErrorBody = std::string (*)(const ApiError&);
+
 // A T, or the refusal to send.
 template <typename T>
 class [[nodiscard]] ApiResult {

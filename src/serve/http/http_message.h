@@ -42,6 +42,7 @@ class ReplySink {
  public:
   virtual ~ReplySink() = default;
   virtual boost::asio::awaitable<bool> send(HttpReply reply) = 0;
+  // A Content-Type among `headers` makes it a stream of something else.
   virtual boost::asio::awaitable<bool> begin_events(HttpHeaders headers) = 0;
   virtual boost::asio::awaitable<bool> write_events(
       std::string events) = 0;  // as sse.h writes them

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace drystone {
 
 namespace {
@@ -29,8 +31,10 @@ std::string reply_head(const HttpReply& reply, const ReplyFraming& framing) {
 }
 
 std::string events_head(const HttpHeaders& headers, const ReplyFraming& framing) {
-  std::string out =
-      status_line(200) + "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n";
+  const bool typed = std::any_of(headers.begin(), headers.end(),
+                                 [](const auto& field) { return field.first == "Content-Type"; });
+  std::string out = status_line(200) + "Cache-Control: no-cache\r\n";
+  if (!typed) out += "Content-Type: text/event-stream\r\n";
   if (!framing.http_1_0) out += "Transfer-Encoding: chunked\r\n";
   return out + header_fields(headers, framing);
 }

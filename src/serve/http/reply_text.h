@@ -17,7 +17,8 @@ struct ReplyFraming {
 // Status line and header, with the length of reply.body.
 std::string reply_head(const HttpReply& reply, const ReplyFraming& framing);
 
-// The head of a stream of events; chunked but for HTTP/1.0.
+// The head of a stream, of events unless `headers` have another Content-Type; chunked but for
+// HTTP/1.0.
 std::string events_head(const HttpHeaders& headers, const ReplyFraming& framing);
 
 std::string chunk_text(std::string_view data);  // one chunk of a chunked body; `data` is not empty

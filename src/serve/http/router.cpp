@@ -10,8 +10,8 @@
 
 namespace drystone {
 
-void Router::add(std::string method, std::string path, HttpHandler handler) {
-  routes_.push_back({std::move(method), std::move(path), std::move(handler)});
+void Router::add(std::string method, std::string path, HttpHandler handler, ErrorBody error_body) {
+  routes_.push_back({std::move(method), std::move(path), std::move(handler), error_body});
 }
 
 bool Router::Route::matches(std::string_view target) const {
@@ -38,6 +38,12 @@ ApiResult<const HttpHandler*> Router::find(std::string_view method, std::string_
       .type = "invalid_request_error",
       .message = fmt::format("There is nothing at {}. This server has {}.", path, paths()),
       .code = "unknown_url"};
+}
+
+std::string Router::error_body(std::string_view path, const ApiError& error) const {
+  for (const Route& route : routes_)
+    if (route.matches(path)) return route.error_body(error);
+  return to_json(error);
 }
 
 std::string Router::paths() const {

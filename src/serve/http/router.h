@@ -16,10 +16,15 @@ using HttpHandler = std::function<boost::asio::awaitable<void>(const HttpRequest
 // Finds the handler of a method and path. A path that ends in "/*" takes everything below it.
 class Router {
  public:
-  void add(std::string method, std::string path, HttpHandler handler);
+  // `error_body` writes what is refused before the handler is asked.
+  void add(std::string method, std::string path, HttpHandler handler,
+           ErrorBody error_body = to_json);
 
   // Errors: 404 for a path that nobody has, 405 for a method that the path does not have.
   ApiResult<const HttpHandler*> find(std::string_view method, std::string_view path) const;
+
+  // The refusal in the dialect of the path; OpenAI's where nobody has it.
+  std::string error_body(std::string_view path, const ApiError& error) const;
 
   // "GET, HEAD, OPTIONS": for the Allow header; "" when nobody has the path. "*": of all paths.
   std::string allowed(std::string_view path) const;
@@ -28,6 +33,7 @@ class Router {
   struct Route {
     std::string method, path;
     HttpHandler handler;
+    ErrorBody error_body;
     bool matches(std::string_view target) const;
   };
   std::string paths() const;

@@ -25,6 +25,9 @@ class ScriptedModel : public ServedModel {
     std::vector<std::string> started;  // prompts, in the order in which they ran
     int cancelled = 0;
     GenerateRequest last;
+    ChatRequest last_chat;
+    std::string answer;  // when set: what it answers to everything
+    ReplyFormat format;
 
     void hold(bool value) {
       const std::lock_guard lock(mutex);
@@ -47,6 +50,10 @@ class ScriptedModel : public ServedModel {
         }) {}
 
   Result<std::vector<TokenId>> chat_prompt(const ChatRequest& request) const override {
+    {
+      const std::lock_guard lock(script_.mutex);
+      script_.last_chat = request;
+    }
     const std::string text(request.messages.back().at("content").as_string());
     if (text == "raise") return Error(Errc::invalid_argument, "the template refuses this");
     return text_prompt(text);
@@ -56,6 +63,7 @@ class ScriptedModel : public ServedModel {
     for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
     return ids;
   }
+  ReplyFormat reply_format() const override { return script_.format; }
   std::string piece(TokenId id) const override { return std::string(1, static_cast<char>(id)); }
   std::uint32_t context() const override { return kContext; }
   std::uint32_t vocab() const override { return 256; }
@@ -76,7 +84,10 @@ class ScriptedModel : public ServedModel {
     }
     if (prompt == "fail") return Error(Errc::io, "the device is on fire");
     GenerateResult result{.prompt_tokens = static_cast<std::uint32_t>(prompt.size())};
-    const std::string answer = "ok:" + (prompt == "endless" ? std::string(100'000, '.') : prompt);
+    const std::string answer =
+        !script_.answer.empty()
+            ? script_.answer
+            : "ok:" + (prompt == "endless" ? std::string(100'000, '.') : prompt);
     Delta delta;
     for (const char c : answer) {
       if (!may_go_on(stop)) {

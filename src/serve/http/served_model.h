@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,8 +9,17 @@
 #include "base/result.h"
 #include "engine/generation_job.h"
 #include "serve/http/chat_request.h"
+#include "serve/toolcall/reply_format.h"
 
 namespace drystone {
+
+// What clients may be told about a model.
+struct ModelFacts {
+  std::string family;  // general.architecture
+  std::string chat_template;
+  std::uint64_t weights_bytes = 0;
+  bool fills_in = false;  // has tokens for filling in the middle
+};
 
 // What the public APIs need of a model. serve/engine_model.h is the real one; tests script theirs.
 // Everything from any thread.
@@ -26,8 +36,37 @@ class ServedModel {
   // The bytes of one token, possibly part of a UTF-8 character; control tokens as they are written.
   virtual std::string piece(TokenId id) const = 0;
 
+  // How the model writes reasoning and tool calls.
+  virtual ReplyFormat reply_format() const { return {}; }
+  // The control tokens with which it marks them: a ReplySplitter must see their text.
+  virtual std::vector<TokenId> mark_tokens() const { return {}; }
+  // A prompt that asks for what stands between both. Errors: unsupported (the model has no tokens
+  // for it).
+  virtual Result<std::vector<TokenId>> fill_in_prompt(std::string_view before,
+                                                      std::string_view after) const {
+    static_cast<void>(before), static_cast<void>(after);
+    return Error(Errc::unsupported, "this model has no tokens for filling in the middle");
+  }
+  // Makes `constraint` ready for this model's tokens. Takes milliseconds. Errors: invalid_argument
+  // (malformed, or nothing can satisfy it), unsupported, limit.
+  virtual Result<std::shared_ptr<const CompiledConstraint>> compile(
+      const Constraint& constraint) const {
+    static_cast<void>(constraint);
+    return Error(Errc::unsupported,
+                 "this server does not constrain the output; ask for the form in a message");
+  }
+  // What holds an answer to the calls that `request.tool_choice` requires, in this model's format.
+  // `reasoning_open`: the prompt ends within reasoning. Errors: as those of compile().
+  virtual Result<std::shared_ptr<const CompiledConstraint>> compile_calls(
+      const ChatRequest& request, bool reasoning_open) const {
+    static_cast<void>(request), static_cast<void>(reasoning_open);
+    return Error(Errc::unsupported, "this server cannot force a call");
+  }
+
   virtual std::uint32_t context() const = 0;
   virtual std::uint32_t vocab() const = 0;
+
+  virtual ModelFacts facts() const { return {}; }
 
   // Where its requests run.
   virtual JobQueue& jobs() = 0;

@@ -225,6 +225,9 @@ std::optional<ApiError> HttpSession::take_header(const Parser& parser) {
   request_.method = head_ ? "GET" : std::string(header.method_string());
   request_.host = header[http::field::host];
   request_.authorization = header[http::field::authorization];
+  // Anthropic's clients send their key so.
+  if (const auto key = header["x-api-key"]; request_.authorization.empty() && !key.empty())
+    request_.authorization = "Bearer " + std::string(key);
   request_.origin = header[http::field::origin];
   request_.body.clear();
   keep_alive_ = parser.keep_alive();
@@ -332,7 +335,7 @@ awaitable<void> HttpSession::watch_client() {
 }
 
 awaitable<void> HttpSession::refuse(const ApiError& error) {
-  HttpReply reply{.status = error.status, .body = to_json(error)};
+  HttpReply reply{.status = error.status, .body = context_.router.error_body(request_.path, error)};
   if (error.retry_after_s > 0)
     reply.headers.emplace_back("Retry-After", std::to_string(error.retry_after_s));
   if (error.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");

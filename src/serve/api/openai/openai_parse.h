@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "serve/http/api_error.h"
@@ -12,5 +13,9 @@ namespace drystone {
 // (docs/formats/openai-api.md). Pure functions.
 ApiResult<ChatRequest> parse_chat_request(std::string_view body);
 ApiResult<CompletionRequest> parse_completion_request(std::string_view body);
+
+// Those of /v1/embeddings and /v1/rerank: the name of the model.
+ApiResult<std::string> parse_embedding_request(std::string_view body);
+ApiResult<std::string> parse_rerank_request(std::string_view body);
 
 }  // namespace drystone

@@ -70,7 +70,11 @@ TEST(OpenAiParse, NamesTheFieldAtFault) {
       {chat(R"("stream_options": {"include_usage": true})"), "stream_options"},
       {chat(R"("stream": true, "stream_options": {"include_usage": 1})"),
        "stream_options.include_usage"},
-      {chat(R"("n": 2)"), "n"},
+      {chat(R"("n": 17)"), "n"},
+      {chat(R"("stop_token_ids": [1, "x"])"), "stop_token_ids"},
+      {chat(R"("cache_salt": 5)"), "cache_salt"},
+      {chat(R"("guided_choice": [])"), "guided_choice"},
+      {chat(R"("response_format": {"type": "yaml"})"), "response_format"},
       {chat(R"("tool_choice": "required")"), "tool_choice"},
       {chat(R"("tool_choice": {"type": "function", "function": {"name": "f"}})"), "tool_choice"},
       {chat(R"("response_format": {"type": "json_schema", "json_schema": {}})"), "response_format"},
@@ -111,6 +115,44 @@ TEST(OpenAiParse, AcceptsWhatChangesNothing) {
         << fields << ": " << chat_error(chat(fields)).message;
 }
 
+// What other servers call by other names must mean the same.
+TEST(OpenAiParse, ReadsEveryNameOfAConstraint) {
+  using Kind = Constraint::Kind;
+  const std::pair<const char*, Kind> cases[] = {
+      {R"("response_format": {"type": "json_object"})", Kind::json_object},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})",
+       Kind::json_schema},
+      {R"("json_schema": {"type": "object"})", Kind::json_schema},
+      {R"("grammar": "root ::= \"a\"")", Kind::grammar},
+      {R"("guided_json": {})", Kind::json_schema},
+      {R"("guided_regex": "a+")", Kind::regex},
+      {R"("structured_outputs": {"choice": ["a", "b"]})", Kind::choice},
+      {R"("response_format": {"type": "text"})", Kind::none},
+  };
+  for (const auto& [fields, kind] : cases) {
+    const auto request = parse_chat_request(chat(fields));
+    ASSERT_TRUE(request) << fields << ": " << request.error().message;
+    EXPECT_EQ(request->options.constraint.kind, kind) << fields;
+  }
+}
+
+TEST(OpenAiParse, ReadsTheExtensionsOfOtherServers) {
+  const auto request = parse_chat_request(chat(
+      R"("n": 3, "min_tokens": 2, "stop_token_ids": [5, 6], "cache_salt": "tenant", "priority": -1,
+         "enable_thinking": false, "reasoning_effort": "low", "parallel_tool_calls": false)"));
+  ASSERT_TRUE(request) << request.error().message;
+  const GenerationOptions& options = request->options;
+  EXPECT_EQ(options.choices, 3u);
+  EXPECT_EQ(options.tokens_min, 2u);
+  EXPECT_EQ(options.stop_tokens, (std::vector<TokenId>{5, 6}));
+  EXPECT_EQ(options.cache_salt, "tenant");
+  EXPECT_EQ(options.priority, -1);
+  EXPECT_FALSE(request->parallel_tool_calls);
+  EXPECT_EQ(request->template_variables.at("enable_thinking"), boost::json::value(false));
+  EXPECT_EQ(request->template_variables.at("reasoning_effort"), boost::json::value("low"));
+  EXPECT_TRUE(options.ignored.empty());
+}
+
 // Agents send whole tool conversations; the template must see them in Transformers' form.
 TEST(OpenAiParse, KeepsToolCallsWithArgumentsAsObjects) {
   const auto request = parse_chat_request(R"({"messages": [{"role": "user", "content": "Weather?"},
@@ -138,28 +180,32 @@ TEST(OpenAiParse, ReadsEveryFormOfAPrompt) {
   const auto text = parse_completion_request(
       R"({"prompt": "Once", "max_tokens": 3, "logprobs": 2, "echo": false})");
   ASSERT_TRUE(text);
-  EXPECT_EQ(std::get<std::string>(text->prompt), "Once");
+  EXPECT_EQ(std::get<std::string>(text->prompts.at(0)), "Once");
   EXPECT_EQ(text->options.tokens_max, 3u);
   EXPECT_EQ(text->options.top_logprobs, 2u);
   const auto listed = parse_completion_request(R"({"prompt": ["Once"]})");
   ASSERT_TRUE(listed);
-  EXPECT_EQ(std::get<std::string>(listed->prompt), "Once");
+  EXPECT_EQ(std::get<std::string>(listed->prompts.at(0)), "Once");
   EXPECT_EQ(listed->options.tokens_max, 16u) << "the API's default";
   for (const char* body : {R"({"prompt": [1, 22, 3]})", R"({"prompt": [[1, 22, 3]]})"}) {
     const auto ids = parse_completion_request(body);
     ASSERT_TRUE(ids) << body;
-    EXPECT_EQ(std::get<std::vector<TokenId>>(ids->prompt), (std::vector<TokenId>{1, 22, 3}))
+    EXPECT_EQ(std::get<std::vector<TokenId>>(ids->prompts.at(0)), (std::vector<TokenId>{1, 22, 3}))
         << body;
   }
+  const auto several = parse_completion_request(R"({"prompt": ["a", [7, 8]], "suffix": "z"})");
+  ASSERT_TRUE(several) << several.error().message;
+  EXPECT_EQ(several->prompts.size(), 2u);
+  EXPECT_EQ(several->suffix, "z");
 }
 
 TEST(OpenAiParse, RefusesCompletionsItCannotAnswer) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({})", "prompt"},
-      {R"({"prompt": ["a", "b"]})", "prompt"},
+      {R"({"prompt": ["a", {}]})", "prompt[1]"},
       {R"({"prompt": [1, -2]})", "prompt"},
       {R"({"prompt": [1, "a"]})", "prompt"},
-      {R"({"prompt": "a", "suffix": "z"})", "suffix"},
+      {R"({"prompt": [1, 2], "suffix": "z"})", "suffix"},
       {R"({"prompt": "a", "best_of": 2})", "best_of"},
       {R"({"prompt": "a", "logprobs": 21})", "logprobs"},
       {R"({"prompt": "a", "echo": true, "logprobs": 1})", "echo"},

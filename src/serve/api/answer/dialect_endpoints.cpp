@@ -1,0 +1,253 @@
+#include "serve/api/answer/dialect_endpoints.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <limits>
+
+namespace drystone {
+namespace asio = boost::asio;
+using asio::awaitable;
+
+namespace {
+
+// Names of unknown parameters, as a header value: only what is harmless there.
+std::string header_list(const std::vector<std::string>& names) {
+  std::string out;
+  std::size_t count = 0;
+  for (const std::string& name : names) {
+    const bool plain = !name.empty() && name.size() <= 64 &&
+                       name.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+                           std::string::npos;
+    if (plain && count++ < kIgnoredNamesMax) out += (out.empty() ? "" : ", ") + name;
+  }
+  return out;
+}
+
+ApiError cancelled_error() {
+  return {.status = 503,
+          .message = "The server is stopping; the answer is incomplete.",
+          .code = "server_stopping"};
+}
+
+ApiError not_taken(const Error& error) {
+  if (error.code() != Errc::limit) return to_api_error(error);
+  return {.status = 429,
+          .type = "rate_limit_error",
+          .message = error.message(),
+          .code = "queue_full",
+          .retry_after_s = 5};
+}
+
+}  // namespace
+
+// The choices of one answer, on their way.
+struct DialectEndpoints::Running {
+  std::unique_ptr<AnswerWriter> writer;
+  HttpHeaders headers;
+  std::vector<PendingReply> pending;
+  std::vector<ChoiceAnswer> choices;
+
+  // Takes what has come, and writes it when `out` is given. Nothing when all is well.
+  std::optional<ApiError> take(std::string* out) {
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      ChoiceAnswer& choice = choices[i];
+      for (const Delta& delta : pending[i].take()) {
+        const auto parts = choice.push(delta);
+        if (out != nullptr) *out += writer->parts(i, choice, parts, delta.tokens);
+      }
+      if (choice.done || !pending[i].result()) continue;
+      const Result<GenerateResult>& result = *pending[i].result();
+      if (!result) return to_api_error(result.error());
+      if (result->finish == FinishReason::cancelled) return cancelled_error();
+      const auto parts = choice.finish(*result);
+      if (out == nullptr) continue;
+      *out += writer->parts(i, choice, parts, {});
+      *out += writer->end_choice(i, choice);
+    }
+    return std::nullopt;
+  }
+  bool done() const {
+    return std::all_of(choices.begin(), choices.end(), [](const auto& one) { return one.done; });
+  }
+  bool idle() const {
+    for (std::size_t i = 0; i < choices.size(); ++i)
+      if (!choices[i].done && !pending[i].idle()) return false;
+    return true;
+  }
+  bool overflowed() const {
+    return std::any_of(pending.begin(), pending.end(),
+                       [](const auto& one) { return one.overflowed(); });
+  }
+  std::size_t position() const {
+    std::size_t first = std::numeric_limits<std::size_t>::max();
+    for (std::size_t i = 0; i < choices.size(); ++i)
+      if (!choices[i].done) first = std::min(first, pending[i].position());
+    return first;
+  }
+};
+
+DialectEndpoints::~DialectEndpoints() { preparing_.join(); }
+
+HttpReply DialectEndpoints::refusal(const ApiError& error) const {
+  HttpReply reply = error_reply(error);
+  reply.body = error_body_(error);
+  return reply;
+}
+
+void DialectEndpoints::add_answer(Router& router, std::string path, Prepare prepare) {
+  router.add(
+      "POST", std::move(path),
+      [this, prepare = std::move(prepare)](const HttpRequest& request, ReplySink& sink) {
+        return answer(request, sink, prepare);
+      },
+      error_body_);
+}
+
+void DialectEndpoints::add_work(Router& router, std::string method, std::string path, Work job) {
+  router.add(
+      std::move(method), std::move(path),
+      [this, job = std::move(job)](const HttpRequest& request, ReplySink& sink) {
+        return work(request, sink, job);
+      },
+      error_body_);
+}
+
+awaitable<void> DialectEndpoints::off_loop(const std::function<void()>& job) {
+  const auto on_thread = [&job]() -> awaitable<void> {
+    job();
+    co_return;
+  };
+  // The caller's frame, which holds what `job` uses, waits for this, also when the client leaves.
+  co_await asio::co_spawn(preparing_, on_thread, asio::use_awaitable);
+}
+
+awaitable<void> DialectEndpoints::work(const HttpRequest& request, ReplySink& sink,
+                                       const Work& work) {
+  std::optional<ApiResult<boost::json::value>> result;
+  if (const auto ready = context_.host.ready(); !ready) {
+    result = ready.error();
+  } else {
+    const std::function<void()> job = [&] { result = work(request, ready->model); };
+    co_await off_loop(job);
+  }
+  HttpReply reply;
+  if (*result)
+    reply.body = boost::json::serialize(**result);
+  else
+    reply = refusal(result->error());
+  co_await sink.send(std::move(reply));
+}
+
+awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& sink,
+                                         const Prepare& prepare) {
+  std::optional<ApiResult<PreparedAnswer>> prepared;
+  if (const auto early = context_.host.ready(); !early) {
+    prepared = early.error();
+  } else {
+    const std::function<void()> job = [&] { prepared = prepare(request, early->model); };
+    co_await off_loop(job);
+  }
+  const auto ready = context_.host.ready();
+  if (!*prepared || !ready) {
+    HttpReply reply = refusal(*prepared ? ready.error() : prepared->error());
+    co_await sink.send(std::move(reply));
+    co_return;
+  }
+  PreparedAnswer& what = **prepared;
+  Running running{.writer = std::move(what.writer), .headers = {{"X-Request-Id", what.id}}};
+  if (std::string ignored = header_list(what.ignored); !ignored.empty())
+    running.headers.emplace_back("Drystone-Ignored-Parameters", std::move(ignored));
+  // A whole answer is collected here in any case; its bound is the context.
+  const std::size_t unsent_bytes_max =
+      what.stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
+  const std::string client = context_.access.client(request);
+  std::optional<ApiError> full;
+  for (GenerateRequest& job : what.jobs) {
+    auto pending = PendingReply::start(context_.loop, ready->model.jobs(), client, std::move(job),
+                                       unsent_bytes_max);
+    if (!pending) {
+      full = not_taken(pending.error());
+      break;
+    }
+    running.pending.push_back(std::move(*pending));
+    running.choices.emplace_back(what.answer);
+    if (what.answer.splitter) ++what.answer.splitter->id_seed;
+  }
+  if (full) {
+    HttpReply reply = refusal(*full);
+    co_await sink.send(std::move(reply));
+  } else if (what.stream) {
+    co_await send_stream(running, sink);
+  } else {
+    co_await send_whole(running, sink);
+  }
+}
+
+// Returns when one of the choices has something, or after a while.
+awaitable<void> DialectEndpoints::wait_for_any(Running& running) {
+  const auto patience = context_.limits.keep_alive_every;
+  std::vector<PendingReply*> open;
+  for (std::size_t i = 0; i < running.choices.size(); ++i)
+    if (!running.choices[i].done) open.push_back(&running.pending[i]);
+  if (open.size() == 1) {
+    co_await open[0]->wait(patience);
+    co_return;
+  }
+  const auto start = [&](PendingReply& one) {
+    return asio::co_spawn(context_.loop, one.wait(patience), asio::deferred);
+  };
+  std::vector<decltype(start(*open[0]))> waits;
+  waits.reserve(open.size());
+  for (PendingReply* one : open) waits.push_back(start(*one));
+  auto group = asio::experimental::make_parallel_group(std::move(waits));
+  co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+}
+
+awaitable<void> DialectEndpoints::send_whole(Running& running, ReplySink& sink) {
+  std::optional<ApiError> failed;
+  while (true) {
+    failed = running.take(nullptr);
+    if (failed || running.done()) break;
+    co_await wait_for_any(running);
+  }
+  HttpReply reply;
+  if (failed)
+    reply = refusal(*failed);
+  else
+    reply.body = running.writer->whole(running.choices);
+  for (auto& header : running.headers) reply.headers.push_back(std::move(header));
+  co_await sink.send(std::move(reply));
+}
+
+awaitable<void> DialectEndpoints::send_stream(Running& running, ReplySink& sink) {
+  AnswerWriter& writer = *running.writer;
+  running.headers.emplace_back("Content-Type", writer.content_type());
+  const bool begun = co_await sink.begin_events(std::move(running.headers));
+  if (!begun) co_return;
+  std::string out = writer.begin();
+  while (true) {
+    const auto failed = running.take(&out);
+    if (failed) out += writer.error(*failed);
+    if (!failed && running.done()) out += writer.end(running.choices);
+    if (failed || running.done()) break;
+    if (!out.empty()) {
+      const bool taken = co_await sink.write_events(std::exchange(out, {}));
+      if (!taken) co_return;
+    }
+    co_await wait_for_any(running);
+    // Too far behind: the session closes, so that the answer has no end.
+    if (running.overflowed()) co_return;
+    if (running.idle()) out = writer.keep_alive(running.position());
+  }
+  if (!out.empty()) {
+    const bool taken = co_await sink.write_events(std::move(out));
+    if (!taken) co_return;
+  }
+  co_await sink.end_events();
+}
+
+}  // namespace drystone

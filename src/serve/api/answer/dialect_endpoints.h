@@ -1,0 +1,61 @@
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "serve/api/answer/answer_writer.h"
+#include "serve/http/endpoints.h"
+#include "serve/http/pending_reply.h"
+
+namespace drystone {
+
+// A request that is understood and fits the model.
+struct PreparedAnswer {
+  std::vector<GenerateRequest> jobs;  // one for each choice; at least one
+  ChoiceAnswer::Options answer;
+  std::unique_ptr<AnswerWriter> writer;
+  std::string id;
+  bool stream = false;
+  std::vector<std::string> ignored;  // parameters that we do not know
+};
+
+// What the endpoints of every dialect share: requests are read on a thread of their own, so that a
+// long prompt delays nobody's stream, and answered from the loop, whole or as a stream. On the loop
+// thread.
+class DialectEndpoints : public Endpoints {
+ public:
+  DialectEndpoints(const EndpointsContext& context, ErrorBody error_body)
+      : context_(context), error_body_(error_body) {}
+  ~DialectEndpoints() override;  // waits for requests that are being prepared
+
+ protected:
+  // Both run off the loop, and only when the model is ready.
+  using Prepare = std::function<ApiResult<PreparedAnswer>(const HttpRequest&, const ServedModel&)>;
+  using Work = std::function<ApiResult<boost::json::value>(const HttpRequest&, const ServedModel&)>;
+
+  void add_answer(Router& router, std::string path, Prepare prepare);  // POST
+  void add_work(Router& router, std::string method, std::string path, Work work);
+
+  const EndpointsContext& context() const { return context_; }
+
+ private:
+  struct Running;
+
+  boost::asio::awaitable<void> answer(const HttpRequest& request, ReplySink& sink,
+                                      const Prepare& prepare);
+  boost::asio::awaitable<void> work(const HttpRequest& request, ReplySink& sink, const Work& work);
+  boost::asio::awaitable<void> send_whole(Running& running, ReplySink& sink);
+  boost::asio::awaitable<void> send_stream(Running& running, ReplySink& sink);
+  boost::asio::awaitable<void> wait_for_any(Running& running);
+  boost::asio::awaitable<void> off_loop(const std::function<void()>& job);
+  HttpReply refusal(const ApiError& error) const;
+
+  EndpointsContext context_;
+  ErrorBody error_body_;
+  boost::asio::thread_pool preparing_{1};
+};
+
+}  // namespace drystone

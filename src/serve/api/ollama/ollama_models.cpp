@@ -1,0 +1,83 @@
+#include "serve/api/ollama/ollama_models.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "serve/api/answer/timestamp.h"
+
+namespace drystone {
+namespace json = boost::json;
+
+namespace {
+
+// 64 hexadecimal digits that tell loaded models apart; clients show the first 12. No hash of the
+// file, which would take seconds to read.
+std::string digest(const std::string& name, const ModelHost& host, const ServedModel& model) {
+  const std::string seed =
+      fmt::format("{} {} {} {}", name, host.loaded_unix_s(), model.vocab(), model.context());
+  std::string out;
+  for (std::uint64_t part = 0; part < 4; ++part) {
+    std::uint64_t hash = 0xcbf29ce484222325 + part;  // FNV-1a
+    for (const char c : seed) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    out += fmt::format("{:016x}", hash);
+  }
+  return out;
+}
+
+json::object details(const ServedModel& model) {
+  const ModelFacts facts = model.facts();
+  return {{"parent_model", ""},     {"format", "gguf"},
+          {"family", facts.family}, {"families", json::array{json::value(facts.family)}},
+          {"parameter_size", ""},   {"quantization_level", ""}};
+}
+
+json::object entry(const std::string& name, const ModelHost& host, const ServedModel& model) {
+  return {{"name", name},
+          {"model", name},
+          {"size", model.facts().weights_bytes},
+          {"digest", digest(name, host, model)},
+          {"details", details(model)}};
+}
+
+}  // namespace
+
+json::object ollama_tags(const ModelHost& host, const ServedModel& model) {
+  json::array models;
+  for (const std::string& name : host.names()) {
+    json::object one = entry(name, host, model);
+    one["modified_at"] = utc_text(host.loaded_unix_s());
+    models.push_back(std::move(one));
+  }
+  return {{"models", std::move(models)}};
+}
+
+json::object ollama_running(const ModelHost& host, const ServedModel& model) {
+  constexpr std::int64_t kYearS = 365 * 24 * 3600;  // it stays loaded as long as the server runs
+  json::object one = entry(host.names()[0], host, model);
+  one["expires_at"] = utc_text(host.loaded_unix_s() + 10 * kYearS);
+  one["size_vram"] = 0;
+  one["context_length"] = model.context();
+  return {{"models", json::array{std::move(one)}}};
+}
+
+json::object ollama_show(const ServedModel& model) {
+  const ModelFacts facts = model.facts();
+  const ReplyFormat format = model.reply_format();
+  json::array capabilities = {"completion"};
+  if (format.tools != ToolFormat::none) capabilities.emplace_back("tools");
+  if (!format.reasoning.open.empty() || format.tools == ToolFormat::harmony)
+    capabilities.emplace_back("thinking");
+  if (facts.fills_in) capabilities.emplace_back("insert");
+  return {{"modelfile", ""},
+          {"parameters", ""},
+          {"template", facts.chat_template},
+          {"details", details(model)},
+          {"model_info",
+           {{"general.architecture", facts.family},
+            {facts.family + ".context_length", model.context()},
+            {facts.family + ".vocab_size", model.vocab()}}},
+          {"capabilities", std::move(capabilities)}};
+}
+
+}  // namespace drystone

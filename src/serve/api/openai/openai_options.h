@@ -1,0 +1,26 @@
+#pragma once
+
+#include <boost/json.hpp>
+#include <string_view>
+
+#include "serve/api/answer/request_body.h"
+#include "serve/http/chat_request.h"
+#include "serve/http/request_fields.h"
+
+namespace drystone {
+
+// What OpenAI's chats and completions share: sampling, stop, length bounds, streams, extensions.
+void read_options(RequestFields& fields, GenerationOptions& options);
+
+// The token ids of an array; those of `name` that are none go to `fields`.
+std::vector<TokenId> read_token_ids(RequestFields& fields, std::string_view name,
+                                    const boost::json::array& ids);
+
+// `response_format` and the names under which other servers know constraints.
+void read_constraint(RequestFields& fields, Constraint& out);
+
+// {"type": "json_schema", ...} and its like, at `name`. With `inner`, schema and name stand in an
+// object "json_schema", as in chats; else beside the type, as in responses.
+void read_format(RequestFields& fields, std::string_view name, bool inner, Constraint& out);
+
+}  // namespace drystone

@@ -1,0 +1,252 @@
+#include <fmt/format.h>
+
+#include "serve/api/answer/conversation_builder.h"
+#include "serve/api/answer/tool_request.h"
+#include "serve/api/openai/openai_options.h"
+#include "serve/api/openai/openai_responses.h"
+#include "serve/http/limits.h"
+
+namespace drystone {
+namespace json = boost::json;
+
+namespace {
+
+// [{"type": "input_text", "text": ...}, ...] or a string, as one text.
+std::string read_text(RequestFields& item, std::string_view key, RequestFields& errors) {
+  const json::value* content = item.find(key);
+  if (content == nullptr) return item.fail(key, fmt::format("'{}' is missing.", key)), "";
+  if (content->is_string()) return std::string(content->get_string());
+  if (!content->is_array())
+    return item.wrong_kind(key, "a string or an array of text parts", *content), "";
+  std::string text;
+  for (const json::value& entry : content->get_array()) {
+    if (!entry.is_object()) return item.wrong_kind(key, "an array of text parts", entry), "";
+    RequestFields part(entry.get_object());
+    std::string type, piece;
+    part.string("type", type);
+    const bool known = type == "input_text" || type == "output_text" || type == "text" ||
+                       type == "reasoning_text" || type == "summary_text" || type == "refusal";
+    if (!known)
+      return errors.fail(key, "'input' has a part that is no text; this server reads text only.",
+                         "unsupported_content"),
+             "";
+    part.string(type == "refusal" ? "refusal" : "text", piece);
+    if (part.error()) return errors.fail(*part.error()), "";
+    if (!text.empty()) text += '\n';
+    text += piece;
+  }
+  return text;
+}
+
+void read_message(RequestFields& item, ConversationBuilder& out, RequestFields& errors) {
+  std::string role;
+  item.string("role", role);
+  const std::string text = read_text(item, "content", errors);
+  if (!item.ok() || !errors.ok()) return;
+  if (role == "system" || role == "developer")
+    out.add_system(text);
+  else if (role == "user")
+    out.add_user(text);
+  else if (role == "assistant")
+    out.add_assistant_text(text);
+  else
+    item.fail("role", "a message's 'role' must be 'user', 'assistant', 'system' or 'developer'.",
+              "invalid_value");
+}
+
+void read_call(RequestFields& item, ConversationBuilder& out) {
+  std::string id, name, arguments;
+  item.string("call_id", id);
+  item.string("name", name);
+  item.string("arguments", arguments);
+  if (item.ok() && name.empty()) item.fail("name", "a function_call's 'name' is missing.");
+  if (item.ok()) out.add_call(id, name, arguments_value(arguments));
+}
+
+void read_reasoning(RequestFields& item, ConversationBuilder& out, RequestFields& errors) {
+  std::string text;
+  if (const json::array* content = item.array("content"); content != nullptr && !content->empty())
+    text = read_text(item, "content", errors);
+  else if (const json::array* summary = item.array("summary");
+           summary != nullptr && !summary->empty())
+    text = read_text(item, "summary", errors);
+  if (item.ok() && errors.ok() && !text.empty()) out.add_reasoning(text);
+}
+
+void read_item(const json::value& value, const std::string& path, ConversationBuilder& out,
+               RequestFields& errors) {
+  if (!value.is_object()) return errors.wrong_kind(path, "an object", value);
+  RequestFields item(value.get_object(), path + ".");
+  std::string type = "message";
+  item.string("type", type);
+  if (!item.ok()) {
+  } else if (type == "message") {
+    read_message(item, out, errors);
+  } else if (type == "function_call") {
+    read_call(item, out);
+  } else if (type == "function_call_output") {
+    std::string id;
+    item.string("call_id", id);
+    const std::string text = read_text(item, "output", errors);
+    if (item.ok() && errors.ok()) out.add_result(id, "", text);
+  } else if (type == "reasoning") {
+    read_reasoning(item, out, errors);
+  } else {
+    item.fail("type",
+              fmt::format("'{}.type' must be \"message\", \"function_call\", "
+                          "\"function_call_output\" or \"reasoning\".",
+                          path),
+              "unsupported_content");
+  }
+  if (item.error()) errors.fail(*item.error());
+}
+
+void read_input(RequestFields& fields, ConversationBuilder& out) {
+  const json::value* input = fields.find("input");
+  if (input == nullptr) return fields.fail("input", "'input' is missing.");
+  if (input->is_string()) return out.add_user(input->get_string());
+  if (!input->is_array())
+    return fields.wrong_kind("input", "a string or an array of items", *input);
+  const json::array& items = input->get_array();
+  if (items.empty() || items.size() > kMessagesMax)
+    return fields.fail("input", fmt::format("'input' has {} items; 1 to {} are read.", items.size(),
+                                            kMessagesMax));
+  for (std::size_t i = 0; i < items.size() && fields.ok(); ++i)
+    read_item(items[i], fmt::format("input[{}]", i), out, fields);
+}
+
+// Functions; tools that only OpenAI's own machines run are left out, so that agents which always
+// offer them work. The header of ignored parameters names them.
+void read_tools(RequestFields& fields, ResponseRequest& request) {
+  ChatRequest& chat = request.chat;
+  if (const json::array* tools = fields.array("tools")) {
+    if (tools->size() > kToolsMax)
+      return fields.fail("tools", fmt::format("'tools' has {} entries; at most {} are accepted.",
+                                              tools->size(), kToolsMax));
+    for (std::size_t i = 0; i < tools->size() && fields.ok(); ++i) {
+      const std::string path = fmt::format("tools[{}]", i);
+      if (!(*tools)[i].is_object()) return fields.wrong_kind(path, "an object", (*tools)[i]);
+      RequestFields tool((*tools)[i].get_object(), path + ".");
+      std::string type, name, description;
+      tool.string("type", type);
+      if (type == "function") {
+        tool.string("name", name);
+        tool.string("description", description);
+        const json::value* parameters = tool.find("parameters");
+        if (tool.ok() && name.empty())
+          tool.fail("name", fmt::format("'{}.name' is missing.", path));
+        chat.tools.push_back(
+            function_tool(name, description, parameters == nullptr ? json::value() : *parameters));
+      } else {
+        chat.options.ignored.push_back("tools." + type);
+      }
+      if (tool.error()) return fields.fail(*tool.error());
+    }
+    request.echo["tools"] = *tools;
+  }
+  fields.boolean("parallel_tool_calls", chat.parallel_tool_calls);
+  const json::value* choice = fields.find("tool_choice");
+  if (choice == nullptr) return;
+  request.echo["tool_choice"] = *choice;
+  std::string name;
+  if (const json::object* named = choice->if_object()) {
+    RequestFields inner(*named, "tool_choice.");
+    inner.string("name", name);
+  }
+  if (*choice == json::value("none"))
+    chat.tool_choice.kind = ToolChoice::Kind::none;
+  else if (*choice == json::value("required"))
+    chat.tool_choice.kind = ToolChoice::Kind::required;
+  else if (!name.empty())
+    chat.tool_choice = {.kind = ToolChoice::Kind::named, .name = name};
+  else if (*choice != json::value("auto"))
+    return fields.fail("tool_choice",
+                       "'tool_choice' must be \"auto\", \"none\", \"required\" or a function.",
+                       "invalid_value");
+  if (fields.ok()) check_tool_choice(fields, chat);
+}
+
+void read_inner(RequestFields& fields, ResponseRequest& request) {
+  if (const json::object* reasoning = fields.object("reasoning")) {
+    RequestFields inner(*reasoning, "reasoning.");
+    std::string effort;
+    inner.string("effort", effort);
+    if (!effort.empty()) request.chat.template_variables["reasoning_effort"] = effort;
+    if (effort == "none") request.chat.template_variables["enable_thinking"] = false;
+    if (inner.error()) fields.fail(*inner.error());
+    request.echo["reasoning"] = *reasoning;
+  }
+  if (const json::object* text = fields.object("text")) {
+    RequestFields inner(*text, "text.");
+    Constraint constraint;
+    read_format(inner, "format", /*inner=*/false, constraint);
+    if (constraint.kind != Constraint::Kind::none) {
+      constraint.field = "text.format";
+      request.chat.options.constraint = std::move(constraint);
+    }
+    if (inner.error()) fields.fail(*inner.error());
+    request.echo["text"] = *text;
+  }
+}
+
+void refuse_others(RequestFields& fields, const ResponseRequest& request) {
+  fields.refuse("background", "an answer is given while the client waits");
+  fields.refuse("conversation", "send 'previous_response_id' or the whole conversation");
+  fields.refuse("prompt", "templates of prompts are kept by OpenAI only");
+  fields.refuse("top_logprobs", "responses carry no logprobs here; use /v1/chat/completions");
+  if (request.chat.options.choices > 1)
+    fields.fail("n", "'n' is not supported: a response has one answer.", "unsupported_parameter");
+  fields.accept({"include", "truncation", "max_tool_calls", "client_metadata"});
+}
+
+}  // namespace
+
+ApiResult<ResponseRequest> parse_response_request(std::string_view body,
+                                                  const ResponseStore& store) {
+  const ApiResult<json::object> object = parse_object(body);
+  if (!object) return object.error();
+  RequestFields fields(*object);
+  ResponseRequest request;
+  ChatRequest& chat = request.chat;
+  fields.string("model", chat.model);
+  read_options(fields, chat.options);
+  if (const auto tokens = fields.integer("max_output_tokens", 1, kTokensMax))
+    chat.options.tokens_max = static_cast<std::uint32_t>(*tokens);
+  fields.boolean("store", request.store);
+  read_tools(fields, request);
+  read_inner(fields, request);
+  refuse_others(fields, request);
+  std::string instructions, previous;
+  fields.string("instructions", instructions);
+  fields.string("previous_response_id", previous);
+  ConversationBuilder input;
+  if (fields.ok()) read_input(fields, input);
+  if (fields.error()) return *fields.error();
+  if (!previous.empty()) {
+    auto history = store.history(previous);
+    if (!history) return history.error();
+    request.history = *std::move(history);
+  }
+  for (json::value& message : input.take()) request.history.push_back(std::move(message));
+  ConversationBuilder head;
+  if (!instructions.empty()) head.add_system(instructions);
+  chat.messages = head.take();
+  for (const json::value& message : request.history) {
+    const bool joins = chat.messages.size() == 1 && !instructions.empty() &&
+                       message.at("role") == json::value("system");
+    if (!joins) {
+      chat.messages.push_back(message);
+      continue;
+    }
+    json::value& first = chat.messages[0].at("content");
+    first =
+        std::string(first.get_string()) + "\n\n" + std::string(message.at("content").get_string());
+  }
+  for (const char* key : {"instructions", "previous_response_id", "max_output_tokens",
+                          "temperature", "top_p", "metadata", "user", "truncation"})
+    if (const json::value* value = object->if_contains(key)) request.echo[key] = *value;
+  for (std::string& name : fields.unknown()) chat.options.ignored.push_back(std::move(name));
+  return request;
+}
+
+}  // namespace drystone

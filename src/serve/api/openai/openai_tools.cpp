@@ -1,0 +1,65 @@
+#include "serve/api/openai/openai_tools.h"
+
+#include <fmt/format.h>
+
+#include "serve/api/answer/tool_request.h"
+#include "serve/http/limits.h"
+
+namespace drystone {
+namespace json = boost::json;
+
+namespace {
+
+using Kind = ToolChoice::Kind;
+
+void read_tool(RequestFields& fields, const json::value& tool, std::size_t index,
+               json::array& out) {
+  const std::string path = fmt::format("tools[{}]", index);
+  if (!tool.is_object()) return fields.wrong_kind(path, "an object", tool);
+  RequestFields own(tool.get_object(), path + ".");
+  std::string type = "function";
+  own.string("type", type);
+  if (own.ok() && type != "function")
+    own.fail("type",
+             fmt::format("'{}.type' must be \"function\": this server runs no tools itself.", path),
+             "unsupported_parameter");
+  const json::object* function = own.object("function");
+  if (own.ok() && (function == nullptr || tool_name(tool).empty()))
+    own.fail("function", fmt::format("'{}.function.name' is missing.", path));
+  if (own.error()) return fields.fail(*own.error());
+  out.push_back(tool);
+}
+
+void read_tool_choice(RequestFields& fields, ToolChoice& out) {
+  const json::value* choice = fields.find("tool_choice");
+  if (choice == nullptr || *choice == json::value("auto")) return;
+  if (*choice == json::value("none")) {
+    out.kind = Kind::none;
+  } else if (*choice == json::value("required")) {
+    out.kind = Kind::required;
+  } else if (!tool_name(*choice).empty()) {
+    out = {.kind = Kind::named, .name = std::string(tool_name(*choice))};
+  } else {
+    fields.fail("tool_choice",
+                "'tool_choice' must be \"auto\", \"none\", \"required\" or {\"type\": "
+                "\"function\", \"function\": {\"name\": ...}}.",
+                "invalid_value");
+  }
+}
+
+}  // namespace
+
+void read_tools(RequestFields& fields, ChatRequest& request) {
+  if (const json::array* tools = fields.array("tools")) {
+    if (tools->size() > kToolsMax)
+      return fields.fail("tools", fmt::format("'tools' has {} entries; at most {} are accepted.",
+                                              tools->size(), kToolsMax));
+    for (std::size_t i = 0; i < tools->size() && fields.ok(); ++i)
+      read_tool(fields, (*tools)[i], i, request.tools);
+  }
+  fields.boolean("parallel_tool_calls", request.parallel_tool_calls);
+  read_tool_choice(fields, request.tool_choice);
+  if (fields.ok()) check_tool_choice(fields, request);
+}
+
+}  // namespace drystone

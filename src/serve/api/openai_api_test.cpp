@@ -1,0 +1,264 @@
+#include "serve/api/test_events.h"
+#include "serve/http/test_server.h"
+
+namespace drystone {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kChat = "/v1/chat/completions";
+constexpr const char* kTools =
+    R"("tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}])";
+
+void speak_hermes(TestServer& server, std::string answer = kToolAnswer) {
+  server.script.answer = std::move(answer);
+  server.script.format = {.tools = ToolFormat::hermes,
+                          .reasoning = {.open = "<think>", .close = "</think>"}};
+}
+
+// An agent acts on what stands in tool_calls; text of a call in `content` would be shown to people.
+TEST(OpenAiApi, CutsReasoningAndCallsOutOfAnAnswer) {
+  TestServer server;
+  speak_hermes(server);
+  const auto reply = server.connect().ask("POST", kChat, chat_body("Hi", kTools));
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const auto body = reply.json();
+  const auto& choice = body.at("choices").at(0);
+  EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
+  const auto& message = choice.at("message");
+  EXPECT_EQ(message.at("content"), "Let me see.");
+  EXPECT_EQ(message.at("reasoning_content"), "hm");
+  const auto& call = message.at("tool_calls").at(0);
+  EXPECT_EQ(call.at("type"), "function");
+  EXPECT_FALSE(call.at("id").as_string().empty());
+  EXPECT_EQ(call.at("function").at("name"), "weather");
+  EXPECT_EQ(json::parse(call.at("function").at("arguments").as_string()).at("city"), "Bern");
+}
+
+TEST(OpenAiApi, StreamsCallsAsDeltas) {
+  TestServer server;
+  speak_hermes(server);
+  const auto reply = server.connect().ask(
+      "POST", kChat, chat_body("Hi", std::string(kTools) + R"(,"stream":true)"));
+  std::string content, reasoning, name, arguments, finish, id;
+  const auto events = read_events(reply.body);
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back().data, "[DONE]");
+  for (const TestEvent& event : events) {
+    if (!event.data.is_object()) continue;
+    const auto& choice = event.data.at("choices").at(0);
+    const auto& delta = choice.at("delta").as_object();
+    if (const auto* text = delta.if_contains("content")) content += text->as_string();
+    if (const auto* text = delta.if_contains("reasoning_content")) reasoning += text->as_string();
+    if (const auto* calls = delta.if_contains("tool_calls")) {
+      const auto& call = calls->at(0).as_object();
+      EXPECT_EQ(call.at("index"), 0);
+      if (call.contains("id")) id += call.at("id").as_string();
+      const auto& function = call.at("function").as_object();
+      if (function.contains("name")) name += function.at("name").as_string();
+      arguments += function.at("arguments").as_string();
+    }
+    if (choice.at("finish_reason").is_string()) finish = choice.at("finish_reason").as_string();
+  }
+  EXPECT_EQ(content, "Let me see.");
+  EXPECT_EQ(reasoning, "hm");
+  EXPECT_EQ(name, "weather");
+  EXPECT_FALSE(id.empty());
+  EXPECT_EQ(json::parse(arguments).at("city"), "Bern");
+  EXPECT_EQ(finish, "tool_calls");
+}
+
+TEST(OpenAiApi, KeepsToOneCallWhenAskedTo) {
+  TestServer server;
+  speak_hermes(server,
+               "<tool_call>\n{\"name\": \"weather\", \"arguments\": {}}\n</tool_call>\n<tool_call>"
+               "\n{\"name\": \"weather\", \"arguments\": {}}\n</tool_call>");
+  const auto calls = [&](const std::string& more) {
+    const auto reply =
+        server.connect().ask("POST", kChat, chat_body("Hi", std::string(kTools) + more)).json();
+    return reply.at("choices").at(0).at("message").at("tool_calls").as_array().size();
+  };
+  EXPECT_EQ(calls(""), 2u);
+  EXPECT_EQ(calls(R"(,"parallel_tool_calls":false)"), 1u);
+}
+
+TEST(OpenAiApi, GivesSeveralChoices) {
+  TestServer server;
+  const auto whole = server.connect().ask("POST", kChat, chat_body("Hi", R"("n":3)")).json();
+  ASSERT_EQ(whole.at("choices").as_array().size(), 3u);
+  EXPECT_EQ(whole.at("choices").at(2).at("index"), 2);
+  EXPECT_EQ(whole.at("choices").at(2).at("message").at("content"), "ok:Hi");
+  EXPECT_EQ(whole.at("usage").at("prompt_tokens"), 2) << "the prompt counts once";
+  EXPECT_EQ(whole.at("usage").at("completion_tokens"), 15);
+
+  const auto stream =
+      server.connect().ask("POST", kChat, chat_body("Hi", R"("n":3,"stream":true)"));
+  std::string texts[3];
+  int finished = 0;
+  for (const TestEvent& event : read_events(stream.body)) {
+    if (!event.data.is_object()) continue;
+    const auto& choice = event.data.at("choices").at(0);
+    if (const auto* text = choice.at("delta").as_object().if_contains("content"))
+      texts[choice.at("index").as_int64()] += text->as_string();
+    finished += choice.at("finish_reason").is_string();
+  }
+  for (const std::string& text : texts) EXPECT_EQ(text, "ok:Hi");
+  EXPECT_EQ(finished, 3);
+}
+
+TEST(OpenAiApi, CompletesSeveralPrompts) {
+  TestServer server;
+  const auto body = server.connect()
+                        .ask("POST", "/v1/completions",
+                             R"({"prompt":["ab",[99,100]],"n":2,"max_tokens":20,"echo":true})")
+                        .json();
+  const auto& choices = body.at("choices").as_array();
+  ASSERT_EQ(choices.size(), 4u);
+  EXPECT_EQ(choices[1].at("text"), "abok:ab");
+  EXPECT_EQ(choices[2].at("text"), "cdok:cd") << "token ids are echoed as text";
+  EXPECT_EQ(choices[3].at("index"), 3);
+  EXPECT_EQ(body.at("usage").at("prompt_tokens"), 4);
+}
+
+// What the engine cannot do must not look as if it had been done.
+TEST(OpenAiApi, RefusesWhatTheEngineCannotDo) {
+  TestServer server;
+  const std::pair<std::string, const char*> cases[] = {
+      {R"("response_format":{"type":"json_object"})", "response_format"},
+      {R"("guided_regex":"a+")", "guided_regex"},
+      {std::string(kTools) + R"(,"tool_choice":"required")", "tool_choice"},
+      {R"("stop_token_ids":[300])", "stop_token_ids"},
+  };
+  for (const auto& [fields, param] : cases) {
+    const auto reply = server.connect().ask("POST", kChat, chat_body("Hi", fields));
+    EXPECT_EQ(reply.status, 400) << fields;
+    EXPECT_EQ(reply.json().at("error").at("param"), param) << reply.body;
+  }
+  const auto suffix =
+      server.connect().ask("POST", "/v1/completions", R"({"prompt":"a","suffix":"b"})");
+  EXPECT_EQ(suffix.json().at("error").at("param"), "suffix");
+  for (const char* path : {"/v1/embeddings", "/v1/rerank"})
+    EXPECT_EQ(
+        server.connect().ask("POST", path, R"({"input":"a","query":"a","documents":["b"]})").status,
+        400);
+}
+
+TEST(OpenAiApi, PassesExtensionsToTheEngine) {
+  TestServer server;
+  const auto reply = server.connect().ask(
+      "POST", kChat, chat_body("Hi", R"("stop_token_ids":[7],"cache_salt":"s","priority":3)"));
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(server.script.last.stop_tokens, std::vector<TokenId>{7});
+  EXPECT_EQ(server.script.last.cache_salt, "s");
+  EXPECT_EQ(server.script.last.priority, 3);
+}
+
+TEST(OpenAiApi, TokenizesBothWays) {
+  TestServer server;
+  TestClient client = server.connect();
+  const auto ids =
+      client.ask("POST", "/v1/tokenize", R"({"prompt":"abc","return_token_strs":true})").json();
+  EXPECT_EQ(json::serialize(ids.at("tokens")), "[97,98,99]");
+  EXPECT_EQ(ids.at("count"), 3);
+  EXPECT_EQ(ids.at("token_strs").at(2), "c");
+  EXPECT_EQ(client.ask("POST", "/tokenize", chat_body("Hi")).json().at("count"), 2);
+  EXPECT_EQ(client.ask("POST", "/v1/detokenize", R"({"tokens":[104,105]})").json().at("prompt"),
+            "hi");
+  EXPECT_EQ(client.ask("POST", "/v1/detokenize", R"({"tokens":[104,1000]})").status, 400);
+  EXPECT_EQ(client.ask("POST", "/v1/tokenize", "{}").status, 400);
+}
+
+TEST(Responses, AnswersAndRemembers) {
+  TestServer server;
+  TestClient client = server.connect();
+  const auto first = client
+                         .ask("POST", "/v1/responses",
+                              R"({"input":"One","instructions":"Be brief.","temperature":0.5})")
+                         .json();
+  EXPECT_EQ(first.at("object"), "response");
+  EXPECT_EQ(first.at("status"), "completed");
+  EXPECT_EQ(first.at("output").at(0).at("content").at(0).at("text"), "ok:One");
+  EXPECT_EQ(first.at("usage").at("input_tokens"), 3);
+  const std::string id(first.at("id").as_string());
+  EXPECT_EQ(client.ask("GET", "/v1/responses/" + id).json(), first);
+
+  const auto second = client.ask("POST", "/v1/responses",
+                                 R"({"input":[{"role":"user","content":[{"type":"input_text",)"
+                                 R"("text":"Two"}]}],"previous_response_id":")" +
+                                     id + "\"}");
+  ASSERT_EQ(second.status, 200) << second.body;
+  EXPECT_EQ(
+      json::serialize(server.script.last_chat.messages),
+      R"([{"role":"user","content":"One"},{"role":"assistant","content":"ok:One"},{"role":"user","content":"Two"}])")
+      << "instructions are not inherited";
+  EXPECT_EQ(client.ask("DELETE", "/v1/responses/" + id).status, 200);
+  EXPECT_EQ(client.ask("GET", "/v1/responses/" + id).status, 404);
+  EXPECT_EQ(
+      client.ask("POST", "/v1/responses", R"({"input":"x","previous_response_id":")" + id + "\"}")
+          .status,
+      404);
+}
+
+// Codex and others follow the order of the events.
+TEST(Responses, StreamsItsEventsInOrder) {
+  TestServer server;
+  speak_hermes(server);
+  const auto reply = server.connect().ask(
+      "POST", "/v1/responses",
+      R"({"input":"Hi","stream":true,"tools":[{"type":"web_search"},{"type":"function","name":"weather","parameters":{"type":"object"}}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.headers.at("drystone-ignored-parameters"), "tools.web_search");
+  const auto events = read_events(reply.body);
+  EXPECT_EQ(
+      types_of(events),
+      (std::vector<std::string>{
+          "response.created", "response.in_progress", "response.output_item.added",
+          "response.content_part.added", "response.reasoning_text.delta",
+          "response.reasoning_text.done", "response.content_part.done", "response.output_item.done",
+          "response.output_item.added", "response.content_part.added", "response.output_text.delta",
+          "response.output_text.done", "response.content_part.done", "response.output_item.done",
+          "response.output_item.added", "response.function_call_arguments.delta",
+          "response.function_call_arguments.done", "response.output_item.done",
+          "response.completed"}));
+  std::int64_t number = 0;
+  for (const TestEvent& event : events) {
+    EXPECT_EQ(event.name, event.type());
+    EXPECT_EQ(event.data.at("sequence_number"), number++);
+  }
+  const auto& output = events.back().data.at("response").at("output").as_array();
+  ASSERT_EQ(output.size(), 3u);
+  EXPECT_EQ(output[0].at("type"), "reasoning");
+  EXPECT_EQ(output[1].at("content").at(0).at("text"), "Let me see.");
+  EXPECT_EQ(output[2].at("type"), "function_call");
+  EXPECT_EQ(json::parse(output[2].at("arguments").as_string()).at("city"), "Bern");
+}
+
+TEST(Responses, ReadsTheHistoryOfAnAgent) {
+  TestServer server;
+  const auto reply = server.connect().ask("POST", "/v1/responses", R"({"store":false,"input":[
+    {"type":"message","role":"developer","content":"Rules."},
+    {"role":"user","content":"Weather?"},
+    {"type":"reasoning","id":"rs_1","summary":[],"content":[{"type":"reasoning_text","text":"hm"}]},
+    {"type":"function_call","call_id":"c1","name":"weather","arguments":"{\"city\":\"Bern\"}"},
+    {"type":"function_call_output","call_id":"c1","output":"Sun"}],"instructions":"Be brief."})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(
+      json::serialize(server.script.last_chat.messages),
+      R"([{"role":"system","content":"Be brief.\n\nRules."},{"role":"user","content":"Weather?"},)"
+      R"({"role":"assistant","content":"","reasoning_content":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"weather","arguments":{"city":"Bern"}}}]},)"
+      R"({"role":"tool","content":"Sun","tool_call_id":"c1"}])");
+  const std::string id(reply.json().at("id").as_string());
+  EXPECT_EQ(server.connect().ask("GET", "/v1/responses/" + id).status, 404) << "store: false";
+}
+
+TEST(Responses, AFailureEndsTheStream) {
+  TestServer server;
+  const auto events = read_events(
+      server.connect().ask("POST", "/v1/responses", R"({"input":"fail","stream":true})").body);
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back().type(), "response.failed");
+  EXPECT_EQ(events.back().data.at("response").at("error").at("message"), "the device is on fire");
+}
+
+}  // namespace
+}  // namespace drystone

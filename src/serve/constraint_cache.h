@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/result.h"
+#include "engine/constraint/constraint.h"
+#include "serve/http/chat_request.h"
+
+namespace drystone {
+
+// The constraint of a request as the engine states it.
+ConstraintSpec to_spec(const Constraint& constraint);
+
+// Compiled constraints, the last used first: agents send the same schema again and again, and what
+// one request has computed of it, the next ones find. Thread-safe.
+class ConstraintCache {
+ public:
+  static constexpr std::size_t kConstraintsMax = 32;
+
+  // Errors: those of drystone::compile(), which are not kept.
+  Result<std::shared_ptr<const CompiledConstraint>> compile(
+      const ConstraintSpec& spec, std::shared_ptr<const ConstraintVocabulary> vocabulary);
+
+ private:
+  struct Kept {
+    std::string key;
+    std::shared_ptr<const CompiledConstraint> constraint;
+  };
+  std::mutex mutex_;
+  std::list<Kept> kept_;
+};
+
+}  // namespace drystone
