@@ -6,6 +6,9 @@ namespace drystone::constraint {
 
 namespace {
 
+constexpr std::uint64_t kUndescribed = 1;  // the signature of a stack that contains itself
+constexpr std::uint64_t kBottom = 2;
+
 std::uint64_t mix(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
   x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
@@ -24,33 +27,31 @@ std::uint64_t hash_item(const Item& item, std::uint64_t stack, std::uint32_t hor
 class Signer {
  public:
   Signer(Configuration& configuration, std::uint32_t horizon)
-      : configuration_(configuration),
-        horizon_(horizon),
-        state_(configuration.nodes.size(), State::unseen) {}
+      : configuration_(configuration), horizon_(horizon), open_(configuration.nodes.size()) {}
 
   std::uint64_t sign(NodeIndex index) {
-    if (index == kNone) return 1;
+    if (index == kNone) return kBottom;
     Configuration::Node& node = configuration_.nodes[index];
-    if (node.signature != 0 || state_[index] != State::unseen) return node.signature;
-    state_[index] = State::open;
+    // Old nodes were signed before, so this goes no deeper than what one token added.
+    if (node.signature != 0) return node.signature;
+    if (open_[index]) return kUndescribed;
+    open_[index] = 1;
     std::uint64_t sum = 0;
     bool known = true;
     for (std::uint32_t edge = node.first_edge; edge != kNone;
          edge = configuration_.edges[edge].next) {
       const Item& then = configuration_.edges[edge].then;
       const std::uint64_t below = sign(then.node);
-      known = known && below != 0;
+      known = known && below != kUndescribed;
       sum += hash_item(then, below, horizon_);
     }
-    state_[index] = State::done;
-    return node.signature = known ? std::max<std::uint64_t>(mix(sum), 1) : 0;
+    return node.signature = known ? std::max(mix(sum), kBottom + 1) : kUndescribed;
   }
 
  private:
-  enum class State : std::uint8_t { unseen, open, done };
   Configuration& configuration_;
   std::uint32_t horizon_;
-  std::vector<State> state_;
+  std::vector<std::uint8_t> open_;
 };
 
 }  // namespace
@@ -59,7 +60,7 @@ std::uint64_t Configuration::signature(std::uint32_t horizon) const {
   std::uint64_t sum = 0;
   for (const Item& item : items) {
     const std::uint64_t stack = nodes[item.node].signature;
-    if (stack == 0) return 0;
+    if (stack <= kUndescribed) return 0;
     sum += hash_item(item, stack, horizon);
   }
   return std::max<std::uint64_t>(mix(sum), 1);

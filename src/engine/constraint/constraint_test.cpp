@@ -211,6 +211,18 @@ TEST(Constraint, HostileSizesAreRefusedWithBothFigures) {
       std::string::npos);
 }
 
+// A model may open parentheses without end; the stack of the process must not grow with them.
+TEST(Constraint, DeepNestingTakesNoStackOfTheProcess) {
+  const auto vocabulary = toy_vocabulary({std::string(200, '(')});
+  const auto constraint = compile_or_fail(
+      {Kind::gbnf, "root ::= s\ns ::= s \"+\" e | e\ne ::= \"(\" s \")\" | \"a\"", {}}, vocabulary);
+  ConstraintState state(constraint);
+  for (int i = 0; i < 150; ++i) ASSERT_TRUE(state.accept(256));
+  ASSERT_TRUE(state.accept('a'));
+  const auto allowed = allowed_tokens(state, *vocabulary);
+  EXPECT_EQ(allowed, (std::vector<TokenId>{')', '+'}));
+}
+
 // An ambiguous grammar must not stop the server, whatever it writes.
 TEST(Constraint, AmbiguousGrammarsStayWithinTheirBounds) {
   const auto vocabulary = toy_vocabulary({"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ab", "ba", "bb"});

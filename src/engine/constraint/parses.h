@@ -29,7 +29,7 @@ struct Configuration {
   struct Node {
     RuleId rule;
     std::uint32_t first_edge;
-    std::uint64_t signature;  // equal for equal stacks; 0: not known (yet)
+    std::uint64_t signature;  // equal for equal stacks; 0: not known yet, 1: cannot be
   };
   struct Edge {
     Item then;
