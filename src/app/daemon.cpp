@@ -14,6 +14,7 @@
 #include "serve/api/dialects.h"
 #include "serve/engine_model.h"
 #include "serve/http/server.h"
+#include "serve/metrics/serving_metrics.h"
 
 namespace drystone {
 
@@ -26,6 +27,18 @@ std::vector<std::string> served_names(const DaemonOptions& options) {
   return names;
 }
 
+EngineLoad load_of(const BatcherCounts& counts) {
+  return {.running = counts.running,
+          .waiting = counts.waiting,
+          .kv_pages = counts.pages,
+          .kv_pages_in_use = counts.pages_in_use,
+          .page_tokens = counts.page_tokens,
+          .prefix_queries_tokens = counts.prompt_tokens,
+          .prefix_hits_tokens = counts.cached_tokens,
+          .preemptions = counts.preemptions,
+          .steps = counts.steps};
+}
+
 }  // namespace
 
 Result<void> run_daemon(const DaemonOptions& options) {
@@ -33,14 +46,23 @@ Result<void> run_daemon(const DaemonOptions& options) {
   const std::vector<std::string> names = served_names(options);
   const auto started = clock.monotonic();
 
+  ServingMetrics metrics(names[0]);
+  const auto log = TRY(make_request_log(options.log));
+  const auto observer = observe_all({&metrics, log.get()});
+  auto endpoints = all_dialects();
+  endpoints.push_back(metrics_endpoint(metrics));
+
   LoadedEngine loaded;       // outlives the server, whose thread runs it
   Result<void> load_result;  // read after the loading thread has ended
   std::atomic<bool> loading = true;
   const auto server = TRY(Server::listen({.address = options.address,
                                           .port = options.port,
                                           .api_keys = options.api_keys,
+                                          .cors_origins = options.cors_origins,
+                                          .tls = options.tls,
                                           .model_names = names,
-                                          .endpoints = all_dialects(),
+                                          .endpoints = std::move(endpoints),
+                                          .observer = observer.get(),
                                           .stop_on_signals = true},
                                          clock));
   std::thread loader([&] {
@@ -51,6 +73,7 @@ Result<void> run_daemon(const DaemonOptions& options) {
     if (result) {
       loaded = std::move(*result);
       const double load_s = seconds(clock.monotonic() - started);
+      metrics.set_engine_load([&] { return load_of(loaded.engine->batcher().counts()); });
       server->set_model(make_engine_model(*loaded.engine, clock), [&, load_s] {
         const BatcherCounts counts = loaded.engine->batcher().counts();
         const double tokens = static_cast<double>(counts.pages) * counts.page_tokens;

@@ -6,6 +6,8 @@
 
 #include "app/load_engine.h"
 #include "base/result.h"
+#include "serve/http/tls_identity.h"
+#include "serve/metrics/request_log.h"
 
 namespace drystone {
 
@@ -16,6 +18,9 @@ struct DaemonOptions {
   std::vector<std::string> api_keys;
   std::vector<std::string> names;  // besides the model's own, which stands first
                                    // unless some are given
+  std::vector<std::string> cors_origins;
+  TlsFiles tls;
+  LogOptions log;
 };
 
 // The server program: listens, loads the model meanwhile, and serves until

@@ -14,7 +14,7 @@ namespace {
 constexpr void (*kCommands[])(CLI::App&, int&) = {
     drystone::add_run,      drystone::add_serve,    drystone::add_inspect, drystone::add_bench,
     drystone::add_tokenize, drystone::add_template, drystone::add_logits,  drystone::add_generate,
-    drystone::add_quantize, drystone::add_synth,
+    drystone::add_quantize, drystone::add_synth,    drystone::add_key,
 };
 
 constexpr const char* kExamples = R"(Examples:

@@ -16,6 +16,7 @@ void add_logits(CLI::App& app, int& exit_code);
 void add_generate(CLI::App& app, int& exit_code);
 void add_quantize(CLI::App& app, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
+void add_key(CLI::App& app, int& exit_code);
 void add_synth(CLI::App& app, int& exit_code);
 
 }  // namespace drystone

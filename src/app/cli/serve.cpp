@@ -11,6 +11,7 @@
 #include "app/cli/engine_flags.h"
 #include "app/daemon.h"
 #include "app/open_model.h"
+#include "serve/http/api_keys.h"
 
 namespace drystone {
 namespace {
@@ -39,14 +40,21 @@ Result<void> read_listen(const std::string& listen, DaemonOptions& out) {
   return {};
 }
 
-// One key per line; blank lines are skipped.
+// One key or hash per line; blank lines are skipped.
 Result<void> read_key_file(const std::string& path, std::vector<std::string>& keys) {
   std::ifstream file(path);
   const std::size_t before = keys.size();
+  bool plain = false;
   for (std::string line; std::getline(file, line);) {
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-    if (!line.empty()) keys.push_back(line);
+    if (line.empty()) continue;
+    plain |= !is_hashed_key(line);
+    keys.push_back(line);
   }
+  if (plain)
+    notice("serve", fmt::format("{} holds keys in the clear; `drystone key --file` adds keys by "
+                                "their hash, so that a copy of the file opens nothing",
+                                path));
   if (!file.is_open() || file.bad())
     return Error(Errc::io, fmt::format("cannot read the key file {}", path));
   if (keys.size() == before)
@@ -105,9 +113,28 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->take_all()
       ->expected(1);
   command
-      .add_option("--api-key-file", flags->key_file,
-                  "Keys, one per line (also $DRYSTONE_API_KEY: one key)")
+      .add_option(
+          "--api-key-file", flags->key_file,
+          "Keys or their hashes, one per line: see `drystone key` ($DRYSTONE_API_KEY: one key)")
       ->type_name("FILE");
+  command
+      .add_option("--tls-cert", flags->daemon.tls.certificate,
+                  "Serve HTTPS with this certificate (PEM, with its chain)")
+      ->type_name("FILE");
+  command.add_option("--tls-key", flags->daemon.tls.key, "The certificate's private key (PEM)")
+      ->type_name("FILE");
+  command
+      .add_option("--cors", flags->daemon.cors_origins,
+                  "Let web pages of this origin use the server, may be repeated; '*' is all [none]")
+      ->type_name("ORIGIN")
+      ->take_all()
+      ->expected(1);
+  command
+      .add_option("--log-level", flags->daemon.log.level,
+                  "off, error, warn, info (every request) or debug [info]")
+      ->type_name("LEVEL");
+  command.add_option("--log-format", flags->daemon.log.format, "text or json, on standard error")
+      ->type_name("FORMAT");
   command.footer(R"(Example:
   drystone serve pebble --listen 127.0.0.1:8080
   curl http://127.0.0.1:8080/v1/chat/completions \

@@ -1,8 +1,11 @@
 #include "serve/http/access.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <cctype>
+#include <functional>
 
 namespace drystone {
 
@@ -34,15 +37,6 @@ ApiError forbidden(std::string message, std::string code) {
 
 }  // namespace
 
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned char difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference = static_cast<unsigned char>(
-        difference | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
-  return difference == 0;
-}
-
 bool names_loopback(std::string_view host) {
   std::string name = lower(host);
   if (name.starts_with('[')) {
@@ -58,6 +52,13 @@ bool names_loopback(std::string_view host) {
   return !error && address.is_loopback();
 }
 
+bool AccessRules::allows_origin(std::string_view origin) const {
+  return !origin.empty() &&
+         std::any_of(cors_origins_.begin(), cors_origins_.end(), [&](const std::string& allowed) {
+           return allowed == "*" || allowed == origin;
+         });
+}
+
 std::optional<ApiError> AccessRules::refuse(const HttpRequest& request) const {
   if (api_keys_.empty()) {
     if (!names_loopback(request.host))
@@ -66,10 +67,9 @@ std::optional<ApiError> AccessRules::refuse(const HttpRequest& request) const {
           "names, "
           "start the server with --api-key.",
           "host_not_allowed");
-    constexpr std::string_view kHttp = "http://";
-    if (!request.origin.empty() &&
-        !(request.origin.starts_with(kHttp) &&
-          lower(request.origin).substr(kHttp.size()) == lower(request.host)))
+    if (!request.origin.empty() && !allows_origin(request.origin) &&
+        lower(request.origin) != "http://" + lower(request.host) &&
+        lower(request.origin) != "https://" + lower(request.host))
       return forbidden(
           "Requests from web pages of other origins are refused. Start the server with --api-key, "
           "or call "
@@ -78,21 +78,23 @@ std::optional<ApiError> AccessRules::refuse(const HttpRequest& request) const {
     return std::nullopt;
   }
   if (request.path == "/health") return std::nullopt;
+  // A browser asks without the key first; what it learns is which methods a path has.
+  if (request.preflight && allows_origin(request.origin)) return std::nullopt;
   const std::string_view token = bearer_token(request.authorization);
-  bool known = false;
-  for (const std::string& key : api_keys_)
-    known |= equal_in_constant_time(token, key);  // all of them, always
-  if (known) return std::nullopt;
+  if (api_keys_.has(token)) return std::nullopt;
   return ApiError{
       .status = 401,
       .type = "invalid_request_error",
       .message = token.empty() ? "This server needs a key; send it as 'Authorization: Bearer KEY'."
-                               : "The key in the Authorization header is not one of this server's.",
+                               : "The key of this request is not one of this server's.",
       .code = "invalid_api_key"};
 }
 
-std::string AccessRules::client(const HttpRequest& request) const {
-  return request.client_address + " " + std::string(bearer_token(request.authorization));
+Client AccessRules::client(const HttpRequest& request) const {
+  // A name that does not give the key away.
+  return {.name = fmt::format("{} {:x}", request.client_address,
+                              std::hash<std::string_view>{}(bearer_token(request.authorization))),
+          .trace = request.trace};
 }
 
 }  // namespace drystone

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "serve/http/api_error.h"
+#include "serve/http/request_record.h"
 
 namespace drystone {
 
@@ -18,8 +20,10 @@ struct HttpRequest {
   std::string authorization;  // header fields, "" when absent
   std::string host;
   std::string origin;
+  bool preflight = false;  // a browser asks whether its page may ask
   std::string body;
-  std::string client_address;  // without the port
+  std::string client_address;           // without the port
+  std::shared_ptr<RequestTrace> trace;  // what is noted of it; may be null
 };
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;

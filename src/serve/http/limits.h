@@ -8,7 +8,8 @@ namespace drystone {
 
 // Every maximum of the HTTP side, by name. docs/formats/openai-api.md lists them for users.
 struct ServerLimits {
-  std::size_t connections_max = 1024;  // more are answered 503 and closed
+  std::size_t connections_max = 1024;            // more are answered 503 and closed
+  std::size_t connections_per_client_max = 256;  // by address
   std::size_t header_bytes_max = 16 << 10;
   std::size_t body_bytes_max = 32 << 20;
   std::size_t bodies_bytes_max = 256 << 20;  // of all requests being read or waiting together

@@ -18,21 +18,23 @@ std::size_t held_bytes(const Delta& delta) {
 }  // namespace
 
 Result<PendingReply> PendingReply::start(const asio::any_io_executor& loop, JobQueue& jobs,
-                                         std::string client, GenerateRequest request,
+                                         Client client, GenerateRequest request,
                                          std::size_t unsent_bytes_max) {
-  auto inbox = std::make_shared<Inbox>(loop);
-  GenerationJob job{.client = std::move(client), .request = std::move(request)};
+  auto inbox = std::make_shared<Inbox>(loop, std::move(client.trace));
+  GenerationJob job{.client = std::move(client.name), .request = std::move(request)};
   job.on_delta = [loop, inbox, unsent_bytes_max](const Delta& delta) {
     if (inbox->overflowed) return;
     if (inbox->unsent_bytes.fetch_add(held_bytes(delta)) > unsent_bytes_max)
       inbox->overflowed = true;
     asio::post(loop, [inbox, delta] {
+      inbox->trace.came(delta);
       if (!inbox->overflowed) inbox->deltas.push_back(delta);
       inbox->wake.cancel();
     });
   };
   job.on_done = [loop, inbox](Result<GenerateResult> result) {
     asio::post(loop, [inbox, result = std::move(result)] {
+      inbox->trace.over(result);
       inbox->result = result;
       inbox->wake.cancel();
     });
@@ -42,7 +44,9 @@ Result<PendingReply> PendingReply::start(const asio::any_io_executor& loop, JobQ
 }
 
 PendingReply::~PendingReply() {
-  if (inbox_ != nullptr && !inbox_->result) jobs_->cancel(id_);
+  if (inbox_ == nullptr || inbox_->result) return;
+  inbox_->trace.abandoned();
+  jobs_->cancel(id_);
 }
 
 asio::awaitable<void> PendingReply::wait(std::chrono::milliseconds patience) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/generation_job.h"
+#include "serve/http/generation_trace.h"
 
 namespace drystone {
 
@@ -23,7 +24,7 @@ class PendingReply {
   // take(); when the handler does not keep up, the generation is cancelled and overflowed() says
   // so.
   static Result<PendingReply> start(const boost::asio::any_io_executor& loop, JobQueue& jobs,
-                                    std::string client, GenerateRequest request,
+                                    Client client, GenerateRequest request,
                                     std::size_t unsent_bytes_max);
   PendingReply(PendingReply&&) = default;
   ~PendingReply();
@@ -41,12 +42,14 @@ class PendingReply {
  private:
   // Shared with the callbacks on their way from the thread that runs the steps.
   struct Inbox {
-    explicit Inbox(const boost::asio::any_io_executor& loop) : wake(loop) {}
+    Inbox(const boost::asio::any_io_executor& loop, std::shared_ptr<RequestTrace> noted)
+        : wake(loop), trace(std::move(noted)) {}
     std::vector<Delta> deltas;
     std::optional<Result<GenerateResult>> result;
     boost::asio::steady_timer wake;  // cancelled when something came
     std::atomic<std::size_t> unsent_bytes = 0;
     std::atomic<bool> overflowed = false;
+    GenerationTrace trace;
   };
   PendingReply(std::shared_ptr<Inbox> inbox, JobQueue& jobs, std::uint64_t id)
       : inbox_(std::move(inbox)), jobs_(&jobs), id_(id) {}

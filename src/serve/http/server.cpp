@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <csignal>
+#include <map>
 #include <set>
 
 #include "serve/http/health.h"
@@ -33,10 +34,12 @@ constexpr std::chrono::milliseconds kAcceptPause{
 
 class HttpServer final : public Server {
  public:
-  HttpServer(ServerOptions options, const Clock& clock)
+  HttpServer(ServerOptions options, ApiKeys keys, std::unique_ptr<asio::ssl::context> tls,
+             const Clock& clock)
       : options_(std::move(options)),
         clock_(clock),
-        access_(options_.api_keys),
+        access_(std::move(keys), options_.cors_origins),
+        tls_(std::move(tls)),
         host_(options_.model_names) {
     const EndpointsContext lent{.loop = loop_.get_executor(),
                                 .host = host_,
@@ -60,8 +63,12 @@ class HttpServer final : public Server {
 
  private:
   awaitable<void> accept_loop();
-  awaitable<void> serve(tcp::socket socket);
+  awaitable<void> serve(tcp::socket socket, std::string client);
   void refuse_connection(tcp::socket socket);
+  std::size_t connections_of(const std::string& client) const {
+    const auto known = per_client_.find(client);
+    return known == per_client_.end() ? 0 : known->second;
+  }
   awaitable<void> watch_signals();
   void begin_stop();
   void end_now();
@@ -72,14 +79,21 @@ class HttpServer final : public Server {
   ServerOptions options_;
   const Clock& clock_;
   AccessRules access_;
+  std::unique_ptr<asio::ssl::context> tls_;  // null: in the clear
   Router router_;
   ModelHost host_;
   std::vector<std::unique_ptr<Endpoints>> endpoints_;
-  SessionContext context_{.limits = options_.limits, .access = access_, .router = router_};
+  SessionContext context_{.limits = options_.limits,
+                          .access = access_,
+                          .router = router_,
+                          .clock = clock_,
+                          .observer = options_.observer,
+                          .tls = tls_.get()};
   tcp::acceptor acceptor_{loop_};
   asio::signal_set signals_{loop_};
   asio::steady_timer grace_{loop_};
   std::set<std::shared_ptr<Session>> sessions_;
+  std::map<std::string, std::size_t> per_client_;  // connections by address
 };
 
 Result<void> HttpServer::bind(const tcp::endpoint& endpoint) {
@@ -107,7 +121,7 @@ std::string HttpServer::url() const {
   const auto endpoint = acceptor_.local_endpoint(ignored);
   std::string address = endpoint.address().to_string();
   if (endpoint.address().is_v6()) address = fmt::format("[{}]", address);
-  return fmt::format("http://{}:{}", address, endpoint.port());
+  return fmt::format("{}://{}:{}", tls_ ? "https" : "http", address, endpoint.port());
 }
 
 void HttpServer::set_model(std::unique_ptr<ServedModel> model, std::function<void()> then) {
@@ -139,10 +153,13 @@ awaitable<void> HttpServer::accept_loop() {
       continue;
     }
     if (context_.stopping) co_return;
-    if (sessions_.size() >= options_.limits.connections_max)
+    error_code gone;
+    const std::string client = socket.remote_endpoint(gone).address().to_string();
+    if (sessions_.size() >= options_.limits.connections_max ||
+        connections_of(client) >= options_.limits.connections_per_client_max)
       refuse_connection(std::move(socket));
     else
-      asio::co_spawn(loop_, serve(std::move(socket)), asio::detached);
+      asio::co_spawn(loop_, serve(std::move(socket), client), asio::detached);
   }
 }
 
@@ -152,17 +169,23 @@ void HttpServer::refuse_connection(tcp::socket socket) {
                       .message = "The server has too many connections; try again later.",
                       .code = "too_many_connections"};
   const HttpReply reply{.status = 503, .body = to_json(busy), .headers = {{"Retry-After", "5"}}};
+  if (options_.observer != nullptr) options_.observer->connection_refused();
+  if (tls_) return;  // it could not read this, and a handshake is what we cannot afford
   error_code ignored;
   socket.non_blocking(true, ignored);
   socket.write_some(asio::buffer(reply_head(reply, {.keep_alive = false}) + reply.body), ignored);
   socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-awaitable<void> HttpServer::serve(tcp::socket socket) {
+awaitable<void> HttpServer::serve(tcp::socket socket, std::string client) {
+  ++per_client_[client];
   const auto session = Session::make(std::move(socket), context_);
   sessions_.insert(session);
+  if (options_.observer != nullptr) options_.observer->connection_opened();
   co_await session->run();
   sessions_.erase(session);
+  if (--per_client_[client] == 0) per_client_.erase(client);
+  if (options_.observer != nullptr) options_.observer->connection_closed();
   if (context_.stopping && sessions_.empty()) end_now();
 }
 
@@ -229,7 +252,11 @@ Result<tcp::endpoint> to_endpoint(const ServerOptions& options) {
 
 Result<std::unique_ptr<Server>> Server::listen(ServerOptions options, const Clock& clock) {
   const tcp::endpoint endpoint = TRY(to_endpoint(options));
-  auto server = std::make_unique<HttpServer>(std::move(options), clock);
+  ApiKeys keys = TRY(ApiKeys::from_lines(options.api_keys));
+  std::unique_ptr<asio::ssl::context> tls;
+  if (!options.tls.empty()) tls = TRY(load_tls(options.tls));
+  auto server =
+      std::make_unique<HttpServer>(std::move(options), std::move(keys), std::move(tls), clock);
   if (auto bound = server->bind(endpoint); !bound) return std::move(bound).error();
   return std::unique_ptr<Server>(std::move(server));
 }

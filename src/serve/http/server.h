@@ -10,23 +10,28 @@
 #include "serve/http/endpoints.h"
 #include "serve/http/limits.h"
 #include "serve/http/served_model.h"
+#include "serve/http/tls_identity.h"
 
 namespace drystone {
 
 struct ServerOptions {
-  std::string address = "127.0.0.1";  // an IP address, or localhost
-  std::uint16_t port = 0;             // 0: any free one
-  std::vector<std::string> api_keys;  // required beyond loopback
+  std::string address = "127.0.0.1";      // an IP address, or localhost
+  std::uint16_t port = 0;                 // 0: any free one
+  std::vector<std::string> api_keys;      // lines as ApiKeys takes them; required beyond loopback
+  std::vector<std::string> cors_origins;  // whose web pages may use the server; "*": all
+  TlsFiles tls;                           // empty: plain HTTP
   std::vector<std::string> model_names;
   std::vector<EndpointsFactory> endpoints;  // besides /health
   ServerLimits limits;
-  bool stop_on_signals = false;  // SIGINT and SIGTERM; a second one cancels what still runs
+  ServerObserver* observer = nullptr;  // borrowed; may be null
+  bool stop_on_signals = false;        // SIGINT and SIGTERM; a second one cancels what still runs
 };
 
 // The HTTP server. It listens from the start and answers 503 until it has a model.
 class Server {
  public:
-  // Binds the address. Errors: invalid_argument (no such address; beyond loopback without a key),
+  // Binds the address. Errors: those of load_tls() and ApiKeys; invalid_argument (no such address;
+  // beyond loopback without a key),
   // io (port in use, ...).
   static Result<std::unique_ptr<Server>> listen(ServerOptions options,
                                                 const Clock& clock);  // borrows `clock`

@@ -26,8 +26,9 @@ TEST(Server, AnswersAChat) {
   EXPECT_EQ(choice.at("message").at("content"), "ok:Grüße");
   EXPECT_EQ(choice.at("finish_reason"), "stop");
   EXPECT_TRUE(choice.at("logprobs").is_null());
-  EXPECT_EQ(boost::json::serialize(json.at("usage")),
-            R"({"prompt_tokens":7,"completion_tokens":10,"total_tokens":17,"prompt_tokens_details":{"cached_tokens":0}})");
+  EXPECT_EQ(
+      boost::json::serialize(json.at("usage")),
+      R"({"prompt_tokens":7,"completion_tokens":10,"total_tokens":17,"prompt_tokens_details":{"cached_tokens":0}})");
   EXPECT_EQ(server.script.last.sampling.seed, 7u);
 }
 

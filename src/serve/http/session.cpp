@@ -14,6 +14,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <optional>
 
+#include "serve/http/connection.h"
 #include "serve/http/reply_text.h"
 
 namespace drystone {
@@ -26,6 +27,13 @@ namespace {
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 16 << 10;
+// What clients send from web pages, the OpenAI and Anthropic libraries' among them.
+constexpr std::string_view kCorsRequestHeaders =
+    "Authorization, Content-Type, X-Api-Key, OpenAI-Organization, OpenAI-Project, "
+    "Anthropic-Version, Anthropic-Beta, Anthropic-Dangerous-Direct-Browser-Access, "
+    "X-Stainless-Lang, X-Stainless-Package-Version, X-Stainless-OS, X-Stainless-Arch, "
+    "X-Stainless-Runtime, X-Stainless-Runtime-Version, X-Stainless-Retry-Count, "
+    "X-Stainless-Timeout, X-Stainless-Helper-Method";
 
 // Counts the bytes of a request's body in the sum of all, for as long as it lives.
 class BodyShare {
@@ -69,17 +77,17 @@ class HttpSession final : public Session,
                           public std::enable_shared_from_this<HttpSession> {
  public:
   HttpSession(asio::ip::tcp::socket socket, SessionContext& context)
-      : socket_(std::move(socket)),
+      : connection_(open(std::move(socket), context)),
         context_(context),
         limits_(context.limits),
-        deadline_(socket_.get_executor()),
+        deadline_(connection_.get_executor()),
         buffer_(std::max(context.limits.read_ahead_bytes_max, context.limits.header_bytes_max)) {}
 
   awaitable<void> run() override;
   bool waits_for_request() const override { return receiving_; }
   void close() override {
     error_code ignored;
-    socket_.close(ignored);
+    connection_.socket().close(ignored);
   }
 
   awaitable<bool> send(HttpReply reply) override;
@@ -88,9 +96,15 @@ class HttpSession final : public Session,
   awaitable<bool> end_events() override;
 
  private:
+  static Connection open(asio::ip::tcp::socket socket, SessionContext& context) {
+    if (context.tls != nullptr) return Connection(std::move(socket), *context.tls);
+    return Connection(std::move(socket));
+  }
   using Parser = http::request_parser<http::string_body>;
 
   awaitable<bool> serve_one();
+  awaitable<bool> serve_traced();
+  void note_over();
   awaitable<std::optional<ApiError>> read_header(Parser& parser);
   awaitable<std::optional<ApiError>> read_body(Parser& parser, BodyShare& share);
   std::optional<ApiError> take_header(const Parser& parser);
@@ -99,6 +113,8 @@ class HttpSession final : public Session,
   awaitable<void> run_handler(const HttpHandler& handler);
   awaitable<void> watch_client();
   awaitable<void> refuse(const ApiError& error);
+  void note_answer(int status, const HttpHeaders& headers);
+  void add_cors(HttpHeaders& headers) const;
   awaitable<bool> write(std::string text);
   awaitable<void> linger();
   ApiError read_error(error_code error) const;
@@ -107,19 +123,21 @@ class HttpSession final : public Session,
   void arm(std::chrono::milliseconds limit);
   void disarm() { ++armed_, deadline_.cancel(); }
 
-  asio::ip::tcp::socket socket_;
+  Connection connection_;
   SessionContext& context_;
   const ServerLimits& limits_;
   asio::steady_timer deadline_;
   std::uint64_t armed_ = 0;
   boost::beast::flat_buffer buffer_;
   HttpRequest request_;
-  bool head_ = false;  // the request is HEAD
+  std::string cors_origin_;  // the page's that asked, where pages of it may; else ""
+  bool head_ = false;        // the request is HEAD
   bool http_1_0_ = false;
   bool keep_alive_ = false;  // after the present request
   bool receiving_ = true;    // no whole request has come
   bool timed_out_ = false, client_gone_ = false;
   bool replied_ = false, events_open_ = false;
+  double started_s_ = -1;  // when the present request's first byte was here
 };
 
 void HttpSession::arm(std::chrono::milliseconds limit) {
@@ -130,17 +148,20 @@ void HttpSession::arm(std::chrono::milliseconds limit) {
     if (error || self == nullptr || self->armed_ != mine) return;
     self->timed_out_ = true;
     error_code ignored;
-    self->socket_.cancel(ignored);
+    self->connection_.socket().cancel(ignored);
   });
 }
 
 awaitable<void> HttpSession::run() {
   error_code error;
-  socket_.set_option(asio::ip::tcp::no_delay(true), error);
-  const auto peer = socket_.remote_endpoint(error);
+  connection_.socket().set_option(asio::ip::tcp::no_delay(true), error);
+  const auto peer = connection_.socket().remote_endpoint(error);
   request_.client_address = error ? "" : peer.address().to_string();
   try {
-    bool more = !context_.stopping;
+    arm(limits_.header_max);
+    const error_code no_tls = co_await connection_.handshake();
+    disarm();
+    bool more = !no_tls && !context_.stopping;
     while (more) more = co_await serve_one();
     co_await linger();
   } catch (const std::exception&) {
@@ -152,12 +173,32 @@ awaitable<void> HttpSession::run() {
 
 // True: the connection can take another request.
 awaitable<bool> HttpSession::serve_one() {
+  request_.trace = std::make_shared<RequestTrace>(
+      RequestTrace{.observer = context_.observer, .clock = &context_.clock});
+  const bool more = co_await serve_traced();
+  note_over();
+  co_return more;
+}
+
+void HttpSession::note_over() {
+  const auto trace = std::exchange(request_.trace, nullptr);
+  if (context_.observer == nullptr || started_s_ < 0) return;  // no byte of a request came
+  RequestRecord& record = trace->record;
+  record.client = request_.client_address;
+  record.complete = replied_ && !events_open_ && !client_gone_;
+  record.total_s = seconds(context_.clock.monotonic()) - started_s_;
+  context_.observer->request_over(record);
+}
+
+awaitable<bool> HttpSession::serve_traced() {
   Parser parser;
   parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
   parser.body_limit(limits_.body_bytes_max);
   BodyShare share(context_.body_bytes);
   replied_ = events_open_ = client_gone_ = false;
   keep_alive_ = receiving_ = true;
+  cors_origin_.clear();
+  started_s_ = -1;
 
   auto error = co_await read_header(parser);
   if (!keep_alive_) co_return false;  // Closed between two requests: a normal goodbye.
@@ -198,15 +239,17 @@ awaitable<std::optional<ApiError>> HttpSession::read_header(Parser& parser) {
   if (buffer_.size() == 0) {
     arm(limits_.idle_max);
     const auto [error, bytes] =
-        co_await socket_.async_read_some(buffer_.prepare(kReadBytes), kAsTuple);
+        co_await connection_.async_read_some(buffer_.prepare(kReadBytes), kAsTuple);
     buffer_.commit(bytes);
     if (error) {
       keep_alive_ = false;
       co_return std::nullopt;
     }
   }
+  started_s_ = seconds(context_.clock.monotonic());
   arm(limits_.header_max);
-  const auto [error, bytes] = co_await http::async_read_header(socket_, buffer_, parser, kAsTuple);
+  const auto [error, bytes] =
+      co_await http::async_read_header(connection_, buffer_, parser, kAsTuple);
   disarm();
   if (!error) co_return std::nullopt;
   const bool broke_off =
@@ -229,13 +272,18 @@ std::optional<ApiError> HttpSession::take_header(const Parser& parser) {
   if (const auto key = header["x-api-key"]; request_.authorization.empty() && !key.empty())
     request_.authorization = "Bearer " + std::string(key);
   request_.origin = header[http::field::origin];
+  request_.preflight =
+      request_.method == "OPTIONS" && header.count("access-control-request-method") > 0;
   request_.body.clear();
+  cors_origin_ = context_.access.allows_origin(request_.origin) ? request_.origin : "";
   keep_alive_ = parser.keep_alive();
+  request_.trace->record.method = std::string(header.method_string());
   if (auto error = unclear_framing(header)) {
     keep_alive_ = false;
     return error;
   }
   if (auto error = take_target({header.target().data(), header.target().size()})) return error;
+  request_.trace->record.path = request_.path;
   const std::size_t hosts = header.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && !http_1_0_))
     return refusal(
@@ -278,7 +326,8 @@ awaitable<std::optional<ApiError>> HttpSession::read_body(Parser& parser, BodySh
   }
   arm(limits_.body_max);
   while (!parser.is_done()) {
-    const auto [error, bytes] = co_await http::async_read_some(socket_, buffer_, parser, kAsTuple);
+    const auto [error, bytes] =
+        co_await http::async_read_some(connection_, buffer_, parser, kAsTuple);
     if (error) {
       client_gone_ =
           error == http::error::partial_message || error == asio::error::connection_reset;
@@ -296,6 +345,11 @@ awaitable<void> HttpSession::answer() {
   if (request_.method == "OPTIONS" && !allowed.empty()) {
     HttpReply reply{.status = 204};
     reply.headers.emplace_back("Allow", allowed);
+    if (!cors_origin_.empty()) {
+      reply.headers.emplace_back("Access-Control-Allow-Methods", allowed);
+      reply.headers.emplace_back("Access-Control-Allow-Headers", std::string(kCorsRequestHeaders));
+      reply.headers.emplace_back("Access-Control-Max-Age", "600");
+    }
     co_await send(std::move(reply));
     co_return;
   }
@@ -324,13 +378,14 @@ awaitable<void> HttpSession::run_handler(const HttpHandler& handler) {
 awaitable<void> HttpSession::watch_client() {
   while (buffer_.size() < limits_.read_ahead_bytes_max) {
     const std::size_t room = std::min(kReadBytes, limits_.read_ahead_bytes_max - buffer_.size());
-    const auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(room), kAsTuple);
+    const auto [error, bytes] =
+        co_await connection_.async_read_some(buffer_.prepare(room), kAsTuple);
     buffer_.commit(bytes);
     if (!error) continue;
     if (error != asio::error::operation_aborted || timed_out_) client_gone_ = true;
     co_return;
   }
-  asio::steady_timer forever(socket_.get_executor(), asio::steady_timer::time_point::max());
+  asio::steady_timer forever(connection_.get_executor(), asio::steady_timer::time_point::max());
   co_await forever.async_wait(kAsTuple);
 }
 
@@ -344,8 +399,26 @@ awaitable<void> HttpSession::refuse(const ApiError& error) {
   co_await send(std::move(reply));
 }
 
-awaitable<bool> HttpSession::send(HttpReply reply) {
+// Lets the web page of an allowed origin read the answer.
+void HttpSession::add_cors(HttpHeaders& headers) const {
+  if (cors_origin_.empty()) return;
+  headers.emplace_back("Access-Control-Allow-Origin", cors_origin_);
+  headers.emplace_back("Vary", "Origin");
+  headers.emplace_back("Access-Control-Expose-Headers",
+                       "X-Request-Id, Retry-After, Drystone-Ignored-Parameters");
+}
+
+// Of an answer's header, what the record of its request needs.
+void HttpSession::note_answer(int status, const HttpHeaders& headers) {
   replied_ = true;
+  request_.trace->record.status = status;
+  for (const auto& [name, value] : headers)
+    if (name == "X-Request-Id") request_.trace->record.id = value;
+}
+
+awaitable<bool> HttpSession::send(HttpReply reply) {
+  note_answer(reply.status, reply.headers);
+  add_cors(reply.headers);
   std::string text =
       reply_head(reply, {.keep_alive = keep_alive_ && !context_.stopping, .http_1_0 = http_1_0_});
   if (!head_) text += reply.body;
@@ -353,7 +426,9 @@ awaitable<bool> HttpSession::send(HttpReply reply) {
 }
 
 awaitable<bool> HttpSession::begin_events(HttpHeaders headers) {
-  replied_ = events_open_ = true;
+  note_answer(200, headers);
+  add_cors(headers);
+  events_open_ = true;
   if (http_1_0_)
     keep_alive_ = false;  // No chunks there: the end of the connection ends the answer.
   std::string head = events_head(headers, {.keep_alive = keep_alive_, .http_1_0 = http_1_0_});
@@ -376,9 +451,10 @@ awaitable<bool> HttpSession::write(std::string text) {
   while (written < text.size()) {  // Each part that the client takes gives it new time.
     arm(limits_.write_max);
     const auto [error, bytes] =
-        co_await socket_.async_write_some(asio::buffer(text) + written, kAsTuple);
+        co_await connection_.async_write_some(asio::buffer(text) + written, kAsTuple);
     disarm();
     written += bytes;
+    request_.trace->record.answer_bytes += bytes;
     if (error) {
       client_gone_ = true;
       co_return false;
@@ -390,15 +466,16 @@ awaitable<bool> HttpSession::write(std::string text) {
 // Closing with unread bytes would reset the connection and take our last answer with it; so read on
 // for a moment.
 awaitable<void> HttpSession::linger() {
-  if (!replied_ || client_gone_ || !socket_.is_open()) co_return;
+  if (!replied_ || client_gone_ || !connection_.socket().is_open()) co_return;
   error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   std::array<char, 4096> dropped;
   constexpr std::size_t kDroppedBytesMax = 1 << 20;
   constexpr std::chrono::milliseconds kLingerMax{1000};
   arm(std::min(kLingerMax, limits_.header_max));
+  co_await connection_.shut_down_sending();
   for (std::size_t total = 0; total < kDroppedBytesMax;) {
-    const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(dropped), kAsTuple);
+    const auto [error, bytes] =
+        co_await connection_.async_read_some(asio::buffer(dropped), kAsTuple);
     if (error) break;
     total += bytes;
   }

@@ -2,8 +2,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <memory>
 
+#include "base/clock.h"
 #include "serve/http/access.h"
 #include "serve/http/limits.h"
 #include "serve/http/router.h"
@@ -15,8 +17,11 @@ struct SessionContext {
   const ServerLimits& limits;
   const AccessRules& access;
   const Router& router;
-  std::size_t body_bytes = 0;  // of all requests at present
-  bool stopping = false;       // finish the answer at hand, then close
+  const Clock& clock;
+  ServerObserver* observer = nullptr;        // may be null
+  boost::asio::ssl::context* tls = nullptr;  // null: in the clear
+  std::size_t body_bytes = 0;                // of all requests at present
+  bool stopping = false;                     // finish the answer at hand, then close
 };
 
 // One connection: HTTP/1.1 (and 1.0) requests one after the other, each answered before the next is

@@ -164,7 +164,7 @@ awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& 
   // A whole answer is collected here in any case; its bound is the context.
   const std::size_t unsent_bytes_max =
       what.stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
-  const std::string client = context_.access.client(request);
+  const Client client = context_.access.client(request);
   std::optional<ApiError> full;
   for (GenerateRequest& job : what.jobs) {
     auto pending = PendingReply::start(context_.loop, ready->model.jobs(), client, std::move(job),

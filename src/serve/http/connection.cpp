@@ -1,0 +1,26 @@
+#include "serve/http/connection.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace drystone {
+namespace asio = boost::asio;
+
+namespace {
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+}
+
+asio::awaitable<boost::system::error_code> Connection::handshake() {
+  if (!tls_) co_return boost::system::error_code();
+  const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAsTuple);
+  co_return error;
+}
+
+asio::awaitable<void> Connection::shut_down_sending() {
+  // TLS's goodbye waits for the other side's; the caller's deadline ends that.
+  if (tls_) co_await tls_->async_shutdown(kAsTuple);
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
+}
+
+}  // namespace drystone

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <boost/asio/ssl/context.hpp>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+
+namespace drystone {
+
+// What a server shows to its clients: files in PEM.
+struct TlsFiles {
+  std::string certificate;  // the server's own first, then what leads to a known authority
+  std::string key;          // not encrypted
+  bool empty() const { return certificate.empty() && key.empty(); }
+};
+
+// TLS 1.2 and 1.3, with the ciphers that OpenSSL thinks good. Errors: invalid_argument (one file
+// without the other; the key is not the certificate's), io (a file cannot be read), corrupt (a file
+// holds no certificate or no key).
+Result<std::unique_ptr<boost::asio::ssl::context>> load_tls(const TlsFiles& files);
+
+}  // namespace drystone
