@@ -54,19 +54,19 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
   const auto source = tensor_source(file);
   auto stage = device.load(program, stage_options, *source);
   if (!stage) return std::move(stage).error().with("loading " + file.name());
-  return std::unique_ptr<Engine>(std::make_unique<LoadedEngine>(
-      LoadedEngine::Parts{.file = std::move(file),
-                          .tokenizer = std::move(tokenizer),
-                          .chat_template = std::move(chat_template),
-                          .chat_template_error = std::move(chat_template_error),
-                          .stage = *std::move(stage),
-                          .vocab = program.vocab,
-                          .context = context,
-                          .batch_tokens_max = stage_options.batch_tokens_max,
-                          .logit_rows_max = stage_options.logit_rows_max,
-                          .sequences_max = sequences_max,
-                          .queue_max = options.queue_max,
-                          .draft_rows_max = options.speculate ? kDraftRowsMax : 0}));
+  return std::unique_ptr<Engine>(std::make_unique<BatchingEngine>(
+      BatchingEngine::Parts{.file = std::move(file),
+                            .tokenizer = std::move(tokenizer),
+                            .chat_template = std::move(chat_template),
+                            .chat_template_error = std::move(chat_template_error),
+                            .stage = *std::move(stage),
+                            .vocab = program.vocab,
+                            .context = context,
+                            .batch_tokens_max = stage_options.batch_tokens_max,
+                            .logit_rows_max = stage_options.logit_rows_max,
+                            .sequences_max = sequences_max,
+                            .queue_max = options.queue_max,
+                            .draft_rows_max = options.speculate ? kDraftRowsMax : 0}));
 }
 
 }  // namespace drystone

@@ -9,7 +9,7 @@
 
 namespace drystone {
 
-LoadedEngine::LoadedEngine(Parts parts)
+BatchingEngine::BatchingEngine(Parts parts)
     : parts_(std::move(parts)),
       batcher_(*parts_.stage, *parts_.tokenizer, clock_,
                {.vocab = parts_.vocab,
@@ -19,9 +19,9 @@ LoadedEngine::LoadedEngine(Parts parts)
                 .queue_max = parts_.queue_max,
                 .draft_rows_max = parts_.draft_rows_max}) {}
 
-Result<GenerateResult> LoadedEngine::generate(const GenerateRequest& request,
-                                              const std::function<void(const Delta&)>& sink,
-                                              std::stop_token stop) {
+Result<GenerateResult> BatchingEngine::generate(const GenerateRequest& request,
+                                                const std::function<void(const Delta&)>& sink,
+                                                std::stop_token stop) {
   std::optional<Result<GenerateResult>> result;
   const std::uint64_t id = TRY(batcher_.submit(
       {.request = request, .on_delta = sink, .on_done = [&](Result<GenerateResult> done) {
@@ -34,15 +34,15 @@ Result<GenerateResult> LoadedEngine::generate(const GenerateRequest& request,
   return *std::move(result);
 }
 
-std::shared_ptr<const ConstraintVocabulary> LoadedEngine::vocabulary() {
+std::shared_ptr<const ConstraintVocabulary> BatchingEngine::vocabulary() {
   std::call_once(vocabulary_made_, [&] {
     vocabulary_ = ConstraintVocabulary::build(*parts_.tokenizer, parts_.vocab);
   });
   return vocabulary_;
 }
 
-Result<void> LoadedEngine::logits(std::span<const TokenId> ids,
-                                  const std::function<Result<void>(std::span<const float>)>& sink) {
+Result<void> BatchingEngine::logits(
+    std::span<const TokenId> ids, const std::function<Result<void>(std::span<const float>)>& sink) {
   return batcher_.logits(ids, std::min(parts_.batch_tokens_max, parts_.logit_rows_max), sink);
 }
 

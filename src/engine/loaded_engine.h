@@ -11,7 +11,7 @@
 namespace drystone {
 
 // A model on one device.
-class LoadedEngine final : public Engine {
+class BatchingEngine final : public Engine {
  public:
   struct Parts {
     GgufFile file;
@@ -23,7 +23,7 @@ class LoadedEngine final : public Engine {
     std::size_t queue_max;
     std::uint32_t draft_rows_max;
   };
-  explicit LoadedEngine(Parts parts);
+  explicit BatchingEngine(Parts parts);
 
   Result<GenerateResult> generate(const GenerateRequest& request,
                                   const std::function<void(const Delta&)>& sink,
