@@ -135,7 +135,8 @@ awaitable<std::string> ClientSide::read_body(Parser& parser) {
 // What a refusal should be for what the client did.
 std::string judge(Behaviour behaviour, int status, std::string error) {
   if (behaviour != Behaviour::bad && behaviour != Behaviour::oversized) return error;
-  if (status >= 400 && status < 500) return "";
+  // 501 and 505: a coding or version of HTTP that the server does not speak.
+  if ((status >= 400 && status < 500) || status == 501 || status == 505) return "";
   if (status == 0 || status == 503) return error;
   return fmt::format("{} request answered {}", to_string(behaviour), status);
 }

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 
-CONTEXT = 1024
+CONTEXT = 512
 WARM_UP = 0.3  # of the time
 GROWTH_BYTES_MAX = 24 << 20
 IDLE_SECONDS_MAX = 20
