@@ -213,7 +213,7 @@ class HeaderReader {
     for (auto& value : values) {
       Stored stored{};
       CHECK(take(stored));
-      value = Wide{stored};
+      value = static_cast<Wide>(stored);
     }
     return values;
   }
