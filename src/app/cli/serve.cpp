@@ -113,9 +113,8 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->take_all()
       ->expected(1);
   command
-      .add_option(
-          "--api-key-file", flags->key_file,
-          "Keys or their hashes, one per line: see `drystone key` ($DRYSTONE_API_KEY: one key)")
+      .add_option("--api-key-file", flags->key_file,
+                  "Keys or hashes, one per line (also $DRYSTONE_API_KEY: one)")
       ->type_name("FILE");
   command
       .add_option("--tls-cert", flags->daemon.tls.certificate,
@@ -125,7 +124,7 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->type_name("FILE");
   command
       .add_option("--cors", flags->daemon.cors_origins,
-                  "Let web pages of this origin use the server, may be repeated; '*' is all [none]")
+                  "Let web pages of this origin use it, may be repeated; * is all")
       ->type_name("ORIGIN")
       ->take_all()
       ->expected(1);

@@ -41,7 +41,7 @@ TEST(Session, AnswersHeadWithoutABodyAndOptionsWithTheMethods) {
   EXPECT_EQ(options.status, 204);
   EXPECT_EQ(options.headers["allow"], "POST, OPTIONS");
   EXPECT_FALSE(options.headers.contains("access-control-allow-origin"));
-  EXPECT_EQ(client.ask("OPTIONS", "*").headers["allow"], "GET, HEAD, POST, OPTIONS");
+  EXPECT_EQ(client.ask("OPTIONS", "*").headers["allow"], "DELETE, GET, HEAD, POST, OPTIONS");
   EXPECT_EQ(client.ask("OPTIONS", "/nothing").status, 404);
   EXPECT_EQ(client.ask("GET", "/health").status, 200);
 }

@@ -1,9 +1,11 @@
 #include "serve/api/answer/dialect_endpoints.h"
 
 #include <algorithm>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <limits>
 
@@ -117,12 +119,16 @@ void DialectEndpoints::add_work(Router& router, std::string method, std::string 
 }
 
 awaitable<void> DialectEndpoints::off_loop(const std::function<void()>& job) {
-  const auto on_thread = [&job]() -> awaitable<void> {
-    job();
-    co_return;
-  };
   // The caller's frame, which holds what `job` uses, waits for this, also when the client leaves.
-  co_await asio::co_spawn(preparing_, on_thread, asio::use_awaitable);
+  // Not by co_spawn: a cancellation would reach the other thread's coroutine after its end.
+  const auto start = [this, &job](auto handler) {
+    asio::post(preparing_, [&job, handler = std::move(handler)]() mutable {
+      job();
+      const auto back = asio::get_associated_executor(handler);
+      asio::post(back, std::move(handler));
+    });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
 }
 
 awaitable<void> DialectEndpoints::work(const HttpRequest& request, ReplySink& sink,
