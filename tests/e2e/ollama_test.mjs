@@ -76,12 +76,18 @@ test('mistakes are errors with words', async () => {
 });
 
 test('aborting a stream frees the model', async () => {
-  const stream = await client.chat({ model: 'e2e', messages, stream: true, options: { num_predict: -1 } });
-  await assert.rejects(async () => {
-    for await (const part of stream) {
-      assert.equal(part.done, false);
-      stream.abort();
+  // A short answer may be here whole before it is aborted: then the next one is tried.
+  const story = [{ role: 'user', content: 'Tell me a story about a fox.' }];
+  let aborted = false;
+  for (let attempt = 0; attempt < 100 && !aborted; ++attempt) {
+    const stream = await client.chat({ model: 'e2e', messages: story, stream: true, options: { num_predict: -1 } });
+    try {
+      for await (const part of stream) if (!part.done) stream.abort();
+    } catch (error) {
+      assert.equal(error.name, 'AbortError');
+      aborted = true;
     }
-  }, { name: 'AbortError' });
+  }
+  assert.ok(aborted);
   assert.equal((await client.chat({ model: 'e2e', messages, options: { num_predict: 1 } })).eval_count, 1);
 });
