@@ -9,12 +9,12 @@ level=${1:-run}
 
 # TOOL=PACKAGE: needed if the command TOOL is not there. A name alone: needed if that package is not there.
 debian_run="g++ cmake ninja=ninja-build ccache pkg-config curl
-  libpcre2-dev libedit-dev libcli11-dev libfmt-dev libspdlog-dev libssl-dev"
+  libpcre2-dev libedit-dev libcli11-dev libfmt-dev libspdlog-dev libssl-dev libxxhash-dev"
 debian_test="libgtest-dev libgmock-dev googletest libbenchmark-dev python3 node=nodejs npm git
   clang++-19=clang-19 libclang-rt-19-dev aarch64-linux-gnu-g++=g++-aarch64-linux-gnu qemu-aarch64=qemu-user"
 debian_full="clang-tidy-19 clang-format-19"
 
-homebrew_run="cmake ninja ccache pkg-config=pkgconf boost pcre2 cli11 fmt spdlog openssl@3"
+homebrew_run="cmake ninja ccache pkg-config=pkgconf boost pcre2 cli11 fmt spdlog openssl@3 xxhash"
 homebrew_test="googletest google-benchmark python3=python node"
 
 # Boost: Debian lets one version's headers be installed at a time. If another one is, ours is unpacked for this clone

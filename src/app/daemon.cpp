@@ -28,15 +28,32 @@ std::vector<std::string> served_names(const DaemonOptions& options) {
 }
 
 EngineLoad load_of(const BatcherCounts& counts) {
-  return {.running = counts.running,
-          .waiting = counts.waiting,
-          .kv_pages = counts.pages,
-          .kv_pages_in_use = counts.pages_in_use,
-          .page_tokens = counts.page_tokens,
-          .prefix_queries_tokens = counts.prompt_tokens,
-          .prefix_hits_tokens = counts.cached_tokens,
-          .preemptions = counts.preemptions,
-          .steps = counts.steps};
+  EngineLoad load{.running = counts.running,
+                  .waiting = counts.waiting,
+                  .kv_pages = counts.pages,
+                  .kv_pages_in_use = counts.pages_in_use,
+                  .page_tokens = counts.page_tokens,
+                  .prefix_queries_tokens = counts.prompt_tokens,
+                  .prefix_hits_tokens = counts.cached_tokens,
+                  .preemptions = counts.preemptions,
+                  .steps = counts.steps};
+  if (counts.tier)
+    load.kv_disk = {.pages = counts.tier->slots,
+                    .pages_in_use = counts.tier->slots_in_use,
+                    .page_bytes = counts.tier->page_bytes,
+                    .stored = counts.tier->stored,
+                    .restored = counts.tier->restored,
+                    .dropped = counts.tier->dropped,
+                    .failed = counts.tier->failed};
+  return load;
+}
+
+// "; evicted pages go to /var/tmp: up to 8.00 GiB, 262144 tokens".
+std::string tier_text(const BatcherCounts& counts, const std::string& folder) {
+  if (!counts.tier) return "";
+  return fmt::format("; evicted pages go to {}: up to {}, {} tokens", folder,
+                     format_bytes(counts.tier->slots * counts.tier->page_bytes),
+                     std::uint64_t{counts.tier->slots} * counts.page_tokens);
 }
 
 }  // namespace
@@ -80,9 +97,9 @@ Result<void> run_daemon(const DaemonOptions& options) {
         fmt::print(
             "drystone serves {} at {} (loaded in {:.1f} s, context {} tokens; the cache holds "
             "{:.0f} "
-            "tokens, {:.1f} requests of the full context)\n",
+            "tokens, {:.1f} requests of the full context{})\n",
             names[0], server->url(), load_s, loaded.engine->context(), tokens,
-            tokens / loaded.engine->context());
+            tokens / loaded.engine->context(), tier_text(counts, options.engine.kv_disk_folder));
         std::fflush(stdout);
       });
     } else {

@@ -33,6 +33,8 @@ Result<LoadedEngine> load_engine(const EngineFlags& flags,
                                 .queue_max = flags.queue_max,
                                 .speculate = flags.speculate,
                                 .kv_type = flags.kv_type,
+                                .kv_disk_folder = flags.kv_disk_folder,
+                                .kv_disk_bytes = flags.kv_disk_bytes,
                                 .progress = progress});
     // Refused before any memory was taken.
     if (engine.is(Errc::out_of_memory) && contexts > 1) continue;

@@ -87,6 +87,11 @@ class DeviceStage {
   virtual bool kinds_agree() const = 0;
   virtual std::uint32_t page_tokens() const = 0;  // positions per page
   virtual std::uint32_t page_count() const = 0;
+  // The keys and values that a page holds, all layers, as bytes that mean something to this stage
+  // alone. Between steps.
+  virtual Bytes page_bytes() const = 0;
+  virtual void read_page(std::uint32_t page, std::span<std::byte> bytes) const = 0;
+  virtual void write_page(std::uint32_t page, std::span<const std::byte> bytes) = 0;
   virtual StageMemory memory() const = 0;
 };
 

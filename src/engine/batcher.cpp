@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 
 namespace drystone {
@@ -13,6 +14,12 @@ namespace {
 constexpr double kStepStretch = 2.0;
 // Prompt rows of a step before anything was measured, and the least that is worth a pass.
 constexpr std::uint32_t kFirstPromptRows = 64, kPromptRowsMin = 8;
+// Of a step of readers alone that bring pages back from the tier: others may want to join.
+constexpr double kRestoreMaxS = 0.25;
+// Pages that a step copies ahead of their eviction.
+constexpr int kStoredAhead = 2;
+// While nothing runs, how long a new request may wait for the tier.
+constexpr std::chrono::milliseconds kStoreWait{10};
 // Weight of the newest measurement.
 constexpr double kNewest = 0.2;
 
@@ -23,13 +30,14 @@ void blend(double& mean, double value) {
 }  // namespace
 
 Batcher::Batcher(DeviceStage& stage, const Tokenizer& tokenizer, const Clock& clock,
-                 BatcherOptions options)
+                 BatcherOptions options, PageTier* tier)
     : stage_(stage),
       tokenizer_(tokenizer),
       clock_(clock),
       options_(options),
       kinds_agree_(stage.kinds_agree()),
-      pool_(stage.page_count(), stage.page_tokens()),
+      tier_(tier),
+      pool_(stage.page_count(), stage.page_tokens(), tier),
       sequence_max_(static_cast<std::uint32_t>(std::min<std::uint64_t>(
           options.context, std::uint64_t{pool_.pages()} * pool_.page_tokens()))) {
   CHECK(options_.sequences_max >= 1 && options_.sequences_max <= options_.batch_tokens_max,
@@ -40,6 +48,7 @@ Batcher::Batcher(DeviceStage& stage, const Tokenizer& tokenizer, const Clock& cl
       end_tokens_[id / 64] |= std::uint64_t{1} << id % 64;
   counts_.pages = pool_.pages();
   counts_.page_tokens = pool_.page_tokens();
+  if (tier_ != nullptr) counts_.tier = tier_->counts();
 }
 
 Batcher::~Batcher() {
@@ -159,22 +168,32 @@ BatcherCounts Batcher::counts() const {
 }
 
 void Batcher::wait(std::stop_token stop) {
+  const auto something_to_do = [&] { return !waiting_.empty() || !active_.empty(); };
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, stop, [&] { return !waiting_.empty() || !active_.empty(); });
+  while (tier_ != nullptr && !stop.stop_requested() && !something_to_do()) {
+    lock.unlock();
+    const bool room = tier_->wait_for_room(kStoreWait), stored = pool_.store_ahead();
+    lock.lock();
+    counts_.tier = tier_->counts();
+    if (room && !stored) break;
+  }
+  wake_.wait(lock, stop, something_to_do);
 }
 
 bool Batcher::step() {
   drop_cancelled();
   admit();
   plan();
-  const bool planned = !planned_.empty();
-  CHECK(planned || running_.empty(), running_.size());
-  if (planned) run_planned();
+  const bool something = !running_.empty();
+  if (!planned_.empty()) run_planned();
+  for (int i = 0; i < kStoredAhead && pool_.store_ahead(); ++i) {
+  }
   const std::lock_guard lock(mutex_);
   counts_.running = static_cast<std::uint32_t>(running_.size());
   counts_.pages_in_use = pool_.in_use();
+  if (tier_ != nullptr) counts_.tier = tier_->counts();
   interrupted_count_ = interrupted_.size();
-  return planned;
+  return something;
 }
 
 void Batcher::drop_cancelled() {
@@ -363,11 +382,13 @@ void Batcher::plan() {
   guess(writing);
   std::uint32_t rows = 0;
   for (const Planned& planned : planned_) rows += planned.rows;
-  std::uint32_t budget = prompt_budget(rows);
   std::vector<RunningRequest*> readers;
   for (const auto& request : running_)
     if (!request->writing()) readers.push_back(request.get());
   std::ranges::stable_sort(readers, {}, &RunningRequest::priority);
+  const double spent_s = take_over(readers, writing > 0);
+  CHECK(rows > 0 || !readers.empty() || spent_s >= kRestoreMaxS || running_.empty(), spent_s);
+  std::uint32_t budget = prompt_budget(rows, spent_s);
   for (RunningRequest* reader : readers) {
     if (budget == 0) break;
     if (plan_rows(*reader, budget)) budget -= planned_.back().rows;
@@ -395,10 +416,35 @@ void Batcher::guess(std::uint32_t writing) {
   }
 }
 
+// What is known need not be computed: what other requests have computed meanwhile, and what the
+// tier holds. Who could have more of the tier than there is time for goes on in the next step, and
+// is taken out of `readers`. Returns the time that it took.
+double Batcher::take_over(std::vector<RunningRequest*>& readers, bool others_write) {
+  const double until_s = others_write ? stretch_s() : kRestoreMaxS;
+  double spent_s = 0;
+  std::erase_if(readers,
+                [&](RunningRequest* reader) { return !take_over(*reader, until_s, spent_s); });
+  return spent_s;
+}
+
+// False: there is more, but no time. One page is always in time.
+bool Batcher::take_over(RunningRequest& reader, double until_s, double& spent_s) {
+  Sequence& sequence = reader.sequence();
+  while (true) {
+    count_cached(reader, sequence.reuse(reader.tokens()));
+    if (!sequence.is_stored(reader.tokens()) || !pace_.worth(prompt_row_s_ * pool_.page_tokens()))
+      return true;
+    if (spent_s > 0 && spent_s >= until_s) return false;
+    const auto start = clock_.monotonic();
+    count_cached(reader, sequence.restore(reader.tokens()));
+    const double took_s = seconds(clock_.monotonic() - start);
+    pace_.took(took_s);
+    spent_s += took_s;
+  }
+}
+
 bool Batcher::plan_rows(RunningRequest& request, std::uint32_t budget) {
-  // What another request has computed meanwhile need not be computed again; what another computes
-  // in this very step can be had in the next.
-  count_cached(request, request.sequence().reuse(request.tokens()));
+  // What another computes in this very step can be had in the next.
   if (shares_with_planned(request)) return false;
   const std::uint32_t rows = std::min(request.rows_of_next_kind(), budget);
   // Held since its admission, but for what is left of a preempted request's last page.
@@ -421,11 +467,15 @@ bool Batcher::shares_with_planned(const RunningRequest& request) const {
   });
 }
 
-std::uint32_t Batcher::prompt_budget(std::uint32_t writing_rows) const {
+// What a step of writing requests may take beyond its own time; 0: not known yet.
+double Batcher::stretch_s() const { return (kStepStretch - 1) * writing_step_s_; }
+
+// `spent_s`: of the step's time, already.
+std::uint32_t Batcher::prompt_budget(std::uint32_t writing_rows, double spent_s) const {
   const std::uint32_t room = options_.batch_tokens_max - writing_rows;
   if (writing_rows == 0) return room;
   if (writing_step_s_ == 0 || prompt_row_s_ == 0) return std::min(room, kFirstPromptRows);
-  const double rows = (kStepStretch - 1) * writing_step_s_ / prompt_row_s_;
+  const double rows = std::max(0.0, stretch_s() - spent_s) / prompt_row_s_;
   return std::min(room, std::max(kPromptRowsMin, static_cast<std::uint32_t>(rows)));
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "engine/fair_queue.h"
 #include "engine/generation_job.h"
 #include "engine/page_pool.h"
+#include "engine/page_tier.h"
+#include "engine/restore_pace.h"
 #include "engine/running_request.h"
 
 namespace drystone {
@@ -35,6 +38,7 @@ struct BatcherCounts {
   std::uint64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
   std::uint64_t guessed_tokens = 0, right_tokens = 0;  // of the generated ones
   std::uint64_t preemptions = 0, steps = 0;
+  std::optional<PageTierCounts> tier;  // if there is a second tier of the prefix cache
 };
 
 // Continuous batching: requests join and leave between steps of a stage. A step holds a generated
@@ -46,9 +50,9 @@ struct BatcherCounts {
 // submit(), cancel(), position() and counts() from any thread; step() and wait() from one.
 class Batcher final : public JobQueue {
  public:
-  // Borrows all three.
+  // Borrows all of them. `tier`: of this stage; null: evicted pages are gone.
   Batcher(DeviceStage& stage, const Tokenizer& tokenizer, const Clock& clock,
-          BatcherOptions options);
+          BatcherOptions options, PageTier* tier = nullptr);
   ~Batcher() override;  // cancels what is left
 
   Result<std::uint64_t> submit(GenerationJob job) override;
@@ -63,7 +67,8 @@ class Batcher final : public JobQueue {
 
   // Runs one step; false when there was nothing to do.
   bool step();
-  // Blocks until there is something to do or `stop` is requested.
+  // Blocks until there is something to do or `stop` is requested; meanwhile pages that would go
+  // next are stored in the tier.
   void wait(std::stop_token stop);
 
  private:
@@ -84,12 +89,15 @@ class Batcher final : public JobQueue {
   std::unique_ptr<RunningRequest> next_waiting();
   void plan();
   void guess(std::uint32_t writing);
+  double take_over(std::vector<RunningRequest*>& readers, bool others_write);
+  bool take_over(RunningRequest& reader, double until_s, double& spent_s);
   bool plan_rows(RunningRequest& request, std::uint32_t budget);
   bool reserve(RunningRequest& request, std::uint32_t positions);
   RunningRequest* least_important() const;
   void preempt(RunningRequest& request);
   bool shares_with_planned(const RunningRequest& request) const;
-  std::uint32_t prompt_budget(std::uint32_t writing_rows) const;
+  double stretch_s() const;
+  std::uint32_t prompt_budget(std::uint32_t writing_rows, double spent_s) const;
   void measure(double step_s, std::uint32_t prompt_rows);
   void run_planned();
   static Result<std::optional<FinishReason>> take_logits(RunningRequest& request,
@@ -101,6 +109,7 @@ class Batcher final : public JobQueue {
   const Clock& clock_;
   const BatcherOptions options_;
   const bool kinds_agree_;
+  PageTier* const tier_;
   PagePool pool_;
   std::vector<std::uint64_t> end_tokens_;  // bit id % 64 of word id / 64
   const std::uint32_t sequence_max_;       // tokens of the longest sequence that can be held
@@ -112,6 +121,7 @@ class Batcher final : public JobQueue {
   std::vector<Segment> segments_;
   std::vector<TokenId> tokens_;
   double writing_step_s_ = 0, prompt_row_s_ = 0;  // measured; 0: not yet
+  RestorePace pace_;
 
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <regex>
+#include <stop_token>
+#include <thread>
 
 #include "base/rng.h"
 #include "compute/cpu/cpu_device.h"
@@ -27,6 +29,7 @@ struct LoadOptions {
   KvType kv_type = KvType::f16;
   std::uint32_t batch_tokens_max = 128;
   bool speculate = true;
+  Bytes kv_disk_bytes = 0;
 };
 
 Loaded load(const LoadOptions& options = {}) {
@@ -38,6 +41,8 @@ Loaded load(const LoadOptions& options = {}) {
                               .queue_max = 64,
                               .speculate = options.speculate,
                               .kv_type = options.kv_type,
+                              .kv_disk_folder = testing::TempDir(),
+                              .kv_disk_bytes = options.kv_disk_bytes,
                               .batch_tokens_max = options.batch_tokens_max});
   EXPECT_TRUE(engine) << engine.error().message();
   loaded.engine = *std::move(engine);
@@ -160,6 +165,83 @@ TEST_F(BatcherTest, SameTextWhenPreempted) {
                 alone(options, request_of(*loaded.engine, i, 130)))
           << to_string(isa) << ", request " << i;
   }
+}
+
+// Pages that went to the disk and came back: the same bits, in a conversation that goes on, and
+// when somebody is preempted.
+TEST_F(BatcherTest, SameTextFromTheSecondTier) {
+  for (const Isa isa : testable_isas()) {
+    const LoadOptions options{.isa = isa, .kv_tokens = 512, .sequences_max = 8};
+    LoadOptions with_tier = options;
+    with_tier.kv_disk_bytes = 64 * kMiB;
+    Loaded loaded = load(with_tier);
+    const GenerateRequest request = request_of(*loaded.engine, 90, 40);
+    const std::vector<TokenId> expected = alone(options, request);
+    for (int turn = 0; turn < 2; ++turn) {
+      Crowd crowd(loaded);
+      const Answer& answer = crowd.add(request);
+      crowd.run();
+      ASSERT_TRUE(answer.result && *answer.result);
+      EXPECT_EQ(answer.ids, expected) << to_string(isa) << ", turn " << turn;
+      EXPECT_EQ((*answer.result)->cached_tokens > 0, turn == 1) << to_string(isa);
+      if (turn == 1) break;
+      Crowd others(loaded);  // push it out, and each other
+      for (int i = 0; i < 6; ++i) others.add(request_of(*loaded.engine, i, 130));
+      others.run();
+      for (int i = 0; i < 6; i += 3)
+        EXPECT_EQ(others.answers[static_cast<std::size_t>(i)]->ids,
+                  alone(options, request_of(*loaded.engine, i, 130)))
+            << to_string(isa) << ", request " << i;
+    }
+    const BatcherCounts counts = loaded.batcher().counts();
+    ASSERT_TRUE(counts.tier);
+    EXPECT_GT(counts.preemptions, 0u);
+    EXPECT_GT(counts.tier->restored, 0u) << to_string(isa);
+    EXPECT_EQ(counts.tier->failed, 0u);
+    EXPECT_EQ(counts.pages_in_use, 0u);
+  }
+}
+
+// One prompt of seven pages; the cache has sixteen.
+TEST_F(BatcherTest, APushedOutPromptIsCachedAgain) {
+  Loaded loaded = load({.kv_tokens = 1024, .kv_disk_bytes = 64 * kMiB});
+  GenerateRequest request = request_of(*loaded.engine, 90, 1);
+  request.prompt.resize(400, 7);
+  for (const int tenant : {0, 1, 2, 0}) {
+    const bool again = loaded.batcher().counts().prompt_tokens == 1200;
+    request.cache_salt = std::to_string(tenant);
+    Crowd crowd(loaded);
+    const Answer& answer = crowd.add(request);
+    crowd.run();
+    EXPECT_EQ((*answer.result)->cached_tokens, again ? 384u : 0u);
+    EXPECT_EQ(loaded.batcher().counts().cached_tokens, again ? 384u : 0u);
+  }
+}
+
+// What goes next is stored while nobody waits, so that it goes without a wait.
+TEST_F(BatcherTest, IdleTimeIsUsedToStoreWhatGoesNext) {
+  Loaded loaded = load({.kv_tokens = 2048, .batch_tokens_max = 512, .kv_disk_bytes = 64 * kMiB});
+  const auto stored = [&] { return loaded.batcher().counts().tier->slots_in_use; };
+  GenerateRequest request = request_of(*loaded.engine, 90, 1);
+  request.prompt.resize(500, 7);
+  for (const char* tenant : {"0", "1", "2", "3"}) {  // seven full pages of 32 each
+    request.cache_salt = tenant;
+    Crowd crowd(loaded);
+    const Answer& answer = crowd.add(request);
+    while (!answer.result) loaded.batcher().step();
+  }
+  EXPECT_EQ(stored(), 2u) << "a step stores no more";
+  std::jthread idle([&](const std::stop_token& stop) { loaded.batcher().wait(stop); });
+  while (stored() < 4) std::this_thread::yield();  // all of the eight that go next; four are empty
+}
+
+TEST_F(BatcherTest, RefusesATierThatCannotBe) {
+  const auto device = make_cpu_device(Isa::portable, 1);
+  const auto folder = std::filesystem::path(testing::TempDir()) / "no-such-folder";
+  const auto engine = Engine::load(*GgufFile::open(kStories), *device,
+                                   {.kv_disk_folder = folder, .kv_disk_bytes = kMiB});
+  ASSERT_TRUE(engine.is(Errc::io));
+  EXPECT_NE(engine.error().message().find(folder.string()), std::string::npos);
 }
 
 // Choices of one prompt, or agents with one system prompt, that come at the same moment.

@@ -51,15 +51,22 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
       std::clamp(options.sequences_max, 1u, stage_options.batch_tokens_max);
   stage_options.logit_rows_max =
       std::max(stage_options.logit_rows_max, sequences_max + kDraftRowsMax);
+  std::unique_ptr<ScratchFile> kv_file;
+  if (options.kv_disk_bytes > 0)
+    kv_file = TRY(make_scratch_file(options.kv_disk_folder, options.kv_disk_bytes));
   const auto source = tensor_source(file);
   auto stage = device.load(program, stage_options, *source);
   if (!stage) return std::move(stage).error().with("loading " + file.name());
+  std::unique_ptr<PageTier> tier;
+  if (kv_file != nullptr)
+    tier = TRY(PageTier::create(**stage, std::move(kv_file), options.kv_disk_bytes));
   return std::unique_ptr<Engine>(std::make_unique<BatchingEngine>(
       BatchingEngine::Parts{.file = std::move(file),
                             .tokenizer = std::move(tokenizer),
                             .chat_template = std::move(chat_template),
                             .chat_template_error = std::move(chat_template_error),
                             .stage = *std::move(stage),
+                            .tier = std::move(tier),
                             .vocab = program.vocab,
                             .context = context,
                             .batch_tokens_max = stage_options.batch_tokens_max,

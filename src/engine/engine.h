@@ -29,6 +29,9 @@ struct EngineOptions {
   std::size_t queue_max = 1;        // requests that wait
   bool speculate = true;  // guess tokens ahead (engine/ngram_draft.h): the same text, often sooner
   KvType kv_type = KvType::f16;
+  // The second tier of the prefix cache: a file in this folder, of at most so many bytes; 0: none.
+  std::filesystem::path kv_disk_folder;
+  Bytes kv_disk_bytes = 0;
   std::uint32_t batch_tokens_max = 512;
   std::function<void(double done)> progress;
 };
@@ -75,7 +78,8 @@ class Batcher;
 class Engine {
  public:
   // `device` is borrowed for the engine's life.
-  // Errors: those of GgufFile, load_program, Tokenizer and Device::load.
+  // Errors: those of GgufFile, load_program, Tokenizer, make_scratch_file, Device::load and
+  // PageTier::create.
   static Result<std::unique_ptr<Engine>> load(GgufFile file, Device& device, EngineOptions options);
   virtual ~Engine() = default;
 

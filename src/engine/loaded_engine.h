@@ -19,6 +19,7 @@ class BatchingEngine final : public Engine {
     std::unique_ptr<ChatTemplate> chat_template;
     std::string chat_template_error;
     std::unique_ptr<DeviceStage> stage;
+    std::unique_ptr<PageTier> tier;  // of the stage; may be null
     std::uint32_t vocab, context, batch_tokens_max, logit_rows_max, sequences_max;
     std::size_t queue_max;
     std::uint32_t draft_rows_max;

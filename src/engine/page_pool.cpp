@@ -5,102 +5,86 @@
 #include "base/check.h"
 
 namespace drystone {
+namespace {
 
-PagePool::PagePool(std::uint32_t pages, std::uint32_t page_tokens)
-    : page_tokens_(page_tokens), pages_(pages) {
-  for (std::uint32_t page = pages; page-- > 0;) put_unused(page);
+// By default a quarter of the pages is a context: what one request can take at once. At most half
+// of the tier, or what is stored ahead would push itself out.
+std::uint32_t stored_ahead(std::uint32_t pages, const PageTier* tier) {
+  return tier == nullptr ? 0 : std::min((pages + 3) / 4, tier->counts().slots / 2);
+}
+
+}  // namespace
+
+PagePool::PagePool(std::uint32_t pages, std::uint32_t page_tokens, PageTier* tier)
+    : page_tokens_(page_tokens),
+      tier_(tier),
+      ahead_(stored_ahead(pages, tier)),
+      users_(pages),
+      unused_(pages),
+      known_(pages) {
+  for (std::uint32_t page = 0; page < pages; ++page) unused_.push_back(page);
 }
 
 std::optional<std::uint32_t> PagePool::take() {
-  if (first_ == kNone) return std::nullopt;
-  const std::uint32_t page = first_;
-  take_unused(page);
-  forget(page);
-  pages_[page].users = 1;
+  const std::uint32_t page = unused_.front();
+  if (page == kNone) return std::nullopt;
+  unused_.remove(page);
+  if (const PrefixId prefix = known_.prefix(page); prefix != kNoPrefix) {
+    if (tier_ != nullptr) tier_->store(prefix, known_.key(page), page);
+    known_.remove(page);
+  }
+  users_[page] = 1;
   return page;
 }
 
+// Empty pages go first.
 void PagePool::release(std::uint32_t page) {
-  CHECK(pages_[page].users > 0, page);
-  if (--pages_[page].users == 0) put_unused(page);
+  CHECK(users_[page] > 0, page);
+  if (--users_[page] > 0) return;
+  if (known_.prefix(page) == kNoPrefix)
+    unused_.push_front(page);
+  else
+    unused_.push_back(page);
 }
 
-std::optional<PagePool::Known> PagePool::find(PrefixId parent, std::span<const Row> rows,
-                                              std::string_view salt) {
-  const std::uint32_t page = find_page(parent, rows, salt);
-  if (page == kNone) return std::nullopt;
-  if (pages_[page].users++ == 0) take_unused(page);
-  return Known{page, pages_[page].prefix};
+std::optional<PagePool::Known> PagePool::find(const PageKey& key) {
+  const auto page = known_.find(key);
+  if (!page) return std::nullopt;
+  if (users_[*page]++ == 0) unused_.remove(*page);
+  return Known{*page, known_.prefix(*page)};
 }
 
-PagePool::PrefixId PagePool::publish(std::uint32_t page, PrefixId parent, std::span<const Row> rows,
-                                     std::string_view salt) {
-  CHECK(rows.size() == page_tokens_ && pages_[page].users > 0, page, rows.size());
-  if (const std::uint32_t same = find_page(parent, rows, salt); same != kNone)
-    return pages_[same].prefix;
-  forget(page);
-  Page& known = pages_[page];
-  known.prefix = ++last_prefix_;
-  known.parent = parent;
-  known.rows.assign(rows.begin(), rows.end());
-  known.salt = parent == kNoPrefix ? std::string(salt) : std::string();
-  known_.emplace(key(parent, rows, salt), page);
-  return known.prefix;
+PrefixId PagePool::publish(std::uint32_t page, const PageKey& key) {
+  CHECK(key.rows.size() == page_tokens_ && users_[page] > 0, page, key.rows.size());
+  if (const auto same = known_.find(key)) return known_.prefix(*same);
+  known_.remove(page);
+  // One that was stored, and computed again all the same, leads to the pages stored after it.
+  std::optional<PrefixId> prefix;
+  if (tier_ != nullptr) prefix = tier_->find(key);
+  if (!prefix) prefix = ++last_prefix_;
+  known_.add(page, *prefix, key);
+  return *prefix;
 }
 
-// Only spreads: find_page() compares what it finds.
-std::uint64_t PagePool::key(PrefixId parent, std::span<const Row> rows,
-                            std::string_view salt) const {
-  std::uint64_t hash = parent * 0x9e3779b97f4a7c15u + 1;
-  const auto mix = [&](std::uint64_t value) {
-    hash = (hash ^ value) * 0xff51afd7ed558ccdu;
-    hash ^= hash >> 32;
-  };
-  for (const Row row : rows) mix(row);
-  if (parent == kNoPrefix)
-    for (const char c : salt) mix(static_cast<unsigned char>(c));
-  return hash;
+bool PagePool::is_stored(const PageKey& key) const {
+  return tier_ != nullptr && tier_->find(key).has_value();
 }
 
-std::uint32_t PagePool::find_page(PrefixId parent, std::span<const Row> rows,
-                                  std::string_view salt) const {
-  if (rows.size() != page_tokens_) return kNone;
-  const auto [begin, end] = known_.equal_range(key(parent, rows, salt));
-  for (auto at = begin; at != end; ++at) {
-    const Page& page = pages_[at->second];
-    if (page.parent == parent && std::ranges::equal(page.rows, rows) &&
-        (parent != kNoPrefix || page.salt == salt))
-      return at->second;
-  }
-  return kNone;
+std::optional<PrefixId> PagePool::restore(std::uint32_t page, const PageKey& key) {
+  CHECK(users_[page] > 0 && known_.prefix(page) == kNoPrefix, page, known_.prefix(page));
+  if (tier_ == nullptr) return std::nullopt;
+  const auto prefix = tier_->restore(key, page);
+  if (prefix) known_.add(page, *prefix, key);
+  return prefix;
 }
 
-void PagePool::forget(std::uint32_t number) {
-  Page& page = pages_[number];
-  if (page.prefix == kNoPrefix) return;
-  const auto [begin, end] = known_.equal_range(key(page.parent, page.rows, page.salt));
-  const auto at = std::find_if(begin, end, [&](const auto& one) { return one.second == number; });
-  CHECK(at != end, number);
-  known_.erase(at);
-  page.prefix = kNoPrefix;
-}
-
-void PagePool::put_unused(std::uint32_t number) {
-  Page& page = pages_[number];
-  ++available_;
-  const bool keep = page.prefix != kNoPrefix;
-  page.before = keep ? last_ : kNone;
-  page.after = keep ? kNone : first_;
-  (page.before == kNone ? first_ : pages_[page.before].after) = number;
-  (page.after == kNone ? last_ : pages_[page.after].before) = number;
-}
-
-void PagePool::take_unused(std::uint32_t number) {
-  Page& page = pages_[number];
-  --available_;
-  (page.before == kNone ? first_ : pages_[page.before].after) = page.after;
-  (page.after == kNone ? last_ : pages_[page.after].before) = page.before;
-  page.before = page.after = kNone;
+bool PagePool::store_ahead() {
+  if (ahead_ == 0 || !tier_->has_room()) return false;
+  std::uint32_t page = unused_.front();
+  for (std::uint32_t i = 0; i < ahead_ && page != kNone; ++i, page = unused_.after(page))
+    if (const PrefixId prefix = known_.prefix(page); prefix != kNoPrefix && !tier_->holds(prefix))
+      return tier_->store(prefix, known_.key(page), page);
+  return false;
 }
 
 }  // namespace drystone

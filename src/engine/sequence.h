@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,12 @@ class Sequence {
   // sequence from its first token. Leaves at least the last token to be computed. Returns how many
   // tokens it gained.
   std::uint32_t reuse(std::span<const SequenceToken> tokens);
+  // Whether the second tier holds the page after size(), and a page is reserved for it. After
+  // reuse(), which looks in memory only.
+  bool is_stored(std::span<const SequenceToken> tokens) const;
+  // Brings that page back. Returns how many tokens it gained: 0 when it could not be read. Blocks
+  // for reading a page.
+  std::uint32_t restore(std::span<const SequenceToken> tokens);
   // Makes sure that pages for `positions` positions are held. False when there are too few; nothing
   // changes then.
   bool reserve(std::uint32_t positions);
@@ -47,14 +54,19 @@ class Sequence {
   void truncate(std::uint32_t positions);
 
  private:
-  PagePool::Row row_of(SequenceToken token) const;
+  PageRow row_of(SequenceToken token) const;
+  // Of the page after size(), whose rows it writes to `rows`; nullopt when there is none that can
+  // be taken over.
+  std::optional<PageKey> next_page(std::span<const SequenceToken> tokens,
+                                   std::vector<PageRow>& rows) const;
+  void take_over(const PageKey& key, PrefixId prefix);
 
   PagePool& pool_;
   const bool kinds_agree_;
   const std::string salt_;
-  std::vector<PagePool::Row> rows_;
+  std::vector<PageRow> rows_;
   std::vector<std::uint32_t> pages_;
-  std::vector<PagePool::PrefixId> prefixes_;  // of the full pages
+  std::vector<PrefixId> prefixes_;  // of the full pages
 };
 
 }  // namespace drystone

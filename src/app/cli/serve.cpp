@@ -97,6 +97,13 @@ void add_serve(CLI::App& app, int& exit_code) {
                   "Tokens that all of them hold [up to 4 contexts]")
       ->check(CLI::Range(64u, 1u << 30).description(""))
       ->type_name("N");
+  command
+      .add_option("--kv-disk", engine.kv_disk_bytes,
+                  "Keep what the cache evicts in a file, at most 8G, ... [off]")
+      ->transform(CLI::AsSizeValue(false).description(""))
+      ->type_name("SIZE");
+  command.add_option("--kv-disk-dir", engine.kv_disk_folder, "The folder of that file [/var/tmp]")
+      ->type_name("DIR");
   command.add_option("--queue", engine.queue_max, "Requests that wait; more get 429 [64]")
       ->check(CLI::Range(1u, 1u << 20).description(""))
       ->type_name("N");

@@ -102,6 +102,21 @@ std::string ServingMetrics::text() const {
     one("vllm:num_preemptions_total", "counter", "Requests that gave their pages back for a while.",
         load.preemptions);
     one("drystone_steps_total", "counter", "Steps of the engine.", load.steps);
+    if (const auto& disk = load.kv_disk; disk.pages > 0) {
+      one("drystone_kv_disk_pages", "gauge", "Pages that the prefix cache's file can hold.",
+          disk.pages);
+      one("drystone_kv_disk_pages_in_use", "gauge", "Pages that it holds.", disk.pages_in_use);
+      one("drystone_kv_disk_page_bytes", "gauge", "Bytes of a page.", disk.page_bytes);
+      one("drystone_kv_disk_stored_pages_total", "counter", "Pages written to it.", disk.stored);
+      one("drystone_kv_disk_restored_pages_total", "counter",
+          "Pages that came back from it instead of being computed.", disk.restored);
+      one("drystone_kv_disk_restored_tokens_total", "counter", "Tokens of these.",
+          disk.restored * load.page_tokens);
+      one("drystone_kv_disk_dropped_pages_total", "counter",
+          "Evicted pages that it was too busy to take.", disk.dropped);
+      one("drystone_kv_disk_failed_pages_total", "counter",
+          "Pages that could not be written, or not be read as they were written.", disk.failed);
+    }
   }
   one("vllm:prompt_tokens_total", "counter", "Prompt tokens of requests that are over.",
       prompt_tokens_.value());

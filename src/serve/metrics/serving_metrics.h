@@ -21,6 +21,11 @@ struct EngineLoad {
   std::uint64_t page_tokens = 0;
   std::uint64_t prefix_queries_tokens = 0, prefix_hits_tokens = 0;
   std::uint64_t preemptions = 0, steps = 0;
+  // The second tier of the prefix cache; without pages: there is none.
+  struct KvDisk {
+    std::uint64_t pages = 0, pages_in_use = 0, page_bytes = 0;
+    std::uint64_t stored = 0, restored = 0, dropped = 0, failed = 0;
+  } kv_disk;
 };
 
 // The numbers of a server, under the names that vLLM uses where the meaning is the same and as

@@ -49,6 +49,21 @@ TEST(ServingMetrics, CountWhatRequestsCost) {
   EXPECT_EQ(value_of(reply.body, "drystone_http_connections"), 1);
 }
 
+// Who turns the second tier on wants to see whether it is of use.
+TEST(ServingMetrics, TellOfTheSecondTierWhereThereIsOne) {
+  ServingMetrics metrics("m");
+  metrics.set_engine_load([] { return EngineLoad{.page_tokens = 64}; });
+  EXPECT_EQ(metrics.text().find("kv_disk"), std::string::npos);
+  metrics.set_engine_load([] {
+    return EngineLoad{.page_tokens = 64,
+                      .kv_disk = {.pages = 8, .pages_in_use = 3, .stored = 5, .restored = 2}};
+  });
+  const std::string text = metrics.text();
+  EXPECT_EQ(value_of(text, R"(drystone_kv_disk_pages_in_use{model_name="m"})"), 3);
+  EXPECT_EQ(value_of(text, R"(drystone_kv_disk_stored_pages_total{model_name="m"})"), 5);
+  EXPECT_EQ(value_of(text, R"(drystone_kv_disk_restored_tokens_total{model_name="m"})"), 128);
+}
+
 // A client that leaves is no success, and its tokens were still computed.
 TEST(ServingMetrics, CountAClientThatLeavesAsAbort) {
   ServingMetrics metrics("m");

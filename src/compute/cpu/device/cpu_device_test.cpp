@@ -185,6 +185,30 @@ TEST(CpuDevice, RowsOfOneStepDoNotInfluenceEachOther) {
   EXPECT_EQ(std::vector<float>(both.begin(), both.begin() + 40), expected);
 }
 
+// A page that was copied out, and into another place or stage, is the page that it was.
+TEST(CpuDevice, PagesSurviveBeingCopied) {
+  for (const KvType kv : {KvType::f16, KvType::f32}) {
+    const StageOptions options{.layers = {0, 2}, .kv_type = kv, .kv_tokens = 256};
+    Loaded here = load(small_program(), options), there = load(small_program(), options);
+    std::vector<std::int32_t> tokens(kKvPageTokens);
+    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i % 40);
+    const Segment prompt{
+        .rows = kKvPageTokens, .position = 0, .kind = RowKind::prompt, .pages = kPages};
+    run(*here.stage, {.segments = {&prompt, 1}, .tokens = tokens});
+    std::vector<std::byte> bytes(here.stage->page_bytes());
+    EXPECT_EQ(bytes.size() * here.stage->page_count(), here.stage->memory().kv);
+    here.stage->read_page(kPages[0], bytes);
+
+    const std::vector<std::uint32_t> other = {3, 2};
+    there.stage->write_page(3, bytes);
+    Segment next{.rows = 1, .position = kKvPageTokens, .kind = RowKind::generated, .pages = kPages};
+    const std::vector<std::int32_t> token = {7};
+    const auto expected = run(*here.stage, {.segments = {&next, 1}, .tokens = token});
+    next.pages = other;
+    EXPECT_EQ(run(*there.stage, {.segments = {&next, 1}, .tokens = token}), expected);
+  }
+}
+
 // The reservation never grows: what exceeds it is refused and leaves the cache as it was.
 TEST(CpuDevice, TooManyRowsAreRefused) {
   Loaded loaded =

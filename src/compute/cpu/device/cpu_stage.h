@@ -35,6 +35,13 @@ class CpuStage final : public DeviceStage {
   bool kinds_agree() const override { return kinds_agree_; }
   std::uint32_t page_tokens() const override { return kKvPageTokens; }
   std::uint32_t page_count() const override { return parts_.cache.layout().pages; }
+  Bytes page_bytes() const override { return parts_.cache.layout().page_bytes_of_all(); }
+  void read_page(std::uint32_t page, std::span<std::byte> bytes) const override {
+    parts_.cache.read_page(page, bytes);
+  }
+  void write_page(std::uint32_t page, std::span<const std::byte> bytes) override {
+    parts_.cache.write_page(page, bytes);
+  }
   StageMemory memory() const override { return memory_; }
 
  private:

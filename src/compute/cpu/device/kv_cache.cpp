@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 namespace drystone {
 
 Bytes KvLayout::row_bytes() const {
@@ -38,8 +40,22 @@ Result<KvCache> KvCache::reserve(const KvLayout& layout) {
   return cache;
 }
 
-KvView KvCache::view(std::uint32_t plane, const std::uint32_t* pages) const {
-  return {.base = memory_.data() + Bytes{plane} * layout_.pages * layout_.page_bytes(),
+void KvCache::read_page(std::uint32_t page, std::span<std::byte> bytes) const {
+  CHECK(page < layout_.pages && bytes.size() == layout_.page_bytes_of_all(), page, bytes.size());
+  const Bytes part = layout_.page_bytes();
+  for (std::uint32_t i = 0; i < 2 * layout_.layers; ++i)
+    std::memcpy(bytes.data() + i * part, plane(i) + page * part, part);
+}
+
+void KvCache::write_page(std::uint32_t page, std::span<const std::byte> bytes) {
+  CHECK(page < layout_.pages && bytes.size() == layout_.page_bytes_of_all(), page, bytes.size());
+  const Bytes part = layout_.page_bytes();
+  for (std::uint32_t i = 0; i < 2 * layout_.layers; ++i)
+    std::memcpy(plane(i) + page * part, bytes.data() + i * part, part);
+}
+
+KvView KvCache::view(std::uint32_t plane_number, const std::uint32_t* pages) const {
+  return {.base = plane(plane_number),
           .page_bytes = layout_.page_bytes(),
           .head_bytes = layout_.head_bytes(),
           .row_bytes = layout_.row_bytes(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "compute/cpu/device/reserved_memory.h"
 #include "compute/cpu/vector_kernels.h"
@@ -19,7 +20,8 @@ struct KvLayout {
   Bytes row_bytes() const;  // one position of one KV head
   Bytes head_bytes() const { return row_bytes() * kKvPageTokens; }
   Bytes page_bytes() const { return head_bytes() * kv_heads; }
-  Bytes bytes() const { return Bytes{2} * layers * pages * page_bytes(); }
+  Bytes page_bytes_of_all() const { return Bytes{2} * layers * page_bytes(); }
+  Bytes bytes() const { return pages * page_bytes_of_all(); }
 };
 
 KvLayout kv_layout(const Program& program, const StageOptions& options);
@@ -37,8 +39,14 @@ class KvCache {
   KvView values(std::uint32_t layer, const std::uint32_t* pages) const {
     return view(2 * layer + 1, pages);
   }
+  // A page of all layers: [layers][K, V][kv_heads][kKvPageTokens][head_dim].
+  void read_page(std::uint32_t page, std::span<std::byte> bytes) const;
+  void write_page(std::uint32_t page, std::span<const std::byte> bytes);
 
  private:
+  std::byte* plane(std::uint32_t plane) const {
+    return memory_.data() + Bytes{plane} * layout_.pages * layout_.page_bytes();
+  }
   KvView view(std::uint32_t plane, const std::uint32_t* pages) const;
   KvLayout layout_;
   ReservedMemory memory_;
