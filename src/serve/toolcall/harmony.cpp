@@ -123,8 +123,10 @@ Parse<Done> read_harmony(ReplyContext& reply) {
       if (!header) reply.out.text(Kind::content, begun);
     }
     if (header && !header->function.empty()) co_await read_arguments(reply, header->function);
-    const std::optional<std::size_t> mark =
-        co_await read_text(reply, header ? header->kind : Kind::content);
+    const Kind kind = header ? header->kind : Kind::content;
+    reply.in_reasoning = kind == Kind::reasoning;
+    const std::optional<std::size_t> mark = co_await read_text(reply, kind);
+    reply.in_reasoning = false;
     if (!mark) co_return {};
     const bool begins = *mark >= kBeginningsFrom;
     begun = begins ? kTextEnds[*mark] : std::string_view();

@@ -80,23 +80,10 @@ Parse<JsonCall> read_marked_call(ReplyContext& reply, const CallMarks& marks, bo
 
 Parse<bool> read_section(ReplyContext& reply, const CallMarks& marks, std::size_t mark,
                          bool known_only) {
-  ReplyReader& in = reply.in;
-  bool found = false;
-  bool begun = mark == 1;  // the mark was call_begin
-  while (true) {
-    if (!begun) begun = co_await spaced_literal(in, marks.call_begin);
-    if (!begun) break;
-    const JsonCall call = co_await read_marked_call(reply, marks, known_only);
-    if (call == JsonCall::none) break;
-    found = true;
-    in.hold();
-    if (call == JsonCall::broken) break;
-    begun = false;
-  }
-  if (found) {
-    in.rewind();
-    co_await spaced_literal(in, marks.section_end);
-  }
+  const ReadOneCall one = [&] { return read_marked_call(reply, marks, known_only); };
+  const bool begun = mark == 1;  // the mark was call_begin
+  const bool found =
+      co_await read_call_list(reply, marks.call_begin, marks.section_end, begun, one);
   co_return found;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -20,6 +21,7 @@ struct ReplyContext {
   bool reasoning_open;
   PartWriter out;
   ReplyReader in;
+  bool in_reasoning = false;  // between the marks of reasoning
 };
 
 // The whole reply, with the calls of the format wherever they may stand.
@@ -51,6 +53,12 @@ struct JsonCallRules {
   bool strict_keys = false;  // only the keys that calls have
 };
 Parse<JsonCall> read_json_call(ReplyContext& reply, JsonCallRules rules);
+
+// Calls one after the other, each read by `read_one` behind `open`; before the first one `open` is
+// read already if `begun`. `close` behind the last one may be missing. Whether there was a call.
+using ReadOneCall = std::function<Parse<JsonCall>()>;
+Parse<bool> read_call_list(ReplyContext& reply, std::string_view open, std::string_view close,
+                           bool begun, const ReadOneCall& read_one);
 
 // The first call in a reply that may begin with one without a mark (Llama 3).
 Parse<bool> read_bare_calls(ReplyContext& reply);

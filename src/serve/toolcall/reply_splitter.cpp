@@ -46,4 +46,6 @@ std::vector<ReplyPart> ReplySplitter::finish() {
   return impl_->reply.out.finish();
 }
 
+bool ReplySplitter::in_reasoning() const { return impl_->reply.in_reasoning; }
+
 }  // namespace drystone

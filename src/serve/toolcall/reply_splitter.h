@@ -45,6 +45,10 @@ class ReplySplitter {
   // arguments are there as far as they were written. Call it once; nothing may be pushed after it.
   std::vector<ReplyPart> finish();
 
+  // The text that comes next is reasoning, as far as what has come tells: the mark that opens it
+  // was there, and the one that closes it was not.
+  bool in_reasoning() const;
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -44,7 +44,9 @@ Parse<Done> read_reasoning(ReplyContext& reply) {
     if (!open) co_return {};
   }
   reply.out.mark();
+  reply.in_reasoning = true;
   co_await read_text(reply, Kind::reasoning, marks.close);
+  reply.in_reasoning = false;
   co_return {};
 }
 

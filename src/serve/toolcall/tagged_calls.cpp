@@ -155,22 +155,8 @@ Parse<JsonCall> read_tagged_call(ReplyContext& reply, const CallTags& tags, bool
 
 // The calls of a block; the caller has read the first call_open if `begun`.
 Parse<bool> read_block(ReplyContext& reply, const CallTags& tags, bool begun, bool known_only) {
-  ReplyReader& in = reply.in;
-  bool found = false;
-  while (true) {
-    if (!begun) begun = co_await spaced_literal(in, tags.call_open);
-    if (!begun) break;
-    const JsonCall call = co_await read_tagged_call(reply, tags, known_only);
-    if (call == JsonCall::none) break;
-    found = true;
-    in.hold();
-    if (call == JsonCall::broken) break;
-    begun = false;
-  }
-  if (found) {
-    in.rewind();
-    co_await spaced_literal(in, tags.block_close);
-  }
+  const ReadOneCall one = [&] { return read_tagged_call(reply, tags, known_only); };
+  const bool found = co_await read_call_list(reply, tags.call_open, tags.block_close, begun, one);
   co_return found;
 }
 
