@@ -94,21 +94,29 @@ Result<void> Batcher::logits(std::span<const TokenId> ids, std::size_t rows_max,
   return {};
 }
 
+std::string Batcher::too_long(std::size_t prompt_tokens) const {
+  if (sequence_max_ == options_.context)
+    return fmt::format("the prompt has {} tokens; the context of {} must hold it and an answer",
+                       prompt_tokens, options_.context);
+  return fmt::format(
+      "the prompt has {} tokens; the cache of {} pages of {} tokens, {} together, must hold it and "
+      "an answer (the context is {})",
+      prompt_tokens, pool_.pages(), pool_.page_tokens(), sequence_max_, options_.context);
+}
+
 Result<std::uint64_t> Batcher::submit(GenerationJob job) {
   const GenerateRequest& request = job.request;
   TRY(check_ids(request.prompt));
   if (request.prompt.size() >= sequence_max_)
-    return Error(
-        Errc::limit,
-        fmt::format("the prompt has {} tokens; the context of {} must hold it and an answer",
-                    request.prompt.size(), sequence_max_));
+    return Error(Errc::limit, too_long(request.prompt.size()));
   TRY(Sampler::create(request.sampling, options_.vocab));
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() >= options_.queue_max)
-      return Error(Errc::limit, fmt::format("{} requests are waiting already; try again later",
-                                            waiting_.size()));
+      return Error(
+          Errc::unavailable,
+          fmt::format("{} requests are waiting already; try again later", waiting_.size()));
     id = ++last_id_;
     const auto queue = queues_.try_emplace(job.request.priority, options_.queue_max).first;
     CHECK(queue->second.push(job.client, id), id);
@@ -269,6 +277,7 @@ bool Batcher::admit_one() {
     const std::lock_guard lock(mutex_);
     counts_.prompt_tokens += tokens;
   }
+  request->report_prompt();
   running_.push_back(std::move(request));
   return true;
 }
@@ -522,6 +531,7 @@ void Batcher::run_planned() {
     RunningRequest& request = *planned.request;
     const auto guessed = static_cast<std::uint32_t>(request.guessed().size());
     request.sequence().append(request.rest().first(planned.rows - guessed));
+    request.report_prompt();
     if (!planned.logits) continue;
     const auto own = logits->subspan(std::size_t{options_.vocab} * row,
                                      std::size_t{options_.vocab} * (1 + guessed));

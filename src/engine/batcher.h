@@ -78,6 +78,7 @@ class Batcher final : public JobQueue {
     bool logits;
   };
 
+  std::string too_long(std::size_t prompt_tokens) const;
   Result<void> check_ids(std::span<const TokenId> ids) const;
   void drop_cancelled();
   void admit();

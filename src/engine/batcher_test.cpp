@@ -379,7 +379,49 @@ TEST_F(BatcherTest, RefusesWhatCanNeverFitAndWhatIsTooMuch) {
   ASSERT_TRUE(too_long.is(Errc::limit));
   EXPECT_NE(too_long.error().message().find("256"), std::string::npos);
   for (int i = 0; i < 64; ++i) EXPECT_TRUE(submit({1, 2, 3}));
-  EXPECT_TRUE(submit({1, 2, 3}).is(Errc::limit));
+  EXPECT_TRUE(submit({1, 2, 3}).is(Errc::unavailable)) << "later it may fit";
+}
+
+// Clients show why an answer ended, and agents act on it.
+TEST_F(BatcherTest, SaysWhatEndedAnAnswer) {
+  Loaded loaded = load();
+  Crowd crowd(loaded);
+  const GenerateRequest request = request_of(*loaded.engine, 1, 40);
+  const Answer& whole = crowd.add(request);
+  crowd.run();
+  EXPECT_EQ((*whole.result)->stop, "");
+  EXPECT_EQ((*whole.result)->stop_token, std::nullopt);
+  GenerateRequest stopped = request, stopped_by_token = request;
+  const std::string text = loaded.engine->tokenizer().decode(whole.ids, false);
+  stopped.stop = {"no such text", text.substr(20, 5)};
+  stopped_by_token.stop_tokens = {whole.ids[10]};
+  const Answer& by_string = crowd.add(stopped);
+  const Answer& by_token = crowd.add(stopped_by_token);
+  crowd.run();
+  EXPECT_EQ((*by_string.result)->finish, FinishReason::stop);
+  EXPECT_EQ((*by_string.result)->stop, text.substr(20, 5));
+  EXPECT_EQ((*by_token.result)->finish, FinishReason::stop);
+  EXPECT_EQ((*by_token.result)->stop_token, whole.ids[10]);
+}
+
+// A long prompt without a sign of life looks like a server that hangs.
+TEST_F(BatcherTest, TellsHowMuchOfAPromptIsComputed) {
+  Loaded loaded = load({.batch_tokens_max = 100});
+  GenerateRequest request = request_of(*loaded.engine, 90, 2);
+  const auto size = static_cast<std::uint32_t>(request.prompt.size());
+  ASSERT_GT(size, 2 * kPageTokens);
+  const auto told = [&] {
+    std::vector<std::uint32_t> seen;
+    EXPECT_TRUE(loaded.batcher().submit({.request = request,
+                                         .on_prompt = [&](std::uint32_t n) { seen.push_back(n); },
+                                         .on_done = [](const Result<GenerateResult>&) {}}));
+    while (loaded.batcher().step()) {
+    }
+    return seen;
+  };
+  EXPECT_EQ(told(), (std::vector<std::uint32_t>{0, 100, size}));
+  const std::uint32_t known = (size - 1) / kPageTokens * kPageTokens;
+  EXPECT_EQ(told(), (std::vector{known, size})) << "what the cache holds is there at once";
 }
 
 // Random lives: everything ends, once, and every page comes back.

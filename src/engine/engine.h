@@ -66,6 +66,9 @@ struct Delta {
 
 struct GenerateResult {
   FinishReason finish = FinishReason::stop;
+  // What of the request ended the answer; neither: the model's own end, or a constraint's.
+  std::string stop;                   // one of its stop strings
+  std::optional<TokenId> stop_token;  // one of its stop tokens
   std::uint32_t prompt_tokens = 0, completion_tokens = 0;
   std::uint32_t cached_tokens = 0;  // of the prompt: taken from the prefix cache
   double queue_s = 0, prefill_s = 0, decode_s = 0;

@@ -16,6 +16,9 @@ struct GenerationJob {
   // On the thread that runs the steps, never while a lock is held. on_done is the last call and
   // always comes, exactly once (for a job that never ran, from the thread that cancelled it).
   std::function<void(const Delta&)> on_delta;
+  // Cheap, and may be empty: how many tokens of the prompt stand in the cache, when it is admitted
+  // and whenever a step has computed more of them; never fewer than before.
+  std::function<void(std::uint32_t)> on_prompt;
   std::function<void(Result<GenerateResult>)> on_done;
 };
 
@@ -23,8 +26,9 @@ struct GenerationJob {
 class JobQueue {
  public:
   virtual ~JobQueue() = default;
-  // The id of the job. Errors: those of GenerateRequest (invalid_argument; limit: longer than the
-  // context), and limit when the queue is full; the job was dropped then, no callback comes.
+  // The id of the job. Errors, after which no callback comes: invalid_argument (the request makes
+  // no sense), limit (it can never run: longer than the context, or than all pages), unavailable
+  // (the queue is full now).
   virtual Result<std::uint64_t> submit(GenerationJob job) = 0;
   // Ends the job, within one step if it runs, as `cancelled`. Nothing happens when it is over.
   virtual void cancel(std::uint64_t id) = 0;

@@ -77,8 +77,10 @@ Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const f
   CHECK(!constraint_ || constraint_->accept(token), token);
   if (!request.ignore_eos && tokenizer_.is_end_of_generation(token))
     return std::optional(FinishReason::stop);
-  if (std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end())
+  if (std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end()) {
+    stop_token_ = token;
     return std::optional(FinishReason::stop);
+  }
   tokens_.push_back({token, RowKind::generated});
   draft_.push(token);
   output_.push(std::move(sampled));
@@ -89,10 +91,20 @@ Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const f
 }
 
 GenerateResult RunningRequest::result(FinishReason finish) const {
-  return {.finish = finish,
+  const bool cut = finish == FinishReason::length && output_.stopped();
+  return {.finish = cut ? FinishReason::stop : finish,
+          .stop = output_.stop(),
+          .stop_token = stop_token_,
           .prompt_tokens = prompt_size_,
           .completion_tokens = static_cast<std::uint32_t>(tokens_.size()) - prompt_size_,
           .cached_tokens = std::min(cached_tokens, prompt_size_)};
+}
+
+void RunningRequest::report_prompt() {
+  const std::uint32_t held = std::min(sequence_.size(), prompt_size_);
+  if (!job_.on_prompt || (reported_ && held <= *reported_)) return;
+  reported_ = held;
+  job_.on_prompt(held);
 }
 
 }  // namespace drystone

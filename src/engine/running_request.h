@@ -53,10 +53,13 @@ class RunningRequest {
   // the answer is over.
   Result<std::optional<FinishReason>> take_logits(std::span<const float> logits);
 
-  // The figures of the answer, whose times the caller fills in.
-  GenerateResult result(FinishReason finish) const;
   // What was held back, at the end.
   void flush() { output_.finish(); }
+  // The figures of the answer, whose times the caller fills in. After flush(), which may find that
+  // a stop string ended it.
+  GenerateResult result(FinishReason finish) const;
+  // Tells how much of the prompt the cache holds, if that is news.
+  void report_prompt();
   void done(Result<GenerateResult> result) { job_.on_done(std::move(result)); }
 
   Clock::Nanoseconds submitted{}, admitted{}, first_token{};
@@ -81,8 +84,10 @@ class RunningRequest {
   TextOutput output_;
   std::optional<ConstraintState> constraint_;
   std::vector<std::uint64_t> allowed_;
+  std::optional<TokenId> stop_token_;  // that came
   NgramDraft draft_;
   std::vector<TokenId> guessed_;
+  std::optional<std::uint32_t> reported_;  // by report_prompt()
 };
 
 }  // namespace drystone

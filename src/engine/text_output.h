@@ -21,6 +21,7 @@ class TextOutput {
   void push(Sampled token);
   void finish();  // what was held back, at the end of the answer
   bool stopped() const { return matcher_.matched(); }
+  const std::string& stop() const { return matcher_.stop(); }  // which string; "": not stopped
 
  private:
   void emit(std::string text, bool last);

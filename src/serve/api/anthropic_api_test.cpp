@@ -101,6 +101,23 @@ TEST(AnthropicApi, CountsTokensWithoutAnswering) {
   EXPECT_TRUE(server.script.started.empty());
 }
 
+TEST(AnthropicApi, SaysWhichStopSequenceEndedAnAnswer) {
+  TestServer server;
+  const std::string stops = R"("stop_sequences":["zzz","lo"])";
+  const auto whole =
+      server.connect().ask("POST", kMessages, message_body("Hello you", stops)).json();
+  EXPECT_EQ(whole.at("content").at(0).at("text"), "ok:Hel");
+  EXPECT_EQ(whole.at("stop_reason"), "stop_sequence");
+  EXPECT_EQ(whole.at("stop_sequence"), "lo");
+  const auto events = read_events(
+      server.connect()
+          .ask("POST", kMessages, message_body("Hello you", stops + R"(,"stream":true)"))
+          .body);
+  const auto& delta = events[events.size() - 2].data.at("delta");
+  EXPECT_EQ(delta.at("stop_reason"), "stop_sequence");
+  EXPECT_EQ(delta.at("stop_sequence"), "lo");
+}
+
 // Each refusal, also one that comes before the handler, in the shape that its SDK reads.
 TEST(AnthropicApi, RefusesInItsOwnShape) {
   TestServer server;
@@ -127,6 +144,16 @@ TEST(AnthropicApi, AFailureWithinAStreamIsAnErrorEvent) {
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[1].name, "error");
   EXPECT_EQ(events[1].data.at("error").at("message"), "the device is on fire");
+}
+
+TEST(AnthropicApi, TellsHowFarARequestIsInComments) {
+  TestServer server({.limits = {.progress_every = std::chrono::milliseconds(10)}});
+  server.script.hold(true);
+  TestClient client = server.connect();
+  client.send("POST", kMessages, message_body("Hi", R"("stream":true)"));
+  ASSERT_EQ(client.read_head().status, 200);
+  EXPECT_TRUE(client.read_chunk().starts_with("event: message_start\n"));
+  EXPECT_EQ(client.read_chunk(), ": prompt 0 of 2\n\n");
 }
 
 TEST(AnthropicApi, PingsWhileARequestWaits) {

@@ -82,6 +82,44 @@ TEST(OpenAiApi, KeepsToOneCallWhenAskedTo) {
   EXPECT_EQ(calls(R"(,"parallel_tool_calls":false)"), 1u);
 }
 
+// What ended an answer, as vLLM tells it.
+TEST(OpenAiApi, SaysWhatStoppedAnAnswer) {
+  TestServer server;
+  const auto choice = [&](const std::string& fields) {
+    return server.connect()
+        .ask("POST", kChat, chat_body("Hello", fields))
+        .json()
+        .at("choices")
+        .at(0);
+  };
+  EXPECT_EQ(choice(R"("stop":["l"])").at("stop_reason"), "l");
+  EXPECT_EQ(choice(R"("stop":["l"])").at("finish_reason"), "stop");
+  EXPECT_TRUE(choice(R"("stop":["z"])").at("stop_reason").is_null());
+  const auto events = read_events(
+      server.connect().ask("POST", kChat, chat_body("Hello", R"("stop":"l","stream":true)")).body);
+  EXPECT_EQ(events[events.size() - 2].data.at("choices").at(0).at("stop_reason"), "l");
+  const auto text =
+      server.connect().ask("POST", "/v1/completions", R"({"prompt":"ab","stop":"b"})");
+  EXPECT_EQ(text.json().at("choices").at(0).at("stop_reason"), "b");
+}
+
+// People pay attention, and elsewhere money, by these.
+TEST(OpenAiApi, CountsTheTokensOfReasoning) {
+  TestServer server;
+  speak_hermes(server);
+  const auto chat = server.connect().ask("POST", kChat, chat_body("Hi", kTools)).json();
+  // "\nhm": a token is a byte here; the marks, and the white space before the last, are none.
+  EXPECT_EQ(chat.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 3);
+  const auto response = server.connect().ask("POST", "/v1/responses", R"({"input":"Hi"})").json();
+  EXPECT_EQ(response.at("usage").at("output_tokens_details").at("reasoning_tokens"), 3);
+  const auto hidden =
+      server.connect().ask("POST", kChat, chat_body("Hi", R"("include_reasoning":false)")).json();
+  EXPECT_EQ(hidden.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 3);
+  server.script.answer = "No thought.";
+  const auto plain = server.connect().ask("POST", kChat, chat_body("Hi")).json();
+  EXPECT_EQ(plain.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 0);
+}
+
 TEST(OpenAiApi, GivesSeveralChoices) {
   TestServer server;
   const auto whole = server.connect().ask("POST", kChat, chat_body("Hi", R"("n":3)")).json();
@@ -249,6 +287,68 @@ TEST(Responses, ReadsTheHistoryOfAnAgent) {
       R"({"role":"tool","content":"Sun","tool_call_id":"c1"}])");
   const std::string id(reply.json().at("id").as_string());
   EXPECT_EQ(server.connect().ask("GET", "/v1/responses/" + id).status, 404) << "store: false";
+}
+
+// A conversation that began elsewhere goes on here.
+TEST(Responses, ReadsItemsOfOtherServers) {
+  TestServer server;
+  const auto reply = server.connect().ask("POST", "/v1/responses", R"({"input":[
+    {"role":"user","content":"Mend it."},
+    {"type":"web_search_call","status":"completed"},
+    {"type":"reasoning","summary":[],"encrypted_content":"sealed elsewhere"},
+    {"type":"custom_tool_call","call_id":"c1","name":"apply_patch","input":"*** Begin"},
+    {"type":"custom_tool_call_output","call_id":"c1","output":"Done"},
+    {"type":"local_shell_call","call_id":"c2","action":{"type":"exec","command":["ls"]}},
+    {"type":"function_call_output","call_id":"c2","output":[{"type":"input_text","text":"a.txt"}]}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.headers.at("drystone-ignored-parameters"), "input.web_search_call");
+  EXPECT_EQ(
+      json::serialize(server.script.last_chat.messages),
+      R"([{"role":"user","content":"Mend it."},)"
+      R"({"role":"assistant","content":"","tool_calls":[{"id":"c1","type":"function","function":{"name":"apply_patch","arguments":{"input":"*** Begin"}}}]},)"
+      R"({"role":"tool","content":"Done","tool_call_id":"c1"},)"
+      R"({"role":"assistant","content":"","tool_calls":[{"id":"c2","type":"function","function":{"name":"local_shell","arguments":{"type":"exec","command":["ls"]}}}]},)"
+      R"({"role":"tool","content":"a.txt","tool_call_id":"c2"}])");
+  EXPECT_EQ(server.connect()
+                .ask("POST", "/v1/responses", R"({"input":[{"type":"web_search_call"}]})")
+                .status,
+            400)
+      << "nothing is left to answer";
+}
+
+// An agent that keeps nothing here hands the reasoning back, so that the next prompt begins as the
+// last one ended.
+TEST(Responses, ReasoningComesBackSealed) {
+  TestServer server;
+  speak_hermes(server);
+  const auto reply =
+      server.connect()
+          .ask("POST", "/v1/responses",
+               R"({"input":"Hi","store":false,"include":["reasoning.encrypted_content"]})")
+          .json();
+  const auto& reasoning = reply.at("output").at(0);
+  ASSERT_EQ(reasoning.at("type"), "reasoning");
+  const json::value next = {{"input",
+                             {{{"role", "user"}, {"content", "Hi"}},
+                              {{"type", "reasoning"},
+                               {"summary", json::array{}},
+                               {"encrypted_content", reasoning.at("encrypted_content")}},
+                              {{"type", "message"},
+                               {"role", "assistant"},
+                               {"content", {{{"type", "output_text"}, {"text", "Let me see."}}}}},
+                              {{"role", "user"}, {"content", "Go on."}}}}};
+  ASSERT_EQ(server.connect().ask("POST", "/v1/responses", json::serialize(next)).status, 200);
+  EXPECT_EQ(json::serialize(server.script.last_chat.messages.at(1)),
+            R"({"role":"assistant","content":"Let me see.","reasoning_content":"hm"})");
+}
+
+TEST(OpenAiApi, TellsCodexThatItHasNoModelOfItsList) {
+  TestServer server;
+  TestClient client = server.connect();
+  EXPECT_FALSE(client.ask("GET", "/v1/models").json().as_object().contains("models"));
+  const auto list = client.ask("GET", "/v1/models?client_version=0.99.0").json();
+  EXPECT_TRUE(list.at("models").as_array().empty());
+  EXPECT_FALSE(list.at("data").as_array().empty());
 }
 
 TEST(Responses, AFailureEndsTheStream) {

@@ -5,6 +5,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace drystone {
@@ -16,7 +17,10 @@ class Connection {
   using Socket = boost::asio::ip::tcp::socket;
   using executor_type = Socket::executor_type;
 
-  explicit Connection(Socket socket) : socket_(std::move(socket)) {}
+  explicit Connection(Socket socket) : socket_(std::move(socket)) {
+    boost::system::error_code error;
+    writes_now_ = !socket_.non_blocking(true, error);
+  }
   // Borrows the context for its life; handshake() comes before all else.
   Connection(Socket socket, boost::asio::ssl::context& tls) : socket_(std::move(socket)) {
     tls_.emplace(socket_, tls);
@@ -26,6 +30,10 @@ class Connection {
   executor_type get_executor() { return socket_.get_executor(); }
   Socket& socket() { return socket_; }
   bool encrypted() const { return tls_.has_value(); }
+
+  // What the system takes at once, without waiting: how many of the bytes. 0 through TLS, and where
+  // something is wrong, which the next write tells.
+  std::size_t write_now(std::string_view bytes);
 
   // Does nothing in the clear.
   boost::asio::awaitable<boost::system::error_code> handshake();
@@ -45,6 +53,7 @@ class Connection {
 
  private:
   Socket socket_;
+  bool writes_now_ = false;
   std::optional<boost::asio::ssl::stream<Socket&>> tls_;
 };
 

@@ -17,6 +17,7 @@ namespace drystone {
 struct HttpRequest {
   std::string method;         // "GET"
   std::string path;           // "/v1/models/a b": decoded, without the query
+  std::string query;          // behind the question mark, as it came
   std::string authorization;  // header fields, "" when absent
   std::string host;
   std::string origin;

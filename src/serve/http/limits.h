@@ -6,7 +6,7 @@
 
 namespace drystone {
 
-// Every maximum of the HTTP side, by name. docs/formats/openai-api.md lists them for users.
+// Every maximum of the HTTP side, by name. docs/formats/http.md lists them for users.
 struct ServerLimits {
   std::size_t connections_max = 1024;            // more are answered 503 and closed
   std::size_t connections_per_client_max = 256;  // by address
@@ -23,7 +23,8 @@ struct ServerLimits {
   std::chrono::milliseconds body_max{120'000};
   std::chrono::milliseconds write_max{30'000};         // one write without the client taking it
   std::chrono::milliseconds keep_alive_every{15'000};  // an SSE comment when nothing else was sent
-  std::chrono::milliseconds stop_grace{5'000};  // a stopping server lets answers run this long
+  std::chrono::milliseconds progress_every{1'000};  // at most, of a request that waits or is read
+  std::chrono::milliseconds stop_grace{5'000};      // a stopping server lets answers run this long
 };
 
 // Of a request's JSON.

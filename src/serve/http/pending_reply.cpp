@@ -20,18 +20,20 @@ std::size_t held_bytes(const Delta& delta) {
 Result<PendingReply> PendingReply::start(const asio::any_io_executor& loop, JobQueue& jobs,
                                          Client client, GenerateRequest request,
                                          std::size_t unsent_bytes_max) {
-  auto inbox = std::make_shared<Inbox>(loop, std::move(client.trace));
+  auto inbox = std::make_shared<Inbox>(loop, std::move(client.trace), request.prompt.size());
   GenerationJob job{.client = std::move(client.name), .request = std::move(request)};
   job.on_delta = [loop, inbox, unsent_bytes_max](const Delta& delta) {
     if (inbox->overflowed) return;
     if (inbox->unsent_bytes.fetch_add(held_bytes(delta)) > unsent_bytes_max)
       inbox->overflowed = true;
-    asio::post(loop, [inbox, delta] {
+    asio::post(loop, [inbox, delta]() mutable {
       inbox->trace.came(delta);
-      if (!inbox->overflowed) inbox->deltas.push_back(delta);
+      if (!inbox->overflowed) inbox->deltas.push_back(std::move(delta));
       inbox->wake.cancel();
     });
   };
+  // Nobody is woken for this: who waits looks now and then.
+  job.on_prompt = [inbox](std::uint32_t held) { inbox->prompt_held = held; };
   job.on_done = [loop, inbox](Result<GenerateResult> result) {
     asio::post(loop, [inbox, result = std::move(result)] {
       inbox->trace.over(result);
@@ -47,6 +49,16 @@ PendingReply::~PendingReply() {
   if (inbox_ == nullptr || inbox_->result) return;
   inbox_->trace.abandoned();
   jobs_->cancel(id_);
+}
+
+PendingReply::Progress PendingReply::progress() const {
+  const std::int64_t held = inbox_->prompt_held;
+  Progress out{.admitted = held >= 0, .prompt_tokens = inbox_->prompt_tokens};
+  if (out.admitted)
+    out.prompt_held = static_cast<std::uint32_t>(held);
+  else
+    out.before = jobs_->position(id_);
+  return out;
 }
 
 asio::awaitable<void> PendingReply::wait(std::chrono::milliseconds patience) {

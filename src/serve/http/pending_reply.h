@@ -37,18 +37,31 @@ class PendingReply {
   // Nothing to take, and no end.
   bool idle() const { return inbox_->deltas.empty() && !inbox_->result; }
   bool overflowed() const { return inbox_->overflowed; }
-  std::size_t position() const { return jobs_->position(id_); }
+
+  // How far a request is that has no text yet.
+  struct Progress {
+    bool admitted = false;
+    std::size_t before = 0;         // while it waits: requests that are admitted first
+    std::uint32_t prompt_held = 0;  // once it is admitted: tokens computed or found in the cache
+    std::uint32_t prompt_tokens = 0;
+  };
+  Progress progress() const;
 
  private:
   // Shared with the callbacks on their way from the thread that runs the steps.
   struct Inbox {
-    Inbox(const boost::asio::any_io_executor& loop, std::shared_ptr<RequestTrace> noted)
-        : wake(loop), trace(std::move(noted)) {}
+    Inbox(const boost::asio::any_io_executor& loop, std::shared_ptr<RequestTrace> noted,
+          std::size_t prompt_size)
+        : wake(loop),
+          prompt_tokens(static_cast<std::uint32_t>(prompt_size)),
+          trace(std::move(noted)) {}
     std::vector<Delta> deltas;
     std::optional<Result<GenerateResult>> result;
     boost::asio::steady_timer wake;  // cancelled when something came
     std::atomic<std::size_t> unsent_bytes = 0;
     std::atomic<bool> overflowed = false;
+    const std::uint32_t prompt_tokens;
+    std::atomic<std::int64_t> prompt_held = -1;  // -1: not admitted
     GenerationTrace trace;
   };
   PendingReply(std::shared_ptr<Inbox> inbox, JobQueue& jobs, std::uint64_t id)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/stop_matcher.h"
 #include "serve/http/serial_jobs.h"
 #include "serve/http/served_model.h"
 
@@ -42,12 +43,14 @@ class ScriptedModel : public ServedModel {
   };
 
   static constexpr std::uint32_t kContext = 1000;
+  static constexpr std::uint32_t kHeldMax = 950;  // tokens that its cache has room for
 
   explicit ScriptedModel(Script& script, std::size_t queue_max = 64)
       : script_(script),
-        jobs_(queue_max, [this](const auto& request, const auto& sink, std::stop_token stop) {
-          return generate(request, sink, std::move(stop));
-        }) {}
+        jobs_(queue_max, kHeldMax,
+              [this](const auto& request, const auto& sink, std::stop_token stop) {
+                return generate(request, sink, std::move(stop));
+              }) {}
 
   Result<std::vector<TokenId>> chat_prompt(const ChatRequest& request) const override {
     {
@@ -89,6 +92,7 @@ class ScriptedModel : public ServedModel {
             ? script_.answer
             : "ok:" + (prompt == "endless" ? std::string(100'000, '.') : prompt);
     Delta delta;
+    StopMatcher stops(request.stop);
     for (const char c : answer) {
       if (!may_go_on(stop)) {
         result.finish = FinishReason::cancelled;
@@ -99,14 +103,18 @@ class ScriptedModel : public ServedModel {
         break;
       }
       ++result.completion_tokens;
-      delta.text += c;
+      delta.text += stops.push({&c, 1});
+      result.stop = stops.stop();
       Sampled token{.id = static_cast<unsigned char>(c), .logprob = -0.5f};
       for (std::uint32_t i = 0; i < request.top_logprobs.value_or(0); ++i)
         token.top.push_back({.id = static_cast<TokenId>(token.id + static_cast<TokenId>(i)) % 256,
                              .logprob = -0.5f - static_cast<float>(i)});
       delta.tokens.push_back(token);
+      if (stops.matched()) break;
       if (is_utf8_boundary(delta.text)) sink(std::exchange(delta, {}));
     }
+    delta.text += stops.flush();
+    if (is_utf8_boundary(delta.text)) sink(delta);
     return result;
   }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,8 +21,12 @@ class SerialJobs final : public JobQueue {
   using Generate = std::function<Result<GenerateResult>(
       const GenerateRequest&, const std::function<void(const Delta&)>&, std::stop_token)>;
 
-  SerialJobs(std::size_t queue_max, Generate generate)
-      : queue_(queue_max), generate_(std::move(generate)), thread_([this] { run(); }) {}
+  // `tokens_max`: of a prompt and its answer together.
+  SerialJobs(std::size_t queue_max, std::size_t tokens_max, Generate generate)
+      : queue_(queue_max),
+        tokens_max_(tokens_max),
+        generate_(std::move(generate)),
+        thread_([this] { run(); }) {}
 
   ~SerialJobs() override {
     {
@@ -34,12 +39,15 @@ class SerialJobs final : public JobQueue {
   }
 
   Result<std::uint64_t> submit(GenerationJob job) override {
+    if (job.request.prompt.size() >= tokens_max_)
+      return Error(Errc::limit, "the prompt has " + std::to_string(job.request.prompt.size()) +
+                                    " tokens; the cache holds " + std::to_string(tokens_max_));
     std::uint64_t id = 0;
     {
       const std::lock_guard lock(mutex_);
       id = last_id_ + 1;
       if (stopping_ || !queue_.push(job.client, id))
-        return Error(Errc::limit, "requests are waiting already; try again later");
+        return Error(Errc::unavailable, "requests are waiting already; try again later");
       last_id_ = id;
       waiting_.emplace(id, std::move(job));
     }
@@ -70,8 +78,7 @@ class SerialJobs final : public JobQueue {
 
   std::size_t position(std::uint64_t id) const override {
     const std::lock_guard lock(mutex_);
-    const auto before = queue_.position(id);
-    return before ? *before + (running_id_ != 0 ? 1 : 0) : 0;
+    return queue_.position(id).value_or(0);
   }
 
  private:
@@ -87,6 +94,7 @@ class SerialJobs final : public JobQueue {
         const GenerationJob job = std::move(waiting_.extract(running_id_).mapped());
         const std::stop_token stop = running_stop_.get_token();
         lock.unlock();
+        if (job.on_prompt) job.on_prompt(0);
         auto result = generate_(job.request, job.on_delta, stop);
         lock.lock();
         running_id_ = 0;
@@ -104,6 +112,7 @@ class SerialJobs final : public JobQueue {
   std::uint64_t last_id_ = 0, running_id_ = 0;  // 0: none
   std::stop_source running_stop_;
   bool stopping_ = false;
+  const std::size_t tokens_max_;
   const Generate generate_;
   std::thread thread_;  // last: it uses the rest
 };

@@ -28,7 +28,7 @@ TEST(Server, AnswersAChat) {
   EXPECT_TRUE(choice.at("logprobs").is_null());
   EXPECT_EQ(
       boost::json::serialize(json.at("usage")),
-      R"({"prompt_tokens":7,"completion_tokens":10,"total_tokens":17,"prompt_tokens_details":{"cached_tokens":0}})");
+      R"({"prompt_tokens":7,"completion_tokens":10,"total_tokens":17,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}})");
   EXPECT_EQ(server.script.last.sampling.seed, 7u);
 }
 
@@ -261,7 +261,47 @@ TEST(Server, SendsCommentsWhileARequestWaits) {
   ASSERT_TRUE(server.script.wait_for([](auto& script) { return script.started.size() == 1; }));
   TestClient waiting = enqueue(server, "second", "a");
   EXPECT_TRUE(waiting.read_chunk().starts_with("data: {")) << "the role comes at once";
-  EXPECT_EQ(waiting.read_chunk(), ": waiting, 1 before this\n\n");
+  EXPECT_EQ(waiting.read_chunk(), ": waiting, position 1\n\n");
+  TestClient behind = enqueue(server, "third", "a");
+  EXPECT_TRUE(behind.read_chunk().starts_with("data: {"));
+  EXPECT_EQ(behind.read_chunk(), ": waiting, position 2\n\n");
+}
+
+// What changes is told soon, what does not is no news.
+TEST(Server, TellsHowFarARequestIs) {
+  TestServer server({.limits = {.progress_every = std::chrono::milliseconds(10)}});
+  server.script.hold(true);
+  TestClient running = enqueue(server, "first", "a");
+  ASSERT_TRUE(server.script.wait_for([](auto& script) { return script.started.size() == 1; }));
+  TestClient waiting = enqueue(server, "second", "a");
+  waiting.read_chunk();
+  EXPECT_EQ(waiting.read_chunk(), ": waiting, position 1\n\n");
+  running.close();
+  EXPECT_EQ(waiting.read_chunk(), ": prompt 0 of 6\n\n");
+  server.script.hold(false);
+  EXPECT_TRUE(waiting.read_chunk().starts_with("data: {"));
+}
+
+// Waiting would not help: the client has to know.
+TEST(Server, RefusesWhatCanNeverFitInEveryDialect) {
+  TestServer server;
+  const std::string prompt(ScriptedModel::kHeldMax, 'x');
+  const std::pair<const char*, std::string> asks[] = {
+      {"/v1/chat/completions", chat_body(prompt)},
+      {"/v1/completions", R"({"prompt":")" + prompt + "\"}"},
+      {"/v1/responses", R"({"input":")" + prompt + "\"}"},
+      {"/v1/messages", chat_body(prompt, R"("max_tokens":5)")},
+      {"/api/chat", chat_body(prompt)},
+  };
+  for (const auto& [path, body] : asks)
+    for (const std::size_t bytes : {ScriptedModel::kHeldMax, ScriptedModel::kContext}) {
+      std::string text = body;
+      text.insert(text.find('x'), bytes - ScriptedModel::kHeldMax, 'x');
+      const TestReply reply = server.connect().ask("POST", path, text);
+      EXPECT_EQ(reply.status, 400) << path << ": " << reply.body;
+      EXPECT_NE(reply.body.find(std::to_string(bytes)), std::string::npos) << reply.body;
+      EXPECT_FALSE(reply.headers.contains("retry-after"));
+    }
 }
 
 // A reader that stops reading must cost a bounded amount of memory, and not the model's time.

@@ -282,6 +282,10 @@ std::optional<ApiError> HttpSession::take_header(const Parser& parser) {
     keep_alive_ = false;
     return error;
   }
+  const std::string_view coding = header[http::field::content_encoding];
+  if (!coding.empty() && !boost::beast::iequals(coding, "identity"))
+    return refusal(415, "Bodies are not unpacked here; send them without Content-Encoding.",
+                   "unknown_content_encoding");
   if (auto error = take_target({header.target().data(), header.target().size()})) return error;
   request_.trace->record.path = request_.path;
   const std::size_t hosts = header.count(http::field::host);
@@ -310,6 +314,8 @@ std::optional<ApiError> HttpSession::take_target(std::string_view target) {
   auto path = decode_path(parts.path);
   if (!path) return refusal(400, path.error().message(), "malformed_http");
   request_.path = *std::move(path);
+  const std::size_t mark = std::min(parts.path.find('?'), parts.path.size());
+  request_.query = parts.path.substr(std::min(mark + 1, parts.path.size()));
   return std::nullopt;
 }
 
@@ -447,7 +453,9 @@ awaitable<bool> HttpSession::end_events() {
 }
 
 awaitable<bool> HttpSession::write(std::string text) {
-  std::size_t written = 0;
+  // Most parts of a stream are small and are taken at once, without a deadline.
+  std::size_t written = connection_.write_now(text);
+  request_.trace->record.answer_bytes += written;
   while (written < text.size()) {  // Each part that the client takes gives it new time.
     arm(limits_.write_max);
     const auto [error, bytes] =

@@ -219,6 +219,20 @@ TEST(Session, RefusesMalformedHttp) {
   EXPECT_EQ(server.connect().ask("GET", "/health").status, 200);
 }
 
+// What is packed would be taken for broken JSON.
+TEST(Session, RefusesPackedBodies) {
+  TestServer server;
+  TestClient client = server.connect();
+  EXPECT_EQ(client.ask("POST", "/v1/completions", R"({"prompt":"a"})", "Content-Encoding: zstd\r\n")
+                .status,
+            415);
+  EXPECT_EQ(
+      server.connect()
+          .ask("POST", "/v1/completions", R"({"prompt":"a"})", "Content-Encoding: identity\r\n")
+          .status,
+      200);
+}
+
 TEST(Session, HoldsNoMoreConnectionsThanItsMaximum) {
   TestServer server({.limits = {.connections_max = 2}});
   TestClient a = server.connect(), b = server.connect();

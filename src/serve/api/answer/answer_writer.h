@@ -12,6 +12,14 @@
 
 namespace drystone {
 
+// How far an answer is: it waits, its prompt is computed, or its text is written.
+struct AnswerProgress {
+  enum class Stage { waiting, reading, writing };
+  Stage stage = Stage::waiting;
+  std::size_t position = 1;                          // waiting: 1 is next
+  std::uint32_t prompt_held = 0, prompt_tokens = 0;  // reading
+};
+
 // Writes one answer in a dialect: whole, as one JSON text, or as a stream, in bytes as they go out
 // (server-sent events, or lines of JSON). A stream is begin(), any number of parts(), end_choice()
 // once for each choice, and end(); or error() in the place of any of them, which ends it too.
@@ -30,10 +38,21 @@ class AnswerWriter {
   virtual std::string end_choice(std::size_t index, const ChoiceAnswer& choice) = 0;
   virtual std::string end(std::span<const ChoiceAnswer> choices) = 0;
   virtual std::string error(const ApiError& error) = 0;
-  // When nothing came for a while; `before`: requests that go first.
-  virtual std::string keep_alive(std::size_t before) {
-    return sse_comment(before > 0 ? fmt::format("waiting, {} before this", before) : "working");
+  // While there is no text, as it changes.
+  virtual std::string progress(const AnswerProgress& progress) {
+    switch (progress.stage) {
+      case AnswerProgress::Stage::waiting:
+        return sse_comment(fmt::format("waiting, position {}", progress.position));
+      case AnswerProgress::Stage::reading:
+        return sse_comment(
+            fmt::format("prompt {} of {}", progress.prompt_held, progress.prompt_tokens));
+      case AnswerProgress::Stage::writing:
+        break;
+    }
+    return sse_comment("working");
   }
+  // When nothing was sent for long.
+  virtual std::string keep_alive(const AnswerProgress& now) { return progress(now); }
 };
 
 }  // namespace drystone

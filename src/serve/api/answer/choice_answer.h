@@ -36,20 +36,25 @@ class ChoiceAnswer {
   std::string content, reasoning;
   std::vector<ToolCall> calls;
   std::vector<Sampled> tokens;
+  std::uint32_t reasoning_tokens = 0;  // those of `reasoning`, also where it is dropped
   GenerateResult result;
+  bool started = false;  // a token has come
   bool done = false;
 
   AnswerEnd end() const;
 
  private:
   std::vector<ReplyPart> take(std::vector<ReplyPart> parts);
+  void count_reasoning(std::span<const ReplyPart> parts, std::size_t tokens, bool was_reasoning);
 
   Options options_;
   std::optional<ReplySplitter> splitter_;
+  std::size_t held_tokens_ = 0;  // whose text is in no part yet
 };
 
 struct AnswerUsage {
   std::uint32_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+  std::uint32_t reasoning_tokens = 0;  // of the completion's
   double queue_s = 0, prefill_s = 0, decode_s = 0;
 };
 

@@ -35,8 +35,12 @@ ApiError cancelled_error() {
           .code = "server_stopping"};
 }
 
+// What submit() says: some requests can never run, others only not now.
 ApiError not_taken(const Error& error) {
-  if (error.code() != Errc::limit) return to_api_error(error);
+  if (error.code() == Errc::limit)
+    return invalid_request({}, "This request can never fit: " + error.message() + ".",
+                           "context_length_exceeded");
+  if (error.code() != Errc::unavailable) return to_api_error(error);
   return {.status = 429,
           .type = "rate_limit_error",
           .message = error.message(),
@@ -84,12 +88,59 @@ struct DialectEndpoints::Running {
     return std::any_of(pending.begin(), pending.end(),
                        [](const auto& one) { return one.overflowed(); });
   }
-  std::size_t position() const {
-    std::size_t first = std::numeric_limits<std::size_t>::max();
-    for (std::size_t i = 0; i < choices.size(); ++i)
-      if (!choices[i].done) first = std::min(first, pending[i].position());
-    return first;
+  // Of the choice that is furthest.
+  AnswerProgress progress() const {
+    using Stage = AnswerProgress::Stage;
+    AnswerProgress out{.position = std::numeric_limits<std::size_t>::max()};
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      const PendingReply::Progress one = pending[i].progress();
+      if (choices[i].started || choices[i].done || one.prompt_held >= one.prompt_tokens)
+        return {.stage = Stage::writing};
+      if (!one.admitted) {
+        out.position = std::min(out.position, one.before + 1);
+      } else if (out.stage == Stage::waiting || one.prompt_held > out.prompt_held) {
+        out.stage = Stage::reading;
+        out.prompt_held = one.prompt_held;
+        out.prompt_tokens = one.prompt_tokens;
+      }
+    }
+    return out;
   }
+};
+
+// What a stream says while it has no text to send.
+class DialectEndpoints::Quiet {
+ public:
+  explicit Quiet(const ServerLimits& limits) : limits_(limits) {}
+
+  // How long to wait for text.
+  std::chrono::milliseconds patience(const Running& running) {
+    const bool writing = running.progress().stage == AnswerProgress::Stage::writing;
+    patience_ = writing ? limits_.keep_alive_every
+                        : std::min(limits_.progress_every, limits_.keep_alive_every);
+    return patience_;
+  }
+  // After that wait.
+  std::string say(const Running& running) {
+    if (!running.idle()) {
+      quiet_ = {};
+      return {};
+    }
+    quiet_ += patience_;
+    const AnswerProgress progress = running.progress();
+    if (quiet_ >= limits_.keep_alive_every) {
+      quiet_ = {};
+      return running.writer->keep_alive(progress);
+    }
+    std::string news = running.writer->progress(progress);
+    if (news == last_) return {};
+    return last_ = std::move(news);
+  }
+
+ private:
+  const ServerLimits& limits_;
+  std::chrono::milliseconds patience_{}, quiet_{};  // quiet_: since there was text, or a keep-alive
+  std::string last_;                                // progress that was told
 };
 
 DialectEndpoints::~DialectEndpoints() { preparing_.join(); }
@@ -193,9 +244,8 @@ awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& 
   }
 }
 
-// Returns when one of the choices has something, or after a while.
-awaitable<void> DialectEndpoints::wait_for_any(Running& running) {
-  const auto patience = context_.limits.keep_alive_every;
+awaitable<void> DialectEndpoints::wait_for_any(Running& running,
+                                               std::chrono::milliseconds patience) {
   std::vector<PendingReply*> open;
   for (std::size_t i = 0; i < running.choices.size(); ++i)
     if (!running.choices[i].done) open.push_back(&running.pending[i]);
@@ -218,7 +268,7 @@ awaitable<void> DialectEndpoints::send_whole(Running& running, ReplySink& sink) 
   while (true) {
     failed = running.take(nullptr);
     if (failed || running.done()) break;
-    co_await wait_for_any(running);
+    co_await wait_for_any(running, context_.limits.keep_alive_every);
   }
   HttpReply reply;
   if (failed)
@@ -235,6 +285,7 @@ awaitable<void> DialectEndpoints::send_stream(Running& running, ReplySink& sink)
   const bool begun = co_await sink.begin_events(std::move(running.headers));
   if (!begun) co_return;
   std::string out = writer.begin();
+  Quiet quiet(context_.limits);
   while (true) {
     const auto failed = running.take(&out);
     if (failed) out += writer.error(*failed);
@@ -244,10 +295,10 @@ awaitable<void> DialectEndpoints::send_stream(Running& running, ReplySink& sink)
       const bool taken = co_await sink.write_events(std::exchange(out, {}));
       if (!taken) co_return;
     }
-    co_await wait_for_any(running);
+    co_await wait_for_any(running, quiet.patience(running));
     // Too far behind: the session closes, so that the answer has no end.
     if (running.overflowed()) co_return;
-    if (running.idle()) out = writer.keep_alive(running.position());
+    out = quiet.say(running);
   }
   if (!out.empty()) {
     const bool taken = co_await sink.write_events(std::move(out));

@@ -43,13 +43,15 @@ class DialectEndpoints : public Endpoints {
 
  private:
   struct Running;
+  class Quiet;
 
   boost::asio::awaitable<void> answer(const HttpRequest& request, ReplySink& sink,
                                       const Prepare& prepare);
   boost::asio::awaitable<void> work(const HttpRequest& request, ReplySink& sink, const Work& work);
   boost::asio::awaitable<void> send_whole(Running& running, ReplySink& sink);
   boost::asio::awaitable<void> send_stream(Running& running, ReplySink& sink);
-  boost::asio::awaitable<void> wait_for_any(Running& running);
+  // Returns when one of the choices has something, or after `patience`.
+  boost::asio::awaitable<void> wait_for_any(Running& running, std::chrono::milliseconds patience);
   boost::asio::awaitable<void> off_loop(const std::function<void()>& job);
   HttpReply refusal(const ApiError& error) const;
 

@@ -16,16 +16,16 @@ using Kind = ReplyPart::Kind;
 // Clients hand thinking back only with a signature. Ours needs none, so that it says nothing.
 constexpr std::string_view kSignature = "drystone";
 
-std::string_view stop_reason(AnswerEnd end) {
-  switch (end) {
-    case AnswerEnd::length:
-      return "max_tokens";
-    case AnswerEnd::tool_calls:
-      return "tool_use";
-    case AnswerEnd::stop:
-      break;
-  }
-  return "end_turn";
+// `stop_reason` and `stop_sequence`.
+void add_stop(json::object& out, const ChoiceAnswer& answer) {
+  const std::string& stop = answer.result.stop;
+  out["stop_sequence"] = stop.empty() ? json::value(nullptr) : json::value(stop);
+  if (answer.end() == AnswerEnd::length)
+    out["stop_reason"] = "max_tokens";
+  else if (!stop.empty())
+    out["stop_reason"] = "stop_sequence";
+  else
+    out["stop_reason"] = answer.end() == AnswerEnd::tool_calls ? "tool_use" : "end_turn";
 }
 
 std::string event(std::string_view type, json::object fields) {
@@ -40,7 +40,8 @@ json::object usage_json(const ChoiceAnswer& answer) {
   return {{"input_tokens", usage.prompt_tokens - usage.cached_tokens},
           {"cache_creation_input_tokens", 0},
           {"cache_read_input_tokens", usage.cached_tokens},
-          {"output_tokens", usage.completion_tokens}};
+          {"output_tokens", usage.completion_tokens},
+          {"output_tokens_details", {{"thinking_tokens", usage.reasoning_tokens}}}};
 }
 
 class AnthropicWriter final : public AnswerWriter {
@@ -63,7 +64,7 @@ class AnthropicWriter final : public AnswerWriter {
                          {"input", std::move(input)}});
     }
     json::object body = message(std::move(content));
-    body["stop_reason"] = stop_reason(answer.end());
+    add_stop(body, answer);
     body["usage"] = usage_json(answer);
     return json::serialize(body);
   }
@@ -93,17 +94,16 @@ class AnthropicWriter final : public AnswerWriter {
   }
 
   std::string end_choice(std::size_t, const ChoiceAnswer& answer) override {
+    json::object delta;
+    add_stop(delta, answer);
     return close_block() +
-           event(
-               "message_delta",
-               {{"delta", {{"stop_reason", stop_reason(answer.end())}, {"stop_sequence", nullptr}}},
-                {"usage", usage_json(answer)}});
+           event("message_delta", {{"delta", std::move(delta)}, {"usage", usage_json(answer)}});
   }
   std::string end(std::span<const ChoiceAnswer>) override { return event("message_stop", {}); }
   std::string error(const ApiError& error) override {
     return "event: error\n" + sse_data(anthropic_error(error));
   }
-  std::string keep_alive(std::size_t) override { return event("ping", {}); }
+  std::string keep_alive(const AnswerProgress&) override { return event("ping", {}); }
 
  private:
   json::object message(json::array content) const {

@@ -48,7 +48,8 @@ class OllamaWriter final : public AnswerWriter {
   }
   std::string error(const ApiError& error) override { return ollama_error(error) + "\n"; }
   // Lines of JSON have no comments: an empty piece says as little.
-  std::string keep_alive(std::size_t) override { return text_of(line("", "", {})); }
+  std::string progress(const AnswerProgress&) override { return {}; }
+  std::string keep_alive(const AnswerProgress&) override { return text_of(line("", "", {})); }
 
  private:
   static std::string text_of(const json::object& body) { return json::serialize(body) + "\n"; }

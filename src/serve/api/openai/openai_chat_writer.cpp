@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "serve/api/openai/openai_frame.h"
 
 namespace drystone {
@@ -24,6 +26,17 @@ json::object delta_of(const ReplyPart& part) {
            json::array{{{"index", part.call}, {"function", {{"arguments", part.text}}}}}}};
 }
 
+bool is_text(const ReplyPart& part) {
+  return part.kind == ReplyPart::Kind::content || part.kind == ReplyPart::Kind::reasoning;
+}
+
+// Nearly every chunk is such a one: written without a tree of JSON.
+std::string text_choice(std::size_t index, const ReplyPart& part) {
+  return fmt::format(R"({{"index":{},"delta":{{"{}":{}}},"logprobs":null,"finish_reason":null}})",
+                     index, part.kind == ReplyPart::Kind::content ? "content" : "reasoning_content",
+                     json::serialize(json::string_view(part.text)));
+}
+
 class ChatWriter final : public OpenAiFrame {
  public:
   explicit ChatWriter(OpenAiAnswerInfo info) : OpenAiFrame(std::move(info)) {
@@ -42,9 +55,13 @@ class ChatWriter final : public OpenAiFrame {
     hold(index, tokens);
     std::string out;
     for (const ReplyPart& part : parts) {
+      if (held_[index].empty() && is_text(part)) {
+        out += chunk_of(text_choice(index, part));
+        continue;
+      }
       json::object written = choice(index, delta_of(part));
       written["logprobs"] = held_logprobs(index);
-      out += chunk_of(std::move(written));
+      out += chunk_of(written);
     }
     return out;
   }
@@ -53,7 +70,8 @@ class ChatWriter final : public OpenAiFrame {
     json::object last = choice(index, {});
     if (!held_[index].empty()) last["logprobs"] = held_logprobs(index);
     last["finish_reason"] = finish_name(answer.end());
-    return chunk_of(std::move(last));
+    last["stop_reason"] = stop_reason(answer);
+    return chunk_of(last);
   }
 
  private:
@@ -72,7 +90,8 @@ class ChatWriter final : public OpenAiFrame {
             {"message", std::move(message)},
             {"logprobs",
              info_.logprobs ? chat_logprobs(answer.tokens, info_.piece) : json::value(nullptr)},
-            {"finish_reason", finish_name(answer.end())}};
+            {"finish_reason", finish_name(answer.end())},
+            {"stop_reason", stop_reason(answer)}};
   }
 
   static json::object choice(std::size_t index, json::object delta) {

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "serve/api/openai/openai_frame.h"
 
 namespace drystone {
@@ -22,14 +24,17 @@ class CompletionWriter final : public OpenAiFrame {
                     std::span<const Sampled> tokens) override {
     std::string text;
     for (const ReplyPart& part : parts) text += part.text;
-    if (text.empty() && (tokens.empty() || !info_.logprobs)) return {};
+    if (!info_.logprobs)  // written without a tree of JSON
+      return text.empty() ? std::string() : chunk_of(text_choice(index, text));
+    if (text.empty() && tokens.empty()) return {};
     return chunk_of(choice(index, text, tokens));
   }
 
   std::string end_choice(std::size_t index, const ChoiceAnswer& answer) override {
     json::object last = choice(index, "", {});
     last["finish_reason"] = finish_name(answer.end());
-    return chunk_of(std::move(last));
+    last["stop_reason"] = stop_reason(answer);
+    return chunk_of(last);
   }
 
  private:
@@ -39,7 +44,13 @@ class CompletionWriter final : public OpenAiFrame {
   json::object whole_choice(std::size_t index, const ChoiceAnswer& answer) override {
     json::object out = choice(index, echo(index) + answer.content, answer.tokens);
     out["finish_reason"] = finish_name(answer.end());
+    out["stop_reason"] = stop_reason(answer);
     return out;
+  }
+
+  static std::string text_choice(std::size_t index, std::string_view text) {
+    return fmt::format(R"({{"index":{},"text":{},"logprobs":null,"finish_reason":null}})", index,
+                       json::serialize(json::string_view(text)));
   }
 
   std::string echo(std::size_t index) const {

@@ -156,9 +156,14 @@ void OpenAiEndpoints::add_responses(Router& router) {
 }
 
 void OpenAiEndpoints::add_models(Router& router) {
-  add_work(router, "GET", "/v1/models", [this](const HttpRequest&, const ServedModel& model) {
-    return ApiResult<json::value>(list_models(context().host, model));
-  });
+  add_work(router, "GET", "/v1/models",
+           [this](const HttpRequest& request, const ServedModel& model) -> ApiResult<json::value> {
+             json::object out = list_models(context().host, model);
+             // Codex asks so, and reads this alone: nothing of a model of its own list is known
+             // here.
+             if (request.query.starts_with("client_version=")) out["models"] = json::array{};
+             return json::value(std::move(out));
+           });
   add_work(router, "GET", "/v1/models/*",
            [this](const HttpRequest& request, const ServedModel& model) -> ApiResult<json::value> {
              const std::string name = request.path.substr(std::string("/v1/models/").size());

@@ -37,13 +37,17 @@ class OpenAiFrame : public AnswerWriter {
   virtual std::string_view chunk_object() const = 0;
   virtual boost::json::object whole_choice(std::size_t index, const ChoiceAnswer& choice) = 0;
 
-  std::string chunk_of(boost::json::object choice) const;  // as an event
+  // A chunk with one choice, as an event. `choice`: its JSON.
+  std::string chunk_of(std::string_view choice);
+  std::string chunk_of(const boost::json::object& choice);
 
   OpenAiAnswerInfo info_;
 
  private:
-  boost::json::object frame(std::string_view object, boost::json::array choices) const;
+  boost::json::object frame(std::string_view object) const;  // all but the choices
   boost::json::object usage(std::span<const ChoiceAnswer> choices) const;
+
+  std::string chunk_head_;  // of all chunks, up to the choice
 };
 
 std::unique_ptr<AnswerWriter> chat_writer(OpenAiAnswerInfo info);        // chat.completion(.chunk)
@@ -51,6 +55,9 @@ std::unique_ptr<AnswerWriter> completion_writer(OpenAiAnswerInfo info);  // text
 
 // "stop", "length" or "tool_calls".
 std::string_view finish_name(AnswerEnd end);
+
+// vLLM's extension: the stop string or the id of the stop token that ended the answer, else null.
+boost::json::value stop_reason(const ChoiceAnswer& answer);
 
 // [{"id", "type": "function", "function": {"name", "arguments"}}]
 boost::json::array tool_calls_json(std::span<const ToolCall> calls);

@@ -96,6 +96,9 @@ json::object read_message(const json::object& source, const std::string& path,
     message.string(key, text);
     if (message.find(key) != nullptr) out[key] = text;
   }
+  const json::value* reasoning = message.find("reasoning");  // another name for it
+  if (reasoning != nullptr && reasoning->is_string() && !out.contains("reasoning_content"))
+    out["reasoning_content"] = *reasoning;
   message.refuse("audio", "this server reads and writes text only");
   message.refuse("function_call", "functions were replaced by tools; send 'tool_calls'");
   if (message.error()) errors.fail(*message.error());

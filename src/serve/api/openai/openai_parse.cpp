@@ -47,17 +47,31 @@ void refuse_chat_only(RequestFields& fields) {
   fields.accept({"prediction", "verbosity"});
 }
 
-void read_reasoning(RequestFields& fields, ChatRequest& request) {
-  std::string effort;
-  fields.string("reasoning_effort", effort);  // some templates read it
-  if (!effort.empty()) request.template_variables.emplace("reasoning_effort", effort);
+void read_switch(RequestFields& fields, std::string_view name, json::object& variables) {
   bool thinks = false;
-  fields.boolean("enable_thinking", thinks);
-  if (fields.find("enable_thinking") != nullptr)
-    request.template_variables["enable_thinking"] = thinks;
+  fields.boolean(name, thinks);
+  if (fields.find(name) != nullptr) variables["enable_thinking"] = thinks;
+}
+
+void read_reasoning(RequestFields& fields, ChatRequest& request) {
+  json::object& variables = request.template_variables;
+  std::string effort;
+  if (const json::object* reasoning = fields.object("reasoning")) {  // OpenRouter's form
+    RequestFields inner(*reasoning, "reasoning.");
+    inner.string("effort", effort);
+    read_switch(inner, "enabled", variables);
+    bool exclude = !request.include_reasoning;
+    inner.boolean("exclude", exclude);
+    request.include_reasoning = !exclude;
+    inner.accept({"max_tokens", "summary"});
+    if (inner.error()) return fields.fail(*inner.error());
+  }
+  fields.string("reasoning_effort", effort);  // some templates read it
+  if (!effort.empty()) variables.emplace("reasoning_effort", effort);
   // Templates with a switch, and without levels, read this.
-  else if (effort == "none" && !request.template_variables.contains("enable_thinking"))
-    request.template_variables["enable_thinking"] = false;
+  if (effort == "none") variables.emplace("enable_thinking", false);
+  read_switch(fields, "think", variables);  // Ollama's name
+  read_switch(fields, "enable_thinking", variables);
   fields.boolean("include_reasoning", request.include_reasoning);
 }
 

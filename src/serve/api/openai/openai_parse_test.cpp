@@ -153,6 +153,25 @@ TEST(OpenAiParse, ReadsTheExtensionsOfOtherServers) {
   EXPECT_TRUE(options.ignored.empty());
 }
 
+// Hermes and OpenRouter's clients say it so.
+TEST(OpenAiParse, ReadsReasoningAsAnObject) {
+  const auto off = parse_chat_request(
+      chat(R"("reasoning": {"enabled": false, "exclude": true, "max_tokens": 100})"));
+  ASSERT_TRUE(off) << off.error().message;
+  EXPECT_EQ(off->template_variables.at("enable_thinking"), boost::json::value(false));
+  EXPECT_FALSE(off->include_reasoning);
+  const auto high = parse_chat_request(chat(R"("reasoning": {"enabled": true, "effort": "high"})"));
+  ASSERT_TRUE(high);
+  EXPECT_EQ(high->template_variables.at("enable_thinking"), boost::json::value(true));
+  EXPECT_EQ(high->template_variables.at("reasoning_effort"), boost::json::value("high"));
+  EXPECT_TRUE(high->options.ignored.empty());
+  EXPECT_EQ(chat_error(chat(R"("reasoning": {"effort": 3})")).param, "reasoning.effort");
+  const auto echoed = parse_chat_request(
+      R"({"messages":[{"role":"assistant","content":"a","reasoning":"hm"},{"role":"user","content":"b"}]})");
+  ASSERT_TRUE(echoed);
+  EXPECT_EQ(echoed->messages[0].at("reasoning_content"), boost::json::value("hm"));
+}
+
 // Agents send whole tool conversations; the template must see them in Transformers' form.
 TEST(OpenAiParse, KeepsToolCallsWithArgumentsAsObjects) {
   const auto request = parse_chat_request(R"({"messages": [{"role": "user", "content": "Weather?"},

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "serve/api/answer/conversation_builder.h"
 #include "serve/api/answer/tool_request.h"
 #include "serve/api/openai/openai_options.h"
@@ -63,18 +65,41 @@ void read_call(RequestFields& item, ConversationBuilder& out) {
   if (item.ok()) out.add_call(id, name, arguments_value(arguments));
 }
 
+// A call to a tool with text for arguments, or to OpenAI's shell: as calls of functions.
+void read_other_call(RequestFields& item, std::string_view type, ConversationBuilder& out) {
+  std::string id, name = "local_shell", input;
+  item.string("call_id", id);
+  if (type == "local_shell_call") {
+    const json::object* action = item.object("action");
+    if (item.ok()) out.add_call(id, name, action == nullptr ? json::object{} : *action);
+    return;
+  }
+  item.string("name", name);
+  item.string("input", input);
+  if (item.ok()) out.add_call(id, name, json::object{{"input", input}});
+}
+
 void read_reasoning(RequestFields& item, ConversationBuilder& out, RequestFields& errors) {
-  std::string text;
+  std::string text, sealed;
+  item.string("encrypted_content", sealed);
   if (const json::array* content = item.array("content"); content != nullptr && !content->empty())
     text = read_text(item, "content", errors);
   else if (const json::array* summary = item.array("summary");
            summary != nullptr && !summary->empty())
     text = read_text(item, "summary", errors);
+  // What others have sealed nobody here can read.
+  else if (sealed.starts_with(kSealPrefix))
+    text = sealed.substr(kSealPrefix.size());
   if (item.ok() && errors.ok() && !text.empty()) out.add_reasoning(text);
 }
 
+// Of tools that OpenAI's machines ran: the conversation goes on without them.
+constexpr std::string_view kForeignItems[] = {
+    "web_search_call", "file_search_call", "image_generation_call", "code_interpreter_call",
+    "computer_call",   "mcp_list_tools",   "tool_search_call",      "tool_search_output"};
+
 void read_item(const json::value& value, const std::string& path, ConversationBuilder& out,
-               RequestFields& errors) {
+               RequestFields& errors, std::vector<std::string>& ignored) {
   if (!value.is_object()) return errors.wrong_kind(path, "an object", value);
   RequestFields item(value.get_object(), path + ".");
   std::string type = "message";
@@ -84,24 +109,30 @@ void read_item(const json::value& value, const std::string& path, ConversationBu
     read_message(item, out, errors);
   } else if (type == "function_call") {
     read_call(item, out);
-  } else if (type == "function_call_output") {
+  } else if (type == "custom_tool_call" || type == "local_shell_call") {
+    read_other_call(item, type, out);
+  } else if (type == "function_call_output" || type == "custom_tool_call_output" ||
+             type == "local_shell_call_output") {
     std::string id;
     item.string("call_id", id);
     const std::string text = read_text(item, "output", errors);
     if (item.ok() && errors.ok()) out.add_result(id, "", text);
   } else if (type == "reasoning") {
     read_reasoning(item, out, errors);
+  } else if (std::ranges::find(kForeignItems, type) != std::end(kForeignItems)) {
+    ignored.push_back("input." + type);
   } else {
     item.fail("type",
               fmt::format("'{}.type' must be \"message\", \"function_call\", "
-                          "\"function_call_output\" or \"reasoning\".",
+                          "\"function_call_output\" or \"reasoning\"; there is no such item here.",
                           path),
               "unsupported_content");
   }
   if (item.error()) errors.fail(*item.error());
 }
 
-void read_input(RequestFields& fields, ConversationBuilder& out) {
+void read_input(RequestFields& fields, ConversationBuilder& out,
+                std::vector<std::string>& ignored) {
   const json::value* input = fields.find("input");
   if (input == nullptr) return fields.fail("input", "'input' is missing.");
   if (input->is_string()) return out.add_user(input->get_string());
@@ -112,7 +143,7 @@ void read_input(RequestFields& fields, ConversationBuilder& out) {
     return fields.fail("input", fmt::format("'input' has {} items; 1 to {} are read.", items.size(),
                                             kMessagesMax));
   for (std::size_t i = 0; i < items.size() && fields.ok(); ++i)
-    read_item(items[i], fmt::format("input[{}]", i), out, fields);
+    read_item(items[i], fmt::format("input[{}]", i), out, fields, ignored);
 }
 
 // Functions; tools that only OpenAI's own machines run are left out, so that agents which always
@@ -196,7 +227,14 @@ void refuse_others(RequestFields& fields, const ResponseRequest& request) {
   fields.refuse("top_logprobs", "responses carry no logprobs here; use /v1/chat/completions");
   if (request.chat.options.choices > 1)
     fields.fail("n", "'n' is not supported: a response has one answer.", "unsupported_parameter");
-  fields.accept({"include", "truncation", "max_tool_calls", "client_metadata"});
+  fields.accept({"truncation", "max_tool_calls", "client_metadata"});
+}
+
+void read_include(RequestFields& fields, ResponseRequest& request) {
+  const json::array* names = fields.array("include");
+  if (names == nullptr) return;
+  request.seal_reasoning =
+      std::ranges::find(*names, json::value("reasoning.encrypted_content")) != names->end();
 }
 
 }  // namespace
@@ -215,12 +253,13 @@ ApiResult<ResponseRequest> parse_response_request(std::string_view body,
   fields.boolean("store", request.store);
   read_tools(fields, request);
   read_inner(fields, request);
+  read_include(fields, request);
   refuse_others(fields, request);
   std::string instructions, previous;
   fields.string("instructions", instructions);
   fields.string("previous_response_id", previous);
   ConversationBuilder input;
-  if (fields.ok()) read_input(fields, input);
+  if (fields.ok()) read_input(fields, input, chat.options.ignored);
   if (fields.error()) return *fields.error();
   if (!previous.empty()) {
     auto history = store.history(previous);
@@ -231,6 +270,8 @@ ApiResult<ResponseRequest> parse_response_request(std::string_view body,
   ConversationBuilder head;
   if (!instructions.empty()) head.add_system(instructions);
   chat.messages = head.take();
+  if (request.history.empty())
+    return invalid_request("input", "'input' has nothing in it that could be answered.");
   for (const json::value& message : request.history) {
     const bool joins = chat.messages.size() == 1 && !instructions.empty() &&
                        message.at("role") == json::value("system");

@@ -80,7 +80,7 @@ class ResponseWriter final : public AnswerWriter {
             {"logprobs", json::array{}}};
   }
 
-  static json::object item_json(const Item& item, bool done) {
+  json::object item_json(const Item& item, bool done) const {
     const std::string_view status = done ? "completed" : "in_progress";
     json::array content;
     if (done) content.push_back(part_json(item));
@@ -90,12 +90,16 @@ class ResponseWriter final : public AnswerWriter {
               {"status", status},
               {"role", "assistant"},
               {"content", std::move(content)}};
-    if (item.kind == Kind::reasoning)
+    if (item.kind == Kind::reasoning) {
+      json::value sealed = nullptr;
+      if (done && request_.seal_reasoning) sealed = std::string(kSealPrefix) + item.text;
       return {{"id", item.id},
               {"type", "reasoning"},
               {"status", status},
               {"summary", json::array{}},
-              {"content", std::move(content)}};
+              {"content", std::move(content)},
+              {"encrypted_content", std::move(sealed)}};
+    }
     return {{"id", item.id},           {"type", "function_call"}, {"status", status},
             {"call_id", item.call_id}, {"name", item.name},       {"arguments", item.text}};
   }
@@ -183,7 +187,7 @@ class ResponseWriter final : public AnswerWriter {
     out["usage"] = {{"input_tokens", usage.prompt_tokens},
                     {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
                     {"output_tokens", usage.completion_tokens},
-                    {"output_tokens_details", {{"reasoning_tokens", 0}}},
+                    {"output_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}},
                     {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
     if (request_.store) keep(answer, out);
     return out;

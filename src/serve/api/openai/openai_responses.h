@@ -12,12 +12,17 @@
 
 namespace drystone {
 
+// Agents that keep nothing on the server ask for `reasoning.encrypted_content` and send it back in
+// the next turn. Ours is this and the reasoning itself, which is no secret of the server's.
+constexpr std::string_view kSealPrefix = "drystone:";
+
 // POST /v1/responses, understood.
 struct ResponseRequest {
   ChatRequest chat;
   boost::json::array history;  // the conversation without instructions, as stored for the next turn
   boost::json::object echo;    // what the answer repeats of the request
   bool store = true;
+  bool seal_reasoning = false;  // answer with encrypted_content
 };
 
 // Foreign bytes. A `previous_response_id` is looked up in `store`. Errors: 400, naming the field;
