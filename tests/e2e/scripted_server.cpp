@@ -1,6 +1,6 @@
 // A server whose model always thinks, says a sentence and calls a tool, as models of the Hermes
-// kind write it. What real clients make of calls does not depend on a model's mood here. Prints its
-// address; ends at SIGTERM.
+// kind write it, or answers what its argument says. What real clients make of calls does not depend
+// on a model's mood here. Prints its address; ends at SIGTERM.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -9,7 +9,7 @@
 #include "serve/http/scripted_model.h"
 #include "serve/http/server.h"
 
-int main() {
+int main(int argc, char** argv) {
   using namespace drystone;
   const SystemClock clock;
   auto server = Server::listen(
@@ -22,6 +22,7 @@ int main() {
   script.answer =
       "<think>\nI need the weather.\n</think>\n\nLet me see.\n<tool_call>\n{\"name\": \"weather\", "
       "\"arguments\": {\"city\": \"Bern\"}}\n</tool_call>";
+  if (argc > 1) script.answer = argv[1];
   script.format = {.tools = ToolFormat::hermes,
                    .reasoning = {.open = "<think>", .close = "</think>"}};
   (*server)->set_model(std::make_unique<ScriptedModel>(script), [&] {

@@ -108,10 +108,17 @@ void write_ids(Metadata& metadata, std::int64_t bos, std::int64_t eos, std::int6
   metadata.set("tokenizer.ggml.padding_token_id", padding);
 }
 
+// ChatML; tools and calls as models of the Hermes kind write them.
 constexpr const char* kChatTemplate =
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] "
-    "+ '<|im_end|>' + "
-    "'\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+    R"({% if tools %}{{ '<|im_start|>system\nTools:\n' }}{% for tool in tools %})"
+    R"({{ tool | tojson + '\n' }}{% endfor %})"
+    R"({{ 'Call them so: <tool_call>{"name": NAME, "arguments": OBJECT}</tool_call><|im_end|>\n' }})"
+    R"({% endif %}{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }})"
+    R"({{ message['content'] }}{% if message['tool_calls'] %}{% for call in message['tool_calls'] %})"
+    R"({{ '\n<tool_call>\n{"name": "' + call['function']['name'] + '", "arguments": ' }})"
+    R"({{ call['function']['arguments'] | tojson + '}\n</tool_call>' }}{% endfor %}{% endif %})"
+    R"({{ '<|im_end|>\n' }}{% endfor %})"
+    R"({% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %})";
 
 }  // namespace
 
