@@ -1,32 +1,12 @@
 """Runs `drystone bench` and llama-bench in turn on synthetic models; see compare-llama.sh."""
 import argparse
-import csv
-import datetime
 import json
 import os
 import pathlib
-import platform
 import shlex
 import statistics
-import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-DRYSTONE = ROOT / "build" / "release" / "drystone"
-
-
-def run(command, env=None):
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(env or {})}, check=False)
-    if done.returncode != 0:
-        sys.exit(f"compare-llama: {shlex.join(map(str, command))} failed with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def model(folder, kind):
-    path = folder / f"llama-1b-{kind}.gguf"
-    if not path.exists():
-        run([DRYSTONE, "synth", "--preset", "llama-1b", "--type", kind, "--seed", "1", path])
-    return path
+from comparison import DRYSTONE, keep, model, provenance, require, run
 
 
 def drystone(path, arguments):
@@ -43,13 +23,6 @@ def llama(path, arguments):
             "decode": next(r["avg_ts"] for r in rows if r["n_gen"])}
 
 
-def machine():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--types", default="q4_0 q4_k_m q8_0 f16")
@@ -60,15 +33,12 @@ def main():
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
-    if not DRYSTONE.exists():
-        sys.exit(f"compare-llama: {DRYSTONE} is missing; build it with ./run.sh --once")
-    folder = pathlib.Path(os.environ.get("MODELS", pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / "drystone-bench"))
-    folder.mkdir(parents=True, exist_ok=True)
-    commit = run(["git", "-C", ROOT, "describe", "--always", "--dirty"]).strip()
+    require(DRYSTONE)
+    origin = provenance(arguments.threads)
 
     rows = []
     for kind in arguments.types.split():
-        path = model(folder, kind)
+        path = model("llama-1b", kind)
         ours, theirs = [], []
         for _ in range(arguments.repeat):
             ours.append(drystone(path, arguments))
@@ -77,8 +47,7 @@ def main():
         bandwidth = median(ours, "read_bandwidth_gb_s")
         for work in ("prefill", "decode"):
             our, their = median(ours, f"{work}_tok_s"), median(theirs, work)
-            row = {"date": datetime.date.today().isoformat(), "commit": commit, "machine": machine(),
-                   "threads": arguments.threads, "model": "llama-1b", "type": kind, "work": work,
+            row = {**origin, "model": "llama-1b", "type": kind, "work": work,
                    "tokens": arguments.prompt if work == "prefill" else arguments.generate,
                    "device": ours[0]["device"], "drystone_tok_s": round(our, 1), "llama_tok_s": round(their, 1),
                    "ratio": round(our / their, 2), "read_gb_s": round(bandwidth, 1),
@@ -91,14 +60,7 @@ def main():
             print(f"{kind:8} {work:8} drystone {our:8.1f} tok/s   llama.cpp {their:8.1f} tok/s   x {our / their:.2f}"
                   + (f"   {row['gb_s']} GB/s, {row['percent_of_read']}% of {bandwidth:.1f}" if work == "decode" else ""),
                   flush=True)
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not arguments.out.exists()
-        with arguments.out.open("a", newline="") as file:
-            writer = csv.DictWriter(file, rows[0].keys())
-            if fresh:
-                writer.writeheader()
-            writer.writerows(rows)
+    keep(rows, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,15 @@
 """Runs serve_bench against `drystone serve` and llama-server; see compare-serve.sh."""
 import argparse
-import csv
-import datetime
 import json
 import os
 import pathlib
-import platform
-import shlex
 import statistics
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-DRYSTONE = ROOT / "build" / "release" / "drystone"
-SERVE_BENCH = ROOT / "build" / "release" / "serve_bench"
+from comparison import BUILD, DRYSTONE, keep, model, provenance, require, run
+
+SERVE_BENCH = BUILD / "serve_bench"
+NULL_SERVER = BUILD / "null_server"
 
 # The rows of the table: how many slots and how much context they need, and what is asked.
 ROWS = {
@@ -21,7 +17,8 @@ ROWS = {
     "streams-32": {"slots": 32, "context": 512, "work": ["--clients", "32", "--input", "128", "--output", "32"]},
     "agents": {"slots": 8, "context": 4096, "work": ["--workload", "agents", "--clients", "8"]},
     "stall": {"slots": 9, "context": 9216, "work": ["--workload", "stall", "--clients", "8", "--input", "8000"]},
-    "overhead": {"slots": 64, "context": 512, "model": "tiny",
+    # Ours has a model of no cost, llama-server the smallest that it can load.
+    "overhead": {"slots": 64, "context": 512, "model": "tiny", "ours": f"{NULL_SERVER} --rate 100 --port {{port}}",
                  "work": ["--clients", "64", "--input", "8", "--output", "256"]},
 }
 QUICK = {"agents": ["--workload", "agents", "--clients", "2", "--input", "8", "--output", "4"],
@@ -37,20 +34,6 @@ FIGURES = {
 }
 
 
-def run(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in (0, 1):
-        sys.exit(f"compare-serve: {shlex.join(map(str, command))} failed with {done.returncode}")
-    return done.stdout
-
-
-def model(folder, preset, kind):
-    path = folder / f"{preset}-{kind}.gguf"
-    if not path.exists():
-        run([DRYSTONE, "synth", "--preset", preset, "--type", kind, "--context", "16384", "--seed", "1", path])
-    return path
-
-
 def figure(run_of_server, name):
     value = run_of_server
     for part in name.split("."):
@@ -62,12 +45,12 @@ def measure(row, path, vocab, arguments):
     spec = ROWS[row]
     work = QUICK.get(row, spec["work"]) if arguments.quick else spec["work"]
     tokens = spec["context"] * spec["slots"]
-    ours = (f"{DRYSTONE} serve {path} --threads {arguments.threads} --context {spec['context']} "
-            f"{arguments.drystone_flags} --listen 127.0.0.1:{{port}}")
+    ours = spec.get("ours", f"{DRYSTONE} serve {path} --threads {arguments.threads} --context {spec['context']} "
+                            f"{arguments.drystone_flags} --listen 127.0.0.1:{{port}}")
     theirs = (f"{os.environ.get('LLAMA_SERVER', 'llama-server')} -m {path} -t {arguments.threads} -c {tokens} "
               f"-np {spec['slots']} --no-webui --port {{port}}")
     out = run([SERVE_BENCH, "--server", f"drystone={ours}", "--server", f"llama-server={theirs}", "--vocab", str(vocab),
-               "--repeat", str(arguments.repeat), "--json", *work])
+               "--repeat", str(arguments.repeat), "--json", *work], accepted=(0, 1))  # 1: requests failed
     runs = json.loads(out)["runs"]
     for one in runs:
         if one["failures"]:
@@ -80,13 +63,6 @@ def median(runs, name):
     return statistics.median(values) if values else None
 
 
-def machine():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", default=" ".join(ROWS))
@@ -97,37 +73,25 @@ def main():
     parser.add_argument("--drystone-flags", default="")
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
-    for program in (DRYSTONE, SERVE_BENCH):
-        if not program.exists():
-            sys.exit(f"compare-serve: {program} is missing; build it: cmake --preset release && "
-                     f"cmake --build --preset release --target {program.name}")
-    folder = pathlib.Path(os.environ.get("MODELS", pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / "drystone-bench"))
-    folder.mkdir(parents=True, exist_ok=True)
-    commit = run(["git", "-C", ROOT, "describe", "--always", "--dirty"]).strip()
+    require(DRYSTONE, SERVE_BENCH, NULL_SERVER)
+    origin = provenance(arguments.threads)
 
     rows = []
     for row in arguments.rows.split():
         tiny = arguments.quick or ROWS[row].get("model") == "tiny"
-        path = model(folder, "tiny-llama" if tiny else "llama-1b", "q8_0" if tiny else arguments.type)
+        path = model("tiny-llama" if tiny else "llama-1b", "q8_0" if tiny else arguments.type)
         runs = measure(row, path, 512 if tiny else 32000, arguments)
         for name, more_is_better in FIGURES[row]:
             our, their = median(runs["drystone"], name), median(runs["llama-server"], name)
             ratio = None
             if our and their:
                 ratio = round(our / their if more_is_better else their / our, 2)
-            rows.append({"date": datetime.date.today().isoformat(), "commit": commit, "machine": machine(),
-                         "threads": arguments.threads, "model": path.stem, "work": row, "figure": name,
+            models = f"none, {path.stem}" if "ours" in ROWS[row] else path.stem
+            rows.append({**origin, "model": models, "work": row, "figure": name,
                          "drystone": our, "llama_server": their, "times_better": ratio, "repeats": arguments.repeat,
                          "failures": sum(one["failures"] for one in runs["drystone"])})
             print(f"{row:12} {name:24} drystone {our!s:>10}   llama-server {their!s:>10}   x {ratio}", flush=True)
-    if arguments.out and rows:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not arguments.out.exists()
-        with arguments.out.open("a", newline="") as file:
-            writer = csv.DictWriter(file, rows[0].keys())
-            if fresh:
-                writer.writeheader()
-            writer.writerows(rows)
+    keep(rows, arguments.out)
 
 
 if __name__ == "__main__":
