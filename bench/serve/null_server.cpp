@@ -79,10 +79,9 @@ class BeatingJobs final : public JobQueue {
         one->job.on_delta({.text = " stone", .tokens = {{.id = 1}}});
         if (one->tokens < request.tokens_max) continue;
       }
-      GenerateResult result{
-          .finish = cancelled ? FinishReason::cancelled : FinishReason::length,
-          .prompt_tokens = static_cast<std::uint32_t>(request.prompt.size()),
-          .completion_tokens = one->tokens};
+      GenerateResult result{.finish = cancelled ? FinishReason::cancelled : FinishReason::length,
+                            .prompt_tokens = static_cast<std::uint32_t>(request.prompt.size()),
+                            .completion_tokens = one->tokens};
       std::unique_lock lock(mutex_);
       const auto ended = jobs_.extract(id);
       lock.unlock();
