@@ -1,5 +1,5 @@
-// Speed of the matrix products alone: bytes of weights per second for one generated row,
-// multiply-adds per second for many prompt rows, per type and instruction set.
+// Speed of the matrix products alone, per type and instruction set: bytes of weights per second for
+// one generated row, multiply-adds per second for several and for many prompt rows.
 //
 //   matmul_bench [--threads N] [--rows N] [--outputs N] [--cols N] [--isa NAME] [--type NAME]
 #include <fmt/format.h>
@@ -46,9 +46,11 @@ int main(int argc, char** argv) {
   std::vector<float> x(std::size_t{rows} * cols), out(std::size_t{rows} * outputs);
   for (auto& value : x) value = rng.normal();
 
-  fmt::print("{} x {}, {} threads\n{:8} {:9} {:>12} {:>9} {:>9} {:>12}\n", outputs, cols,
-             pool.threads(), "type", "isa", "1 row GB/s", "8 gen", "32 gen",
-             fmt::format("{} rows GMAC/s", rows));
+  constexpr std::uint32_t kCounts[] = {4, 8, 12, 16, 24, 32};  // generated rows
+  fmt::print("{} x {}, {} threads; 1 row GB/s, others GMAC/s\n{:8} {:12} {:>6}", outputs, cols,
+             pool.threads(), "type", "isa", "1 row");
+  for (const std::uint32_t count : kCounts) fmt::print(" {:>6}", fmt::format("{} gen", count));
+  fmt::print(" {:>10}\n", fmt::format("{} prompt", rows));
   for (const char* name :
        {"q4_0", "q4_k", "q6_k", "q8_0", "f16", "q5_0", "q5_k", "q3_k", "q2_k", "iq4_xs", "mxfp4"}) {
     if (!options["--type"].empty() && options["--type"] != name) continue;
@@ -78,12 +80,12 @@ int main(int argc, char** argv) {
         const double done = static_cast<double>(copies.size()) * outputs * cols * count;
         return rows >= count ? done / generated(count) / 1e9 : 0;
       };
-      const double eight = multiply_adds(8), thirty_two = multiply_adds(32);
+      fmt::print("{:8} {:12} {:6.1f}", name, to_string(isa),
+                 static_cast<double>(copies.size() * copies[0].bytes()) / all / 1e9);
+      for (const std::uint32_t count : kCounts) fmt::print(" {:6.0f}", multiply_adds(count));
       activations.prepare(pool, x.data(), rows, 0, cols, std::span(&type, 1));
       const double many = median_seconds(7, [&] { run(copies[0]); });
-      fmt::print("{:8} {:9} {:12.1f} {:9.0f} {:9.0f} {:12.0f}\n", name, to_string(isa),
-                 static_cast<double>(copies.size() * copies[0].bytes()) / all / 1e9, eight,
-                 thirty_two, double{1} * outputs * cols * rows / many / 1e9);
+      fmt::print(" {:10.0f}\n", double{1} * outputs * cols * rows / many / 1e9);
     }
   }
 }

@@ -21,6 +21,7 @@ struct EngineFlags {
   std::uint32_t sequences_max = 1;  // requests that run at once
   std::size_t queue_max = 1;        // requests that wait
   bool speculate = true;            // guess tokens ahead
+  double stall = kDefaultStall;     // EngineOptions::stall
   Bytes kv_disk_bytes = 0;          // second tier of the prefix cache; 0: none
   std::string kv_disk_folder = "/var/tmp";
 };

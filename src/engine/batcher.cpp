@@ -9,9 +9,6 @@
 namespace drystone {
 namespace {
 
-// How much longer than a step of the writing requests alone one with prompt rows may take. The
-// requirement is 2.5; measurements scatter.
-constexpr double kStepStretch = 2.0;
 // Prompt rows of a step before anything was measured, and the least that is worth a pass.
 constexpr std::uint32_t kFirstPromptRows = 64, kPromptRowsMin = 8;
 // Of a step of readers alone that bring pages back from the tier: others may want to join.
@@ -429,7 +426,7 @@ void Batcher::guess(std::uint32_t writing) {
 // tier holds. Who could have more of the tier than there is time for goes on in the next step, and
 // is taken out of `readers`. Returns the time that it took.
 double Batcher::take_over(std::vector<RunningRequest*>& readers, bool others_write) {
-  const double until_s = others_write ? stretch_s() : kRestoreMaxS;
+  const double until_s = others_write && options_.stall > 0 ? stretch_s() : kRestoreMaxS;
   double spent_s = 0;
   std::erase_if(readers,
                 [&](RunningRequest* reader) { return !take_over(*reader, until_s, spent_s); });
@@ -477,12 +474,12 @@ bool Batcher::shares_with_planned(const RunningRequest& request) const {
 }
 
 // What a step of writing requests may take beyond its own time; 0: not known yet.
-double Batcher::stretch_s() const { return (kStepStretch - 1) * writing_step_s_; }
+double Batcher::stretch_s() const { return (options_.stall - 1) * writing_step_s_; }
 
 // `spent_s`: of the step's time, already.
 std::uint32_t Batcher::prompt_budget(std::uint32_t writing_rows, double spent_s) const {
   const std::uint32_t room = options_.batch_tokens_max - writing_rows;
-  if (writing_rows == 0) return room;
+  if (writing_rows == 0 || options_.stall == 0) return room;
   if (writing_step_s_ == 0 || prompt_row_s_ == 0) return std::min(room, kFirstPromptRows);
   const double rows = std::max(0.0, stretch_s() - spent_s) / prompt_row_s_;
   return std::min(room, std::max(kPromptRowsMin, static_cast<std::uint32_t>(rows)));

@@ -29,6 +29,9 @@ struct BatcherOptions {
   // Rows of a step that writing requests may have together before they stop guessing; 0: never
   // guess.
   std::uint32_t draft_rows_max;
+  // How many times as long as without it a step may take for prompts beside writing requests; 0: no
+  // bound.
+  double stall;
 };
 
 // What has happened since the start, and what is; a snapshot.

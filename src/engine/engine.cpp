@@ -45,7 +45,9 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
       .layers = {0, static_cast<std::uint32_t>(program.layers.size())},
       .kv_type = options.kv_type,
       .kv_tokens = options.kv_tokens == 0 ? context * options.kv_contexts : options.kv_tokens,
-      .batch_tokens_max = std::clamp(options.batch_tokens_max, 1u, context),
+      .batch_tokens_max = static_cast<std::uint32_t>(
+          std::clamp<std::uint64_t>(options.batch_tokens_max, 1,
+                                    std::uint64_t{context} * std::max(options.sequences_max, 1u))),
       .progress = std::move(options.progress)};
   const std::uint32_t sequences_max =
       std::clamp(options.sequences_max, 1u, stage_options.batch_tokens_max);
@@ -73,7 +75,8 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
                             .logit_rows_max = stage_options.logit_rows_max,
                             .sequences_max = sequences_max,
                             .queue_max = options.queue_max,
-                            .draft_rows_max = options.speculate ? kDraftRowsMax : 0}));
+                            .draft_rows_max = options.speculate ? kDraftRowsMax : 0,
+                            .stall = options.stall}));
 }
 
 }  // namespace drystone

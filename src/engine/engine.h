@@ -21,6 +21,10 @@ namespace drystone {
 class CompiledConstraint;
 class ConstraintVocabulary;
 
+// Nobody's text shall come 2.5 times as slowly because somebody else's prompt is long; measurements
+// scatter.
+constexpr double kDefaultStall = 2.2;
+
 struct EngineOptions {
   std::uint32_t context = 0;  // tokens per sequence; 0: the model's own, at most kDefaultContextMax
   std::uint32_t kv_tokens = 0;  // tokens of all sequences together; 0: kv_contexts contexts
@@ -28,6 +32,9 @@ struct EngineOptions {
   std::uint32_t sequences_max = 1;  // requests that run at once
   std::size_t queue_max = 1;        // requests that wait
   bool speculate = true;  // guess tokens ahead (engine/ngram_draft.h): the same text, often sooner
+  // How many times as long as without it a step may take to read prompts while other requests
+  // write; 0: no bound, for most tokens per second.
+  double stall = kDefaultStall;
   KvType kv_type = KvType::f16;
   // The second tier of the prefix cache: a file in this folder, of at most so many bytes; 0: none.
   std::filesystem::path kv_disk_folder;

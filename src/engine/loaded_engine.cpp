@@ -17,7 +17,8 @@ BatchingEngine::BatchingEngine(Parts parts)
                 .batch_tokens_max = parts_.batch_tokens_max,
                 .sequences_max = parts_.sequences_max,
                 .queue_max = parts_.queue_max,
-                .draft_rows_max = parts_.draft_rows_max},
+                .draft_rows_max = parts_.draft_rows_max,
+                .stall = parts_.stall},
                parts_.tier.get()) {}
 
 Result<GenerateResult> BatchingEngine::generate(const GenerateRequest& request,

@@ -23,6 +23,7 @@ class BatchingEngine final : public Engine {
     std::uint32_t vocab, context, batch_tokens_max, logit_rows_max, sequences_max;
     std::size_t queue_max;
     std::uint32_t draft_rows_max;
+    double stall;
   };
   explicit BatchingEngine(Parts parts);
 

@@ -17,6 +17,7 @@
 #include "app/read_bandwidth.h"
 #include "base/clock.h"
 #include "base/rng.h"
+#include "engine/batcher.h"
 
 namespace drystone {
 namespace {
@@ -26,13 +27,13 @@ namespace json = boost::json;
 struct BenchOptions {
   EngineFlags engine;
   std::optional<std::uint32_t> prompt_wanted, generate_wanted;
-  std::uint32_t prompt = 512, generate = 64, repeat = 5;
+  std::uint32_t prompt = 512, generate = 64, repeat = 5, streams = 1;
   bool as_json = false;
 };
 
 struct Figures {
   std::string device;
-  std::vector<double> prefill_tok_s, decode_tok_s;
+  std::vector<double> prefill_tok_s, decode_tok_s, both_tok_s;
   double load_s = 0;
   Bytes file_bytes = 0, bytes_per_token = 0, peak_rss_bytes = 0;
   double read_bandwidth = 0;  // bytes per second
@@ -97,6 +98,63 @@ Result<void> measure_decode(Engine& engine, const BenchOptions& options, Rng& rn
   return {};
 }
 
+// All streams at once: prompts first, then all decode together. Prefill is over with the last
+// stream's first token; decoding is measured from there until the first stream ends.
+Result<void> measure_streams(Engine& engine, const BenchOptions& options, Rng& rng,
+                             Figures& figures) {
+  const SystemClock clock;
+  Batcher& batcher = engine.batcher();
+  std::vector<Result<GenerateResult>> results;
+  const auto start = clock.monotonic();
+  for (std::uint32_t i = 0; i < options.streams; ++i) {
+    GenerateRequest request{.prompt = random_tokens(rng, options.prompt, engine.vocab()),
+                            .tokens_max = options.generate,
+                            .ignore_eos = true};
+    request.sampling.temperature = 0;
+    TRY(batcher.submit(
+        {.client = {},
+         .request = std::move(request),
+         .on_delta = [](const Delta&) {},
+         .on_done = [&](Result<GenerateResult> done) { results.push_back(std::move(done)); }}));
+  }
+  struct Mark {
+    double at_s;
+    std::uint64_t tokens;
+  };
+  std::vector<Mark> marks;
+  const std::uint64_t before = batcher.counts().generated_tokens;
+  while (batcher.step())
+    marks.push_back(
+        {seconds(clock.monotonic() - start), batcher.counts().generated_tokens - before});
+  double all_write_s = 0, first_end_s = marks.back().at_s;
+  for (const auto& result : results) {
+    if (!result) return result.error();
+    const double first_token_s = result->queue_s + result->prefill_s;
+    all_write_s = std::max(all_write_s, first_token_s);
+    first_end_s = std::min(first_end_s, first_token_s + result->decode_s);
+  }
+  // The steps that ended by then.
+  const auto mark = [&](double at_s) {
+    return *std::ranges::prev(std::ranges::upper_bound(marks, at_s + 1e-3, {}, &Mark::at_s));
+  };
+  const Mark from = mark(all_write_s), to = mark(first_end_s);
+  const double prompt_tokens = double{1} * options.streams * options.prompt;
+  figures.prefill_tok_s.push_back(prompt_tokens / all_write_s);
+  if (to.at_s > from.at_s)
+    figures.decode_tok_s.push_back(static_cast<double>(to.tokens - from.tokens) /
+                                   (to.at_s - from.at_s));
+  figures.both_tok_s.push_back((prompt_tokens + static_cast<double>(marks.back().tokens)) /
+                               marks.back().at_s);
+  return {};
+}
+
+Result<void> measure_once(Engine& engine, const BenchOptions& options, Rng& rng, Figures& figures) {
+  if (options.streams > 1) return measure_streams(engine, options, rng, figures);
+  if (options.prompt > 0) TRY(measure_prefill(engine, options, rng, figures));
+  if (options.generate > 0) TRY(measure_decode(engine, options, rng, figures));
+  return {};
+}
+
 // Lengths that nobody asked for give way to a small context; those asked for are refused where they
 // do not fit. The prompt is followed by one token, decoding begins behind one and another.
 Result<void> fit_lengths(BenchOptions& options, std::uint32_t model_context) {
@@ -113,11 +171,23 @@ Result<void> fit_lengths(BenchOptions& options, std::uint32_t model_context) {
     length = wanted.value_or(std::min(length, most));
     return {};
   };
+  const bool alone = options.streams == 1;  // prompt and decoding are measured apart
   TRY(fit("--prompt", options.prompt_wanted, options.prompt, 1));
-  TRY(fit("--generate", options.generate_wanted, options.generate, 2));
-  if (options.engine.context == 0)
-    options.engine.context =
-        std::min(model_context, std::max(options.prompt, options.generate) + 2);
+  TRY(fit("--generate", options.generate_wanted, options.generate, alone ? 2 : options.prompt));
+  if (!alone && (options.prompt == 0 || options.generate < 2))
+    return Error(Errc::invalid_argument,
+                 fmt::format("--streams needs a prompt and at least 2 tokens to decode, not {} "
+                             "and {}",
+                             options.prompt, options.generate));
+  const std::uint32_t needed =
+      alone ? std::max(options.prompt, options.generate) + 2 : options.prompt + options.generate;
+  if (options.engine.context == 0) options.engine.context = std::min(model_context, needed);
+  options.engine.sequences_max = options.streams;
+  options.engine.queue_max = options.streams;
+  // A stream's last page is held whole.
+  constexpr std::uint32_t kPageMax = 128;
+  options.engine.kv_tokens = alone ? 0 : options.streams * (options.engine.context + kPageMax);
+  options.engine.stall = 0;
   return {};
 }
 
@@ -145,12 +215,10 @@ Result<Figures> measure(BenchOptions& options) {
   Rng rng(1);
   const auto progress = progress_bar("measuring");
   Figures warm_up;
-  if (options.prompt > 0) TRY(measure_prefill(*loaded.engine, options, rng, warm_up));
-  if (options.generate > 0) TRY(measure_decode(*loaded.engine, options, rng, warm_up));
+  TRY(measure_once(*loaded.engine, options, rng, warm_up));
   for (std::uint32_t i = 0; i < options.repeat; ++i) {
     if (progress) progress((i + 1.0) / (options.repeat + 1.0));
-    if (options.prompt > 0) TRY(measure_prefill(*loaded.engine, options, rng, figures));
-    if (options.generate > 0) TRY(measure_decode(*loaded.engine, options, rng, figures));
+    TRY(measure_once(*loaded.engine, options, rng, figures));
   }
   if (progress) progress(1);
   figures.peak_rss_bytes = peak_rss();  // before the buffer of the bandwidth
@@ -161,26 +229,33 @@ Result<Figures> measure(BenchOptions& options) {
   return figures;
 }
 
+// Weights are read once for all streams.
+double decode_gb_s(const BenchOptions& options, const Figures& figures) {
+  return median(figures.decode_tok_s) / options.streams *
+         static_cast<double>(figures.bytes_per_token) / 1e9;
+}
+
 double percent(double part, double whole) { return whole > 0 ? 100 * part / whole : 0; }
 
 void print_json(const BenchOptions& options, const Figures& figures) {
-  const double decode = median(figures.decode_tok_s);
-  const double decode_gb_s = decode * static_cast<double>(figures.bytes_per_token) / 1e9;
+  const double read = decode_gb_s(options, figures);
   const json::object out = {
       {"model", options.engine.model},
       {"device", figures.device},
       {"threads", threads_or_default(options.engine.threads)},
       {"prompt", options.prompt},
       {"generate", options.generate},
+      {"streams", options.streams},
       {"repeat", options.repeat},
       {"prefill_tok_s", median(figures.prefill_tok_s)},
-      {"decode_tok_s", decode},
+      {"decode_tok_s", median(figures.decode_tok_s)},
+      {"both_tok_s", figures.both_tok_s.empty() ? json::value() : median(figures.both_tok_s)},
       {"load_s", figures.load_s},
       {"load_bytes_s", static_cast<double>(figures.file_bytes) / figures.load_s},
       {"peak_rss_bytes", figures.peak_rss_bytes},
       {"read_bandwidth_gb_s", figures.read_bandwidth / 1e9},
-      {"decode_gb_s", decode_gb_s},
-      {"decode_percent_of_bandwidth", percent(decode_gb_s, figures.read_bandwidth / 1e9)},
+      {"decode_gb_s", read},
+      {"decode_percent_of_bandwidth", percent(read, figures.read_bandwidth / 1e9)},
       {"bytes_per_token", figures.bytes_per_token},
       {"file_bytes", figures.file_bytes},
       {"weights_bytes", figures.memory.weights},
@@ -199,8 +274,7 @@ void print_json(const BenchOptions& options, const Figures& figures) {
 }
 
 void print_text(const BenchOptions& options, const Figures& figures) {
-  const double decode = median(figures.decode_tok_s);
-  const double decode_gb_s = decode * static_cast<double>(figures.bytes_per_token) / 1e9;
+  const double read = decode_gb_s(options, figures);
   fmt::print("{} on {}\n", model_name(options.engine.model), figures.device);
   if (options.prompt > 0)
     fmt::print("prefill  {:8.1f} tok/s  {} tokens\n", median(figures.prefill_tok_s),
@@ -209,8 +283,10 @@ void print_text(const BenchOptions& options, const Figures& figures) {
     fmt::print(
         "decode   {:8.1f} tok/s  {} tokens; {:.1f} GB/s, {:.0f}% of the {:.1f} GB/s that can be "
         "read\n",
-        decode, options.generate, decode_gb_s, percent(decode_gb_s, figures.read_bandwidth / 1e9),
-        figures.read_bandwidth / 1e9);
+        median(figures.decode_tok_s), options.generate, read,
+        percent(read, figures.read_bandwidth / 1e9), figures.read_bandwidth / 1e9);
+  if (!figures.both_tok_s.empty())
+    fmt::print("both     {:8.1f} tok/s  {} streams\n", median(figures.both_tok_s), options.streams);
   fmt::print(
       "load     {:8.2f} s      {} at {}/s\n", figures.load_s, format_bytes(figures.file_bytes),
       format_bytes(static_cast<Bytes>(static_cast<double>(figures.file_bytes) / figures.load_s)));
@@ -237,6 +313,9 @@ void add_bench(CLI::App& app, int& exit_code) {
       ->type_name("N");
   command->add_option("--generate", options->generate_wanted, "Tokens to decode [64]")
       ->check(CLI::Range(0u, 1u << 20).description(""))
+      ->type_name("N");
+  command->add_option("--streams", options->streams, "Requests at once [1]")
+      ->check(CLI::Range(1u, 256u).description(""))
       ->type_name("N");
   command->add_option("--repeat", options->repeat, "Measurements; the medians are shown [5]")
       ->check(CLI::Range(1u, 1000u).description(""))

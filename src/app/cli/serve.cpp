@@ -108,6 +108,19 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1u, 1u << 20).description(""))
       ->type_name("N");
   command
+      .add_option("--stall", engine.stall,
+                  "Times as long a step may take for others' prompts; 0: any [2.2]")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            double factor = -1;
+            const bool read = CLI::detail::lexical_cast(text, factor);
+            return read && (factor == 0 || (factor >= 1.1 && factor <= 1e6))
+                       ? std::string()
+                       : "expected 0, or 1.1 to 1000000, not " + text;
+          },
+          ""))
+      ->type_name("X");
+  command
       .add_option("--name", flags->daemon.names,
                   "What clients may call the model, may be repeated [the file's name]")
       ->type_name("ALIAS")

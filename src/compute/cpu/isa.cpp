@@ -16,6 +16,8 @@ std::string_view to_string(Isa isa) {
       return "avx2";
     case Isa::avx512:
       return "avx512";
+    case Isa::avx512_fp16:
+      return "avx512_fp16";
     case Isa::amx:
       return "amx";
     case Isa::neon:

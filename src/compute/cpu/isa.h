@@ -9,9 +9,10 @@ namespace drystone {
 
 // Instruction sets that have kernels of their own, in rising order on each architecture.
 // `amx_emulated` is AMX with its tile registers in plain C++: slow, never chosen by itself, it
-// checks the AMX kernels on AVX-512 machines without AMX. `neon` needs the dot-product extension,
+// checks the AMX kernels on AVX-512 machines without AMX. `avx512_fp16` multiplies f16 weights in
+// f16. `neon` needs the dot-product extension,
 // `neon_i8mm` the 8-bit matrix one as well.
-enum class Isa { portable, avx2, avx512, amx, neon, neon_i8mm, amx_emulated };
+enum class Isa { portable, avx2, avx512, avx512_fp16, amx, neon, neon_i8mm, amx_emulated };
 
 std::string_view to_string(Isa isa);
 

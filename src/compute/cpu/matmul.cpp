@@ -1,11 +1,14 @@
 #include "compute/cpu/matmul.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
 #include <new>
 #include <vector>
 
 #include "base/check.h"
 #include "compute/blocks/dequantize.h"
+#include "compute/blocks/half.h"
 #include "compute/cpu/matmul/kernels.h"
 #include "compute/cpu/matmul/layout.h"
 #include "compute/cpu/matmul/tables.h"
@@ -13,6 +16,18 @@
 
 namespace drystone {
 namespace {
+
+// Whether all f16 values are below kHalfWeightMax.
+bool small_halves(std::span<const std::byte> values) {
+  const std::uint16_t bound = f32_to_f16(kHalfWeightMax);
+  bool small = true;
+  for (std::size_t i = 0; i < values.size(); i += 2) {
+    std::uint16_t half;
+    std::memcpy(&half, values.data() + i, 2);
+    small &= (half & 0x7fff) < bound;
+  }
+  return small;
+}
 
 std::uint32_t panel_count(std::uint32_t rows) { return (rows + kPanelRows - 1) / kPanelRows; }
 
@@ -25,9 +40,9 @@ bool is_float(DType type) {
 constexpr std::uint64_t kSerialMultiplyAdds = 1 << 18;
 
 // From here on the kernel for many rows is the faster one also for generated rows. Measured with
-// AVX-512, thousand millions of multiply-adds a second with 8 rows and with 32: Q4_0 349 and 358 by
-// the one, 300 and 430 by the other; Q4_K 262, 275 and 313, 452; Q8_0 181 (8 rows) and 251, 425.
-constexpr std::uint32_t kTogetherRows = 10;
+// AVX-512, thousand millions of multiply-adds a second with 6, 7 and 8 rows: Q4_0 325, 300 and 343
+// by the one, 295, 345 and 372 by the other; Q4_K 230, 196 and 260 against 275, 305 and 345.
+constexpr std::uint32_t kTogetherRows = 7;
 
 constexpr std::uint32_t kQuantBlock = 32;  // rows of quantized weights are multiples of this
 
@@ -66,13 +81,17 @@ Result<PackedMatrix> PackedMatrix::pack(ThreadPool& pool, DType type, std::uint3
   matrix.cols_ = cols;
   matrix.data_ = TRY(map_memory(packed_bytes(type, rows, cols)));
   const Bytes panel_bytes = panel_layout(type).panel_bytes(cols);
+  std::atomic<bool> fits_halves = type == DType::f16 && cols % kHalfGroup == 0;
   pool.for_ranges(panel_count(rows), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto panel = static_cast<std::uint32_t>(begin); panel < end; ++panel) {
       const std::uint32_t first = panel * kPanelRows;
-      pack_panel(type, source.data() + first * row, std::min(kPanelRows, rows - first), cols,
-                 matrix.data_.get() + panel * panel_bytes);
+      const std::uint32_t count = std::min(kPanelRows, rows - first);
+      const auto part = source.subspan(first * row, count * row);
+      pack_panel(type, part.data(), count, cols, matrix.data_.get() + panel * panel_bytes);
+      if (type == DType::f16 && !small_halves(part)) fits_halves = false;
     }
   });
+  matrix.fits_halves_ = fits_halves;
   return matrix;
 }
 
@@ -99,7 +118,8 @@ struct Activations::Impl {
   std::uint32_t rows_max, cols_max;
   std::vector<MappedMemory> scratch;  // per thread
   MappedMemory q, scales, sums16, sums32;
-  MappedMemory tiles;  // bf16 prompt rows, where the kernels read them
+  MappedMemory tiles;                // bf16 prompt rows, where the kernels read them
+  MappedMemory halves, half_scales;  // where the kernels multiply in f16
   std::vector<BiasSet> biases;
   WorkRanges ranges;
 
@@ -119,6 +139,7 @@ struct Activations::Impl {
     if (begin == end) return;
     const PackedMatrix& weight = *part.weight;
     const BiasSet* bias = bias_for(weight.type());
+    const bool in_halves = kernels.to_halves != nullptr && weight.fits_halves();
     PanelProduct product{
         .type = weight.type(),
         .panels = weight.data(),
@@ -132,6 +153,8 @@ struct Activations::Impl {
                   .bias = bias ? bias->data() : nullptr,
                   .sums = sums(sub_block(weight.type())),
                   .bf16 = reinterpret_cast<const std::uint16_t*>(tiles.get()),
+                  .halves = in_halves ? reinterpret_cast<std::uint16_t*>(halves.get()) : nullptr,
+                  .half_scales = reinterpret_cast<const float*>(half_scales.get()),
                   .cols = cols},
         .row_begin = 0,
         .row_end = 0,
@@ -153,6 +176,13 @@ struct Activations::Impl {
 
   float* sums(std::uint32_t sub) {
     return reinterpret_cast<float*>((sub == 16 ? sums16 : sums32).get());
+  }
+
+  void halve_rows(std::int64_t begin, std::int64_t end) {
+    for (auto r = static_cast<std::size_t>(begin); r < static_cast<std::size_t>(end); ++r)
+      kernels.to_halves(x + r * cols, cols,
+                        reinterpret_cast<std::uint16_t*>(halves.get()) + r * cols,
+                        reinterpret_cast<float*>(half_scales.get()) + r * cols / kHalfGroup);
   }
 
   void quantize_rows(std::int64_t begin, std::int64_t end, bool with_sums) {
@@ -229,6 +259,10 @@ Activations::Activations(Isa isa, int threads, std::uint32_t rows_max, std::uint
   for (const auto& [offset, sub] : bias_kinds(impl_->kernels))
     impl_->biases.push_back({offset, sub, reserve(values / sub * sizeof(std::int32_t))});
   if (impl_->kernels.to_tiles) impl_->tiles = reserve(tiles_bytes(rows_max, cols_max));
+  if (impl_->kernels.to_halves) {
+    impl_->halves = reserve(values * sizeof(std::uint16_t));
+    impl_->half_scales = reserve(values / kHalfGroup * sizeof(float));
+  }
 }
 
 Activations::~Activations() = default;
@@ -242,6 +276,7 @@ Bytes Activations::reserved_bytes(Isa isa, int threads, std::uint32_t rows_max,
       values + Bytes{rows_max} * scale_groups(cols_max) * 4 + values / 16 * 4 + values / 32 * 4;
   for (const auto& [offset, sub] : bias_kinds(kernels)) bytes += values / sub * 4;
   if (kernels.to_tiles) bytes += tiles_bytes(rows_max, cols_max);
+  if (kernels.to_halves) bytes += values * 2 + values / kHalfGroup * 4;
   return bytes + threads * kernels.scratch_bytes(rows_max);
 }
 
@@ -257,19 +292,22 @@ void Activations::prepare(ThreadPool& pool, const float* x, std::uint32_t rows,
   impl.generated_rows = generated_rows;
   impl.cols = cols;
   for (auto& set : impl.biases) set.filled = false;
-  bool quantized = false, with_sums = false, only_f32 = true;
+  bool quantized = false, with_sums = false, only_f32 = true, with_f16 = false;
   for (const DType type : for_types) {
     quantized |= !is_float(type);
     only_f32 &= type == DType::f32;
+    with_f16 |= type == DType::f16;
     with_sums |= has_minimum(type);
     if (BiasSet* set = impl.bias_for(type)) set->filled = true;
   }
   // With tiles, prompt rows need nothing else.
   const bool tiled = impl.kernels.to_tiles != nullptr && !only_f32 && cols % kQuantBlock == 0;
+  const bool in_halves = with_f16 && impl.kernels.to_halves != nullptr && cols % kHalfGroup == 0;
   CHECK(!quantized || cols % kQuantBlock == 0, cols);
   pool.for_ranges(rows, 1, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t prompt = tiled ? std::clamp<std::int64_t>(generated_rows, begin, end) : end;
     if (quantized) impl.quantize_rows(begin, prompt, with_sums);
+    if (in_halves) impl.halve_rows(begin, end);
     for (std::int64_t r = prompt; r < end; ++r)
       impl.kernels.to_tiles(x + r * cols, cols, static_cast<std::uint32_t>(r) - generated_rows,
                             reinterpret_cast<std::uint16_t*>(impl.tiles.get()));

@@ -39,6 +39,8 @@ class PackedMatrix {
   std::uint32_t cols() const { return cols_; }
   Bytes bytes() const { return data_.get_deleter().bytes; }
   const std::byte* data() const { return data_.get(); }
+  // f16 weights that are all small enough to be multiplied in f16 (matmul/kernels.h).
+  bool fits_halves() const { return fits_halves_; }
 
   // Row `row` as float32 [cols]: for embedding look-ups from a tied output matrix.
   void unpack_row(std::uint32_t row, float* out) const;
@@ -46,6 +48,7 @@ class PackedMatrix {
  private:
   DType type_ = DType::f32;
   std::uint32_t rows_ = 0, cols_ = 0;
+  bool fits_halves_ = false;
   MappedMemory data_;
 };
 

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "compute/blocks/dequantize.h"
+#include "compute/blocks/half.h"
 #include "compute/cpu/random_weights.h"
 
 namespace drystone {
@@ -17,6 +20,9 @@ constexpr DType kTypes[] = {DType::f32,  DType::f16,    DType::bf16,   DType::q8
                             DType::q6_k, DType::iq4_nl, DType::iq4_xs, DType::mxfp4};
 
 bool is_amx(Isa isa) { return isa == Isa::amx || isa == Isa::amx_emulated; }
+
+// Where f16 weights are multiplied in f16.
+bool in_halves(Isa isa, DType type) { return isa == Isa::avx512_fp16 && type == DType::f16; }
 
 struct Problem {
   DType type;
@@ -108,8 +114,11 @@ TEST_P(MatmulTypes, AgreesWithExactArithmetic) {
         worst = std::max(worst, std::abs(ours[i] - exact[i]) / magnitudes[i]);
       // Rounding to 8 bits is off by at most 1/254 of the group's largest value (about 3 here), so
       // by 0.3% of a typical term on average; the errors add up like the terms do. AMX rounds both
-      // sides of prompt rows to bf16.
-      const double bound = is_float && !(is_amx(isa) && generated == 0) ? 1e-5 : 0.03;
+      // sides of prompt rows to bf16. Sums of 32 in f16 are off by 2^-11 of a typical term, some 4
+      // times.
+      const double bound = in_halves(isa, GetParam())                     ? 0.006
+                           : is_float && !(is_amx(isa) && generated == 0) ? 1e-5
+                                                                          : 0.03;
       EXPECT_LT(worst, bound) << to_string(isa) << (generated ? " generated rows" : " prompt rows");
     }
   }
@@ -121,6 +130,7 @@ TEST_P(MatmulTypes, AllInstructionSetsGiveTheSameBits) {
   const Problem problem = make_problem(GetParam(), 40, 768, 7);
   const auto expected = product(problem, Isa::portable, 1, problem.rows, problem.rows);
   for (const Isa isa : testable_isas()) {
+    if (in_halves(isa, GetParam())) continue;
     EXPECT_EQ(expected, product(problem, isa, 1, problem.rows, problem.rows))
         << to_string(isa) << " generated rows";
     if (is_amx(isa)) continue;  // Prompt rows have bf16 arithmetic there.
@@ -157,6 +167,73 @@ TEST_P(MatmulTypes, GeneratedAndPromptRowsShareAStep) {
     for (std::size_t i = 0; i < mixed.size(); ++i)
       ASSERT_EQ(mixed[i], (i < 4u * problem.outputs ? generated : prompt)[i])
           << to_string(isa) << " at " << i;
+  }
+}
+
+// One fused multiply-add of f16 values: exact in double, then rounded once.
+std::uint16_t fused_half(std::uint16_t a, std::uint16_t b, std::uint16_t c) {
+  const double sum = double{f16_to_f32(a)} * f16_to_f32(b) + double{f16_to_f32(c)};
+  // To odd: rounding to float first must not turn what is nearly a tie into one.
+  auto single = static_cast<float>(sum);
+  if (static_cast<double>(single) != sum && (std::bit_cast<std::uint32_t>(single) & 1) == 0)
+    single = std::nextafterf(single, sum > single ? INFINITY : -INFINITY);
+  return f32_to_f16(single);
+}
+
+// What the products with f16 weights are by their description, in plain arithmetic.
+std::vector<float> product_in_halves(const Problem& problem) {
+  constexpr std::uint32_t kGroup = 64;
+  std::vector<float> out;
+  std::vector<std::uint16_t> w(problem.cols);
+  for (std::uint32_t r = 0; r < problem.rows; ++r) {
+    const float* x = problem.x.data() + std::size_t{r} * problem.cols;
+    for (std::uint32_t o = 0; o < problem.outputs; ++o) {
+      std::memcpy(w.data(), problem.weights.data() + std::size_t{o} * problem.cols * 2,
+                  std::size_t{problem.cols} * 2);
+      float total = 0;
+      for (std::uint32_t begin = 0; begin < problem.cols; begin += kGroup) {
+        float scale = 0;
+        for (std::uint32_t k = begin; k < begin + kGroup; ++k)
+          scale = std::max(scale, std::abs(x[k]));
+        const float inverse = 1.0f / scale;
+        std::uint16_t chains[2] = {0, 0};
+        for (std::uint32_t k = begin; k < begin + kGroup; ++k)
+          chains[k % 2] = fused_half(w[k], f32_to_f16(x[k] * inverse), chains[k % 2]);
+        const float sum = f16_to_f32(f32_to_f16(f16_to_f32(chains[0]) + f16_to_f32(chains[1])));
+        total = std::fma(sum, scale, total);
+      }
+      out.push_back(0.5f + (total + problem.bias[o]));
+    }
+  }
+  return out;
+}
+
+// The one arithmetic that portable C++ does not have is held to its description, to the last bit.
+TEST(MatmulHalves, AreWhatTheyAreDescribedToBe) {
+  if (std::ranges::find(testable_isas(), Isa::avx512_fp16) == testable_isas().end())
+    GTEST_SKIP() << "this machine has no AVX512-FP16";
+  const Problem problem = make_problem(DType::f16, 40, 768, 7);
+  const auto expected = product_in_halves(problem);
+  EXPECT_EQ(expected, product(problem, Isa::avx512_fp16, 1, problem.rows, problem.rows));
+  EXPECT_EQ(expected, product(problem, Isa::avx512_fp16, 1, 0, problem.rows));
+}
+
+// Weights so large that sums could leave f16's range, and rows that are no whole groups, are
+// multiplied in f32.
+TEST(MatmulHalves, TakeOnlyWhatFits) {
+  for (const std::uint32_t cols : {704u, 720u}) {
+    Problem problem = make_problem(DType::f16, 24, cols, 9);
+    if (cols == 704) {
+      const std::uint16_t large = f32_to_f16(2000);
+      std::memcpy(problem.weights.data(), &large, 2);
+    }
+    const auto expected = product(problem, Isa::portable, 1, 0, problem.rows);
+    for (const Isa isa : testable_isas()) {
+      if (is_amx(isa)) continue;
+      EXPECT_EQ(expected, product(problem, isa, 1, 0, problem.rows)) << to_string(isa) << cols;
+      EXPECT_EQ(expected, product(problem, isa, 1, problem.rows, problem.rows))
+          << to_string(isa) << cols;
+    }
   }
 }
 

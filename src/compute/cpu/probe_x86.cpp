@@ -40,9 +40,11 @@ std::vector<Isa> probe_isas() {
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512vnni"))
     isas.push_back(Isa::avx512);
+  const bool avx512 = isas.back() == Isa::avx512;
   const unsigned seven_d = Cpuid(7, 0).d;
+  if (avx512 && bit(seven_d, 23)) isas.push_back(Isa::avx512_fp16);
   const bool amx = bit(seven_d, 22) && bit(seven_d, 24);  // AMX-BF16, AMX-TILE
-  if (isas.size() == 3 && amx && can_emulate_amx() && request_amx()) isas.push_back(Isa::amx);
+  if (avx512 && amx && can_emulate_amx() && request_amx()) isas.push_back(Isa::amx);
   return isas;
 }
 

@@ -14,8 +14,8 @@
 //   inputs
 //
 // with exact integer dots, or acc = fma(w_k, x_k, acc) over rising k for float weights. So every
-// instruction set gives the same bits, whatever the number of rows, threads or panels; only AMX has
-// another arithmetic, for prompt rows.
+// instruction set gives the same bits, whatever the number of rows, threads or panels. Exceptions:
+// AMX has another arithmetic for prompt rows, AVX512-FP16 for f16 weights (avx512_fp16/).
 
 namespace drystone {
 
@@ -27,6 +27,11 @@ inline constexpr std::uint32_t scale_groups(std::uint32_t cols) {
   return (cols + kScaleGroup - 1) / kScaleGroup;
 }
 
+// Inputs that share a scale where f16 weights are multiplied in f16, and the bound of such weights:
+// sums of half a group stay in f16's range.
+constexpr std::uint32_t kHalfGroup = 64;
+constexpr float kHalfWeightMax = 1024;
+
 // Input rows of a product, quantized by groups: x ~ q * scale, q in [-127, 127].
 struct InputView {
   const float* x;        // f32 [rows, cols]: the original
@@ -36,6 +41,9 @@ struct InputView {
       bias;  // [rows, cols / sub]: -offset * sum of q over a sub-block, for the weights' type
   const float* sums;          // [rows, cols / sub]: sum of q, for types with a minimum
   const std::uint16_t* bf16;  // prompt rows as to_tiles() makes them, where it is there
+  // As to_halves() makes them; null where these weights are not to be multiplied in f16.
+  const std::uint16_t* halves;  // [rows, cols]
+  const float* half_scales;     // [rows, cols / kHalfGroup]
   std::uint32_t cols;
 };
 
@@ -67,6 +75,8 @@ struct MatmulKernels {
   // (amx/products_amx.h). Null where prompt() does not read them. A buffer for `rows` rows holds
   // (rows rounded up to 32) * cols values.
   void (*to_tiles)(const float* x, std::uint32_t cols, std::uint32_t row, std::uint16_t* tiles);
+  // One row, cols a multiple of kHalfGroup, by groups: f16 x / scale, scale = max |x|. Null where f16 weights are multiplied in f32.
+  void (*to_halves)(const float* x, std::uint32_t cols, std::uint16_t* halves, float* scales);
   // Panels that prompt() takes at a time: fewer in a product waste work.
   std::uint32_t strip_panels;
   // Scratch of prompt() for a chunk of `rows` rows.

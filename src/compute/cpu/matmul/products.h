@@ -214,10 +214,40 @@ struct Products {
                                                : D::kBits),
                               (D::kSigned ? L::kSignedOffset : D::kOffset) != 0, D::kMinimum>;
 
+  // The weights of the next strip, which come from memory while the tiles of this one compute: the
+  // first kTiles tiles ask for them, a few lines with each sub-block. Measured with AVX-512, Q4_0, 2
+  // threads: 8 rows 300 to 370 thousand million multiply-adds a second, 32 rows 430 to 500.
+  struct Ahead {
+    static constexpr std::uint32_t kTiles = 3;
+    const std::byte* at[kPanels];  // the next line to ask for
+    std::uint32_t lines;           // with each sub-block, of each panel
+
+    DRYSTONE_INLINE void ask() {
+      for (std::uint32_t i = 0; i < lines; ++i)
+        for (auto& line : at) {
+          L::prefetch(line);
+          line += 64;
+        }
+    }
+  };
+
+  template <typename D>
+  static Ahead ahead_of(const PanelProduct& p, std::uint32_t panel, std::uint32_t block,
+                        std::uint32_t blocks, std::uint32_t tiles) {
+    constexpr std::uint32_t kSubs = D::kBlock / D::kSub;
+    const std::uint32_t asks = blocks * kSubs * std::min(tiles, Ahead::kTiles);
+    Ahead ahead{.at = {}, .lines = (blocks * D::kUnits + asks - 1) / asks};
+    // Not beyond what this thread reads next (see prefetch_stream).
+    if (panel + kPanels > p.panel_ahead) ahead.lines = 0;
+    for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(kPanels); ++c)
+      ahead.at[c] = PanelBlocks<D>(p.panels, panel + c, p.input.cols)[block].units;
+    return ahead;
+  }
+
   // kRows rows times the strip, sub-blocks [0, subs) of it, which are [sub_begin, ...) of the row.
   template <typename D, int kRows>
   static void prompt_tile(const InputView& in, const Strip& strip, std::uint32_t row,
-                          std::uint32_t sub_begin, std::uint32_t subs, float* sums) {
+                          std::uint32_t sub_begin, std::uint32_t subs, float* sums, Ahead& ahead) {
     constexpr std::uint32_t kGroupSubs = kScaleGroup / D::kSub;
     // Pointers and 64-bit strides: indices of 32 bits would be worked out anew for every row.
     const std::size_t cols = in.cols, row_subs = cols / D::kSub, groups = scale_groups(in.cols);
@@ -264,6 +294,7 @@ struct Products {
           }
         if constexpr (D::kBias) ++bias;
         if constexpr (D::kMinimum) ++row_sums;
+        ahead.ask();
       }
       for (int r = 0; r < kRows; ++r) {
         const F a_scale = L::broadcast(row_scales[r * groups]);
@@ -289,10 +320,15 @@ struct Products {
         const std::uint32_t end = std::min(b + kChunkBlocks, blocks);
         decode_strip<D>(p, panel, panels, b, end, strip);
         constexpr std::uint32_t kSubs = D::kBlock / D::kSub;
+        const bool last = end == blocks;
+        Ahead ahead = ahead_of<D>(p, last ? panel + kPanels : panel, last ? 0 : end,
+                                  std::min(kChunkBlocks, blocks), rows / L::kPromptRows + 1);
+        std::uint32_t tile = 0;
         for_row_tiles<L::kPromptRows>(rows, [&]<int kRows>(std::uint32_t r) {
+          if (tile++ == Ahead::kTiles) ahead.lines = 0;
           prompt_tile<TileKindOf<D>, kRows>(p.input, strip, p.row_begin + r, b * kSubs,
                                             (end - b) * kSubs,
-                                            sums + std::size_t{r} * kPanels * kPanelRows);
+                                            sums + std::size_t{r} * kPanels * kPanelRows, ahead);
         });
       }
       store_strip(p, panel, panels, kPanels, rows, sums);
@@ -474,8 +510,9 @@ struct Products {
   }
 
   static constexpr MatmulKernels kernels() {
-    return {quantize,     generated, prompt, offset, nullptr, std::max(kPanels, kFloatPanels),
-            scratch_bytes};
+    return {
+        quantize,     generated, prompt, offset, nullptr, nullptr, std::max(kPanels, kFloatPanels),
+        scratch_bytes};
   }
 };
 

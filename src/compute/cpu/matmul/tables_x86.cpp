@@ -10,6 +10,8 @@ const MatmulKernels* matmul_table(Isa isa) {
       return &kAvx2Matmul;
     case Isa::avx512:
       return &kAvx512Matmul;
+    case Isa::avx512_fp16:
+      return &kAvx512Fp16Matmul;
     case Isa::amx:
       return &kAmxMatmul;
     case Isa::amx_emulated:

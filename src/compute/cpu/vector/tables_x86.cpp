@@ -7,9 +7,10 @@ const VectorKernels& vector_kernels(Isa isa) {
     case Isa::avx2:
       return kAvx2Vector;
     case Isa::avx512:
+    case Isa::avx512_fp16:
     case Isa::amx:
     case Isa::amx_emulated:
-      return kAvx512Vector;  // AMX has no vectors of its own
+      return kAvx512Vector;  // the others differ in products only
     default:
       return kPortableVector;
   }
