@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <new>
 
 namespace drystone {
@@ -11,6 +13,8 @@ namespace {
 
 // Prompt rows of a step before anything was measured, and the least that is worth a pass.
 constexpr std::uint32_t kFirstPromptRows = 64, kPromptRowsMin = 8;
+// How far a crowd of readers stretches the patience of writers.
+constexpr double kCrowdMax = 6;
 // Of a step of readers alone that bring pages back from the tier: others may want to join.
 constexpr double kRestoreMaxS = 0.25;
 // Pages that a step copies ahead of their eviction.
@@ -392,9 +396,10 @@ void Batcher::plan() {
   for (const auto& request : running_)
     if (!request->writing()) readers.push_back(request.get());
   std::ranges::stable_sort(readers, {}, &RunningRequest::priority);
-  const double spent_s = take_over(readers, writing > 0);
+  const double time_s = time_for(readers.size(), writing);
+  const double spent_s = take_over(readers, time_s);
   CHECK(rows > 0 || !readers.empty() || spent_s >= kRestoreMaxS || running_.empty(), spent_s);
-  std::uint32_t budget = prompt_budget(rows, spent_s);
+  std::uint32_t budget = prompt_budget(rows, time_s - spent_s);
   for (RunningRequest* reader : readers) {
     if (budget == 0) break;
     if (plan_rows(*reader, budget)) budget -= planned_.back().rows;
@@ -425,8 +430,8 @@ void Batcher::guess(std::uint32_t writing) {
 // What is known need not be computed: what other requests have computed meanwhile, and what the
 // tier holds. Who could have more of the tier than there is time for goes on in the next step, and
 // is taken out of `readers`. Returns the time that it took.
-double Batcher::take_over(std::vector<RunningRequest*>& readers, bool others_write) {
-  const double until_s = others_write && options_.stall > 0 ? stretch_s() : kRestoreMaxS;
+double Batcher::take_over(std::vector<RunningRequest*>& readers, double until_s) {
+  until_s = std::min(until_s, kRestoreMaxS);
   double spent_s = 0;
   std::erase_if(readers,
                 [&](RunningRequest* reader) { return !take_over(*reader, until_s, spent_s); });
@@ -473,15 +478,21 @@ bool Batcher::shares_with_planned(const RunningRequest& request) const {
   });
 }
 
-// What a step of writing requests may take beyond its own time; 0: not known yet.
-double Batcher::stretch_s() const { return (options_.stall - 1) * writing_step_s_; }
+// What a step may take beyond the time of its writing requests; infinite when nobody minds. Where
+// several wait to read for each that writes, it is as many times more: in small portions, each with
+// a pass over the weights, all would wait longer.
+double Batcher::time_for(std::size_t readers, std::uint32_t writing) const {
+  if (writing == 0 || options_.stall == 0) return std::numeric_limits<double>::infinity();
+  const double crowd = static_cast<double>(readers) / writing;
+  return (options_.stall - 1) * writing_step_s_ * std::clamp(crowd, 1.0, kCrowdMax);
+}
 
-// `spent_s`: of the step's time, already.
-std::uint32_t Batcher::prompt_budget(std::uint32_t writing_rows, double spent_s) const {
+// `left_s`: time for prompt rows.
+std::uint32_t Batcher::prompt_budget(std::uint32_t writing_rows, double left_s) const {
   const std::uint32_t room = options_.batch_tokens_max - writing_rows;
-  if (writing_rows == 0 || options_.stall == 0) return room;
+  if (std::isinf(left_s)) return room;
   if (writing_step_s_ == 0 || prompt_row_s_ == 0) return std::min(room, kFirstPromptRows);
-  const double rows = std::max(0.0, stretch_s() - spent_s) / prompt_row_s_;
+  const double rows = std::max(0.0, left_s) / prompt_row_s_;
   return std::min(room, std::max(kPromptRowsMin, static_cast<std::uint32_t>(rows)));
 }
 

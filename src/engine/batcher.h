@@ -29,8 +29,8 @@ struct BatcherOptions {
   // Rows of a step that writing requests may have together before they stop guessing; 0: never
   // guess.
   std::uint32_t draft_rows_max;
-  // How many times as long as without it a step may take for prompts beside writing requests; 0: no
-  // bound.
+  // How many times as long as without it a step may take for prompts beside writing requests (more
+  // where more read than write); 0: no bound.
   double stall;
 };
 
@@ -93,15 +93,15 @@ class Batcher final : public JobQueue {
   std::unique_ptr<RunningRequest> next_waiting();
   void plan();
   void guess(std::uint32_t writing);
-  double take_over(std::vector<RunningRequest*>& readers, bool others_write);
+  double take_over(std::vector<RunningRequest*>& readers, double until_s);
   bool take_over(RunningRequest& reader, double until_s, double& spent_s);
   bool plan_rows(RunningRequest& request, std::uint32_t budget);
   bool reserve(RunningRequest& request, std::uint32_t positions);
   RunningRequest* least_important() const;
   void preempt(RunningRequest& request);
   bool shares_with_planned(const RunningRequest& request) const;
-  double stretch_s() const;
-  std::uint32_t prompt_budget(std::uint32_t writing_rows, double spent_s) const;
+  double time_for(std::size_t readers, std::uint32_t writing) const;
+  std::uint32_t prompt_budget(std::uint32_t writing_rows, double left_s) const;
   void measure(double step_s, std::uint32_t prompt_rows);
   void run_planned();
   static Result<std::optional<FinishReason>> take_logits(RunningRequest& request,
