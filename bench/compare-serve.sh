@@ -2,7 +2,7 @@
 # Drystone's server and llama-server on the same model with the same requests, in turn, medians; prints the ratios and
 # keeps them.
 #
-#   bench/compare-serve.sh [--rows "streams-8 streams-32 agents stall overhead"] [--threads 2] [--repeat 3] [--quick]
+#   bench/compare-serve.sh [--rows "streams-8 streams-32 agents stall tiny overhead"] [--threads 2] [--repeat 3] [--quick]
 #                          [--out FILE.csv]
 #
 # LLAMA_SERVER      the llama-server command (default: llama-server from PATH)

@@ -17,6 +17,8 @@ ROWS = {
     "streams-32": {"slots": 32, "context": 512, "work": ["--clients", "32", "--input", "128", "--output", "32"]},
     "agents": {"slots": 8, "context": 4096, "work": ["--workload", "agents", "--clients", "8"]},
     "stall": {"slots": 9, "context": 9216, "work": ["--workload", "stall", "--clients", "8", "--input", "8000"]},
+    "tiny": {"slots": 64, "context": 512, "model": "tiny",
+             "work": ["--clients", "64", "--input", "8", "--output", "256"]},
     # Ours has a model of no cost, llama-server the smallest that it can load.
     "overhead": {"slots": 64, "context": 512, "model": "tiny", "ours": f"{NULL_SERVER} --rate 100 --port {{port}}",
                  "work": ["--clients", "64", "--input", "8", "--output", "256"]},
@@ -30,6 +32,7 @@ FIGURES = {
     "streams-32": [("together_tok_s", True), ("both_tok_s", True)],
     "agents": [("ttft_ms.mean", False), ("both_tok_s", True)],
     "stall": [("stall.p99_over_median", False), ("stall.gap_p99_during_ms", False), ("stall.foreign_ttft_ms", False)],
+    "tiny": [("cpu_us_per_token", False), ("out_tok_s", True)],
     "overhead": [("cpu_us_per_token", False)],
 }
 

@@ -251,6 +251,16 @@ TEST(Server, AFullQueueSaysWhenToComeBack) {
   EXPECT_EQ(reply.status, 429);
   EXPECT_EQ(error_code_of(reply), "queue_full");
   EXPECT_FALSE(reply.headers["retry-after"].empty());
+  const std::pair<const char*, std::string> asks[] = {
+      {"/v1/responses", R"({"input":"third"})"},
+      {"/v1/messages", chat_body("third", R"("max_tokens":5)")},
+      {"/api/chat", chat_body("third")},
+  };
+  for (const auto& [path, body] : asks) {
+    reply = server.connect().ask("POST", path, body);
+    EXPECT_EQ(reply.status, 429) << path;
+    EXPECT_EQ(reply.headers["retry-after"], "5") << path;
+  }
 }
 
 // Proxies and clients close connections on which nothing comes for a while.
