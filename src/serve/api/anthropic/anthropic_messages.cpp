@@ -208,7 +208,10 @@ json::array read_anthropic_messages(RequestFields& fields) {
            json::array{};
   for (std::size_t i = 0; i < messages->size() && fields.ok(); ++i)
     reader.read_message((*messages)[i], fmt::format("messages[{}]", i));
-  return reader.take();
+  json::array out = reader.take();
+  if (fields.ok() && out.empty())
+    fields.fail("messages", "'messages' has nothing in it that could be answered.");
+  return out;
 }
 
 }  // namespace drystone

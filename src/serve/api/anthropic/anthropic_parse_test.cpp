@@ -79,6 +79,8 @@ TEST(AnthropicParse, NamesTheFieldAtFault) {
   const std::pair<std::string, std::string> cases[] = {
       {R"({"messages":[{"role":"user","content":"Hi"}]})", "max_tokens"},
       {R"({"max_tokens":5,"messages":[]})", "messages"},
+      {R"({"max_tokens":5,"messages":[{"role":"assistant","content":[{"type":"redacted_thinking"}]}]})",
+       "messages"},
       {R"({"max_tokens":5,"messages":[{"role":"tool","content":"Hi"}]})", "messages[0].role"},
       {R"({"max_tokens":5,"messages":[{"role":"user","content":[{"type":"image"}]}]})",
        "messages[0].content[0].type"},
