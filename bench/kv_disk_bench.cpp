@@ -37,7 +37,7 @@ struct Prompts {
   Rng rng{1};
   std::uint32_t tokens, vocab;
   std::vector<TokenId> next() {
-    std::vector<TokenId> ids(tokens);
+    std::vector<TokenId> ids(tokens + 1);  // the last one is computed always
     for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(vocab));
     return ids;
   }
