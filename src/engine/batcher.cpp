@@ -176,7 +176,7 @@ BatcherCounts Batcher::counts() const {
   return counts;
 }
 
-void Batcher::wait(std::stop_token stop) {
+void Batcher::wait(const std::stop_token& stop) {
   const auto something_to_do = [&] { return !waiting_.empty() || !active_.empty(); };
   std::unique_lock lock(mutex_);
   while (tier_ != nullptr && !stop.stop_requested() && !something_to_do()) {

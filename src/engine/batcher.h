@@ -72,7 +72,7 @@ class Batcher final : public JobQueue {
   bool step();
   // Blocks until there is something to do or `stop` is requested; meanwhile pages that would go
   // next are stored in the tier.
-  void wait(std::stop_token stop);
+  void wait(const std::stop_token& stop);
 
  private:
   struct Planned {
