@@ -351,6 +351,17 @@ TEST(OpenAiApi, TellsCodexThatItHasNoModelOfItsList) {
   EXPECT_FALSE(list.at("data").as_array().empty());
 }
 
+// Comments are no events to Codex, which waits for one for a few minutes only.
+TEST(Responses, AnEventComesWhileARequestWaits) {
+  TestServer server({.limits = {.keep_alive_every = std::chrono::milliseconds(20)}});
+  server.script.hold(true);
+  TestClient client = server.connect();
+  client.send("POST", "/v1/responses", R"({"input":"Hi","stream":true})");
+  ASSERT_EQ(client.read_head().status, 200);
+  EXPECT_TRUE(client.read_chunk().starts_with("event: response.created\n"));
+  EXPECT_TRUE(client.read_chunk().starts_with("event: response.in_progress\n"));
+}
+
 TEST(Responses, AFailureEndsTheStream) {
   TestServer server;
   const auto events = read_events(

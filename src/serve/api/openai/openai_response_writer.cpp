@@ -32,6 +32,10 @@ class ResponseWriter final : public AnswerWriter {
     std::string out = event("response.created", {{"response", response("in_progress")}});
     return out += event("response.in_progress", {{"response", response("in_progress")}});
   }
+  // Codex gives up when no event comes for minutes, and to it comments are none.
+  std::string keep_alive(const AnswerProgress&) override {
+    return event("response.in_progress", {{"response", response("in_progress")}});
+  }
   std::string parts(std::size_t, const ChoiceAnswer&, std::span<const ReplyPart> parts,
                     std::span<const Sampled>) override {
     std::string out;
