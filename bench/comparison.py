@@ -15,7 +15,10 @@ DRYSTONE = BUILD / "drystone"
 
 def run(command, env=None, accepted=(0,)):
     """What a program prints; its messages go where ours go. Ends with a sentence when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}, check=False)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}, check=False)
+    except FileNotFoundError:
+        sys.exit(f"{sys.argv[0]}: there is no program {command[0]}; the head of the .sh file says how to name another")
     if done.returncode not in accepted:
         sys.exit(f"{sys.argv[0]}: {shlex.join(map(str, command))} failed with {done.returncode}")
     return done.stdout
