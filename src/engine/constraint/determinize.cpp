@@ -26,7 +26,7 @@ Result<void> Determinizer::add_rule(RuleId id) {
 }
 
 // What can be reached without reading; states that only pass on are left out.
-Determinizer::Subset Determinizer::close(Subset states) {
+Determinizer::Subset Determinizer::close(const Subset& states) {
   ++round_;
   std::vector<NfaState> open;
   Subset kept;
@@ -57,7 +57,7 @@ Determinizer::Subset Determinizer::close(Subset states) {
 }
 
 Result<State> Determinizer::intern(Subset states) {
-  Subset subset = close(std::move(states));
+  Subset subset = close(states);
   const auto state = static_cast<State>(automaton_.flags.size());
   const auto [at, is_new] = known_.try_emplace(std::move(subset), state);
   if (!is_new) return at->second;

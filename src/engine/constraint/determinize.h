@@ -22,7 +22,7 @@ class Determinizer {
  private:
   using Subset = std::vector<NfaState>;  // ascending
 
-  Subset close(Subset states);
+  Subset close(const Subset& states);
   Result<State> intern(Subset states);
   Result<void> fill(State state);
   Result<void> fill_loop(State state, bool first);

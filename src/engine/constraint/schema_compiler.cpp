@@ -169,7 +169,7 @@ Result<RuleId> SchemaCompiler::alternatives_rule(const json::object& schema,
                                                  const std::string& keyword,
                                                  const std::string& path, int depth) {
   json::object beside = schema;
-  const json::value parts = schema.at(keyword);
+  const json::value& parts = schema.at(keyword);
   beside.erase(keyword);
   const bool alone = std::all_of(beside.begin(), beside.end(),
                                  [](const auto& member) { return is_annotation(member.key()); });

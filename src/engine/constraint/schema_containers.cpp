@@ -21,7 +21,7 @@ Result<std::vector<SchemaCompiler::Property>> SchemaCompiler::properties_of(
     for (const auto& member : listed->get_object()) {
       const std::string name(member.key());
       const RuleId value =
-          TRY(schema_rule(member.value(), path + "/properties/" + name, depth + 1));
+          TRY(schema_rule(member.value(), fmt::format("{}/properties/{}", path, name), depth + 1));
       properties.push_back({name, value, false});
     }
   }
