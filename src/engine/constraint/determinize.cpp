@@ -56,7 +56,7 @@ Determinizer::Subset Determinizer::close(const Subset& states) {
   return kept;
 }
 
-Result<State> Determinizer::intern(Subset states) {
+Result<State> Determinizer::intern(const Subset& states) {
   Subset subset = close(states);
   const auto state = static_cast<State>(automaton_.flags.size());
   const auto [at, is_new] = known_.try_emplace(std::move(subset), state);
@@ -125,7 +125,7 @@ Result<void> Determinizer::fill_bytes(State state, const Subset& subset) {
   for (std::size_t byte = 0; byte < 256; ++byte) {
     const std::size_t c = automaton_.class_of[byte];
     if (targets[c].empty() || !available_[byte]) continue;
-    const State to = TRY(intern(std::move(targets[c])));
+    const State to = TRY(intern(targets[c]));
     targets[c].clear();
     automaton_.transitions[state * automaton_.classes + c] = static_cast<std::int32_t>(to);
   }
@@ -139,7 +139,7 @@ Result<void> Determinizer::fill_calls(State state, const Subset& subset) {
       if (edge.kind == Rule::Edge::Kind::call) targets[edge.rule].push_back(edge.to);
   }
   std::vector<Automaton::Call> calls;
-  for (auto& [rule, states] : targets) calls.push_back({rule, TRY(intern(std::move(states)))});
+  for (auto& [rule, states] : targets) calls.push_back({rule, TRY(intern(states))});
   automaton_.details[state] = static_cast<std::uint32_t>(automaton_.calls.size());
   automaton_.call_counts[state] = static_cast<std::uint32_t>(calls.size());
   automaton_.calls.insert(automaton_.calls.end(), calls.begin(), calls.end());

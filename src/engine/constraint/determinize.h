@@ -23,7 +23,7 @@ class Determinizer {
   using Subset = std::vector<NfaState>;  // ascending
 
   Subset close(const Subset& states);
-  Result<State> intern(Subset states);
+  Result<State> intern(const Subset& states);
   Result<void> fill(State state);
   Result<void> fill_loop(State state, bool first);
   Result<void> fill_bytes(State state, const Subset& subset);

@@ -75,7 +75,8 @@ struct MatmulKernels {
   // (amx/products_amx.h). Null where prompt() does not read them. A buffer for `rows` rows holds
   // (rows rounded up to 32) * cols values.
   void (*to_tiles)(const float* x, std::uint32_t cols, std::uint32_t row, std::uint16_t* tiles);
-  // One row, cols a multiple of kHalfGroup, by groups: f16 x / scale, scale = max |x|. Null where f16 weights are multiplied in f32.
+  // One row, cols a multiple of kHalfGroup, by groups: f16 x / scale, scale = max |x|. Null where
+  // f16 weights are multiplied in f32.
   void (*to_halves)(const float* x, std::uint32_t cols, std::uint16_t* halves, float* scales);
   // Panels that prompt() takes at a time: fewer in a product waste work.
   std::uint32_t strip_panels;

@@ -215,8 +215,8 @@ struct Products {
                               (D::kSigned ? L::kSignedOffset : D::kOffset) != 0, D::kMinimum>;
 
   // The weights of the next strip, which come from memory while the tiles of this one compute: the
-  // first kTiles tiles ask for them, a few lines with each sub-block. Measured with AVX-512, Q4_0, 2
-  // threads: 8 rows 300 to 370 thousand million multiply-adds a second, 32 rows 430 to 500.
+  // first kTiles tiles ask for them, a few lines with each sub-block. Measured with AVX-512, Q4_0,
+  // 2 threads: 8 rows 300 to 370 thousand million multiply-adds a second, 32 rows 430 to 500.
   struct Ahead {
     static constexpr std::uint32_t kTiles = 3;
     const std::byte* at[kPanels];  // the next line to ask for
