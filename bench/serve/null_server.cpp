@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <condition_variable>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -40,6 +41,7 @@ class BeatingJobs final : public JobQueue {
     for (auto& [id, open] : jobs_) open.cancelled = true;
   }
   std::size_t position(std::uint64_t) const override { return 0; }
+  std::size_t queue_max() const override { return std::numeric_limits<std::size_t>::max(); }
 
  private:
   struct Open {

@@ -30,6 +30,8 @@ class JobQueue {
   // no sense), limit (it can never run: longer than the context, or than all pages), unavailable
   // (the queue is full now).
   virtual Result<std::uint64_t> submit(GenerationJob job) = 0;
+  // Jobs that can wait at once: so many may come together when nobody else waits.
+  virtual std::size_t queue_max() const = 0;
   // Ends the job, within one step if it runs, as `cancelled`. Nothing happens when it is over.
   virtual void cancel(std::uint64_t id) = 0;
   virtual void cancel_all() = 0;

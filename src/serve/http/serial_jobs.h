@@ -23,7 +23,8 @@ class SerialJobs final : public JobQueue {
 
   // `tokens_max`: of a prompt and its answer together.
   SerialJobs(std::size_t queue_max, std::size_t tokens_max, Generate generate)
-      : queue_(queue_max),
+      : queue_max_(queue_max),
+        queue_(queue_max),
         tokens_max_(tokens_max),
         generate_(std::move(generate)),
         thread_([this] { run(); }) {}
@@ -76,6 +77,8 @@ class SerialJobs final : public JobQueue {
     for (const std::uint64_t id : ids) cancel(id);
   }
 
+  std::size_t queue_max() const override { return queue_max_; }
+
   std::size_t position(std::uint64_t id) const override {
     const std::lock_guard lock(mutex_);
     return queue_.position(id).value_or(0);
@@ -107,6 +110,7 @@ class SerialJobs final : public JobQueue {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  const std::size_t queue_max_;
   FairQueue queue_;
   std::map<std::uint64_t, GenerationJob> waiting_;
   std::uint64_t last_id_ = 0, running_id_ = 0;  // 0: none

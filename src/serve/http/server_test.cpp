@@ -263,6 +263,15 @@ TEST(Server, AFullQueueSaysWhenToComeBack) {
   }
 }
 
+TEST(Server, RefusesMoreChoicesThanTheQueueHolds) {
+  TestServer server({}, /*with_model=*/true, /*queue_max=*/2);
+  EXPECT_EQ(server.connect().ask("POST", kChat, chat_body("Hi", R"("n":2)")).status, 200);
+  const TestReply reply = server.connect().ask("POST", kChat, chat_body("Hi", R"("n":3)"));
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.json().at("error").at("param"), "n");
+  EXPECT_FALSE(reply.headers.contains("retry-after"));
+}
+
 // Proxies and clients close connections on which nothing comes for a while.
 TEST(Server, SendsCommentsWhileARequestWaits) {
   TestServer server({.limits = {.keep_alive_every = std::chrono::milliseconds(20)}});

@@ -1,5 +1,7 @@
 #include "serve/api/answer/dialect_endpoints.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -46,6 +48,15 @@ ApiError not_taken(const Error& error) {
           .message = error.message(),
           .code = "queue_full",
           .retry_after_s = 5};
+}
+
+ApiError too_many(std::size_t jobs, std::size_t queue_max) {
+  return invalid_request("n",
+                         fmt::format("This request can never fit: it asks for {} answers, and the "
+                                     "queue holds {}. Ask for fewer, or start the server with a "
+                                     "larger --queue.",
+                                     jobs, queue_max),
+                         "invalid_value");
 }
 
 }  // namespace
@@ -223,12 +234,15 @@ awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& 
       what.stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
   const Client client = context_.access.client(request);
   std::optional<ApiError> full;
+  const std::size_t queue_max = ready->model.jobs().queue_max();
+  if (what.jobs.size() > queue_max) full = too_many(what.jobs.size(), queue_max);
   for (GenerateRequest& job : what.jobs) {
+    if (full) break;
     auto pending = PendingReply::start(context_.loop, ready->model.jobs(), client, std::move(job),
                                        unsent_bytes_max);
     if (!pending) {
       full = not_taken(pending.error());
-      break;
+      continue;
     }
     running.pending.push_back(std::move(*pending));
     running.choices.emplace_back(what.answer);
