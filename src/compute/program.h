@@ -35,6 +35,7 @@ enum class TensorRole {
   mlp_gate,
   mlp_up,
   mlp_down,
+  classifier,
 };
 
 using TensorId = std::int32_t;
@@ -153,6 +154,10 @@ struct Program {
   TensorId output = kNoTensor;
   float logit_scale = 1;
   float logit_softcap = 0;
+
+  // Of a model that ranks texts: [classes, d_model]. No stage holds it; it is applied to hidden
+  // rows behind the final norm.
+  TensorId classifier = kNoTensor;
 };
 
 // Layers [begin, end).

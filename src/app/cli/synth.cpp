@@ -16,7 +16,7 @@ namespace drystone {
 namespace {
 
 struct SynthOptions {
-  std::string out, preset, arch;
+  std::string out, preset, arch, pooling;
   std::string type = "q4_k_m";
   std::optional<std::uint32_t> layers, width, ff, heads, kv_heads, head_dim, vocab, context, window;
   bool rope_freqs = false;
@@ -40,6 +40,21 @@ ModelConfig family_defaults(const std::string& arch) {
   config.window = arch == "gemma3" ? 512 : 0;
   if (arch.starts_with("qwen") || arch == "gemma3") config.rope_base = 1e6f;
   return config;
+}
+
+Result<void> set_pooling(const std::string& name, ModelConfig& config) {
+  if (name == "mean") {
+    config.pooling = PoolingType::mean;
+  } else if (name == "last") {
+    config.pooling = PoolingType::last;
+  } else if (name == "rank") {
+    config.pooling = PoolingType::rank;
+    config.classes = {"yes", "no"};
+  } else if (!name.empty()) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("--pooling '{}' is unknown: expected mean, last or rank", name));
+  }
+  return {};
 }
 
 Result<SynthModel> model_of(const SynthOptions& options) {
@@ -71,6 +86,7 @@ Result<SynthModel> model_of(const SynthOptions& options) {
   config.context = options.context.value_or(config.context);
   config.window = options.window.value_or(config.window);
   if (options.head_dim || config.head_dim == 0) config.rope_dims = 0;  // all of the head
+  TRY(set_pooling(options.pooling, config));
   model.rope_freqs |= options.rope_freqs;
   model.seed = options.seed;
   return model;
@@ -112,6 +128,8 @@ void add_synth(CLI::App& app, int& exit_code) {
   add("--vocab", options->vocab, "N", "Tokens [32000]");
   add("--context", options->context, "N", "Longest context, tokens [8192]");
   add("--window", options->window, "N", "Sliding window, tokens [gemma3: 512]");
+  add("--pooling", options->pooling, "NAME",
+      "Made for embeddings (mean, last) or for reranking (rank; qwen3)");
   command->add_flag("--rope-freqs", options->rope_freqs, "Llama-3.1 rotation factors");
   add_threads_flag(*command, options->threads);
   command->footer(

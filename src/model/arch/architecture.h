@@ -14,6 +14,10 @@
 
 namespace drystone {
 
+// <arch>.pooling_type: how the authors of a model that is made for embeddings or ranking make one
+// vector of a text's hidden states.
+enum class PoolingType : std::uint32_t { none = 0, mean = 1, cls = 2, last = 3, rank = 4 };
+
 // Hyper-parameters of a dense decoder, as the metadata of a file gives them (docs/formats/gguf.md,
 // "Keys").
 struct ModelConfig {
@@ -39,6 +43,10 @@ struct ModelConfig {
   bool qkv_bias = false, attention_output_bias = false, mlp_bias = false;
   bool fused_qkv = false;      // blk.N.attn_qkv holds q, k, v rows in this order (always in phi3)
   bool fused_gate_up = false;  // blk.N.ffn_up holds gate rows, then up rows (always in phi3)
+  std::optional<PoolingType> pooling;  // absent of models that are made to write
+  // The classes that a ranking model tells apart, as the rows of cls.output.weight; empty of
+  // others.
+  std::vector<std::string> classes;
 };
 
 // Errors: unsupported (architecture, or a feature of it, by name), corrupt / not_found naming the

@@ -96,6 +96,46 @@ TEST(Architecture, WrittenConfigReadsBackInEveryFamily) {
   }
 }
 
+// A model for ranking gives scores only with its head: a file that lost it must not load as if it
+// had one, and a head without names could mean anything.
+TEST(Architecture, RankingModelsHaveAHeadForTheirClasses) {
+  ModelConfig config = small_config("qwen3");
+  config.pooling = PoolingType::rank;
+  config.classes = {"yes", "no"};
+  SmallFile small(config);
+  const auto read = read_config(small.open());
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->pooling, PoolingType::rank);
+  EXPECT_EQ(read->classes, config.classes);
+  const auto program = small.load();
+  ASSERT_TRUE(program) << program.error().message();
+  const TensorSpec& head = program->tensors.at(static_cast<std::size_t>(program->classifier));
+  EXPECT_EQ(head.name, "cls.output.weight");
+  EXPECT_EQ(head.rows, 2u);
+  EXPECT_EQ(head.cols, config.d_model);
+
+  SmallFile nameless = small;
+  nameless.metadata.set("qwen3.classifier.output_labels", std::string("yes"));
+  EXPECT_TRUE(nameless.load().is(Errc::unsupported));
+  small.remove("cls.output.weight");
+  const auto headless = small.load();
+  ASSERT_TRUE(headless.is(Errc::not_found));
+  EXPECT_NE(headless.error().message().find("cls.output.weight"), std::string::npos);
+}
+
+TEST(Architecture, PoolingReadsBackInEveryFamily) {
+  for (const std::string& family : kFamilies) {
+    ModelConfig config = small_config(family);
+    EXPECT_EQ(read_config(SmallFile(config).open())->pooling, std::nullopt) << family;
+    config.pooling = PoolingType::mean;
+    SmallFile small(config);
+    EXPECT_EQ(read_config(small.open())->pooling, PoolingType::mean) << family;
+    EXPECT_EQ(small.load()->classifier, kNoTensor) << family;
+    small.metadata.set(family + ".pooling_type", std::int64_t{9});
+    EXPECT_TRUE(small.load().is(Errc::unsupported)) << family;
+  }
+}
+
 // Shard groups cut by these marks: a product of column-cut weights is a partial sum and must be
 // reduced.
 TEST(Architecture, ColumnCutProductsAreReducedAndNoOthers) {

@@ -81,6 +81,14 @@ Result<Program> build_program(const ModelConfig& given, const RopeTensors& rope,
                                                              .rows = config.vocab,
                                                              .cols = config.d_model,
                                                              .file_rows = config.vocab});
+  if (!config.classes.empty()) {
+    const auto classes = static_cast<std::uint32_t>(config.classes.size());
+    program.classifier = add_tensor(program, {.name = "cls.output.weight",
+                                              .role = TensorRole::classifier,
+                                              .rows = classes,
+                                              .cols = config.d_model,
+                                              .file_rows = classes});
+  }
   program.logit_scale = config.logit_scale;
   program.logit_softcap = config.logit_softcap;
   return program;

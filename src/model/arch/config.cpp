@@ -146,6 +146,18 @@ Result<void> read_tensors(const GgufFile& file, ModelConfig& config) {
   return {};
 }
 
+Result<void> read_pooling(const Metadata& metadata, ModelConfig& config) {
+  const std::string key = config_key(config, "pooling_type");
+  const auto type = TRY(metadata.u32(key));
+  if (!type) return {};
+  if (*type > static_cast<std::uint32_t>(PoolingType::rank))
+    return Error(Errc::unsupported,
+                 fmt::format("{} is {}: known are 0 (none), 1 (mean), 2 (cls), 3 (last), 4 (rank)",
+                             key, *type));
+  config.pooling = static_cast<PoolingType>(*type);
+  return {};
+}
+
 }  // namespace
 
 Result<ModelConfig> read_config(const GgufFile& file) {
@@ -159,6 +171,7 @@ Result<ModelConfig> read_config(const GgufFile& file) {
   TRY(refuse_features(file.metadata(), config));
   TRY(read_shape(file, config));
   TRY(read_tensors(file, config));
+  TRY(read_pooling(file.metadata(), config));
   if (family->read != nullptr) TRY(family->read(file.metadata(), config));
   return complete_config(std::move(config));
 }
@@ -202,6 +215,7 @@ void write_config(const ModelConfig& given, Metadata& metadata) {
     real("rope.scaling.yarn_beta_fast", scaling.yarn_beta_fast);
     real("rope.scaling.yarn_beta_slow", scaling.yarn_beta_slow);
   }
+  if (config.pooling) integer("pooling_type", static_cast<std::int64_t>(*config.pooling));
   const Family* family = find_family(config.architecture);
   if (family->write != nullptr) family->write(config, metadata);
 }

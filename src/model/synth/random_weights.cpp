@@ -34,6 +34,7 @@ float RandomWeights::deviation(const TensorSpec& spec) const {
     case TensorRole::embedding:
       return tied_ ? keeping : 1 / embedding_scale_;
     case TensorRole::output:
+    case TensorRole::classifier:
       return 2 * keeping;
     case TensorRole::norm:  // around 1
     case TensorRole::bias:

@@ -96,6 +96,11 @@ GgufTensorToWrite random_tensor(FileTensor tensor, DType type, Writing& writing)
       }};
 }
 
+// As a prompt of llama.cpp's conversions: it replaces the words in braces.
+constexpr const char* kRankTemplate =
+    "<|im_start|>system\nSay yes or no.<|im_end|>\n<|im_start|>user\n<Query>: {query}\n"
+    "<Document>: {document}<|im_end|>\n<|im_start|>assistant\n";
+
 Result<ModelConfig> checked_config(const SynthModel& model) {
   auto config = complete_config(model.config);
   if (!config) return Error(Errc::invalid_argument, config.error().message());
@@ -103,6 +108,10 @@ Result<ModelConfig> checked_config(const SynthModel& model) {
     return Error(
         Errc::invalid_argument,
         fmt::format("rope_freqs.weight belongs to llama models, not to {}", config->architecture));
+  if (config->pooling == PoolingType::rank && config->architecture != "qwen3")
+    return Error(Errc::invalid_argument,
+                 fmt::format("models for ranking are of architecture qwen3 here, not {}",
+                             config->architecture));
   return config;
 }
 
@@ -118,6 +127,8 @@ Result<void> write_synth(const SynthModel& model, const Mixture& mixture,
   write_mixture(mixture, metadata);
   // No family in the name: llama.cpp looks there for tokens that need special care.
   metadata.set("general.name", fmt::format("synthetic, seed {}", model.seed));
+  if (config.pooling == PoolingType::rank)
+    metadata.set("tokenizer.chat_template.rerank", std::string(kRankTemplate));
   const RandomWeights weights(config, model.seed, TRY(write_synth_tokenizer(config, metadata)));
 
   const MixtureContext context =

@@ -17,6 +17,8 @@ namespace drystone {
 struct SynthModel {
   ModelConfig config;
   bool rope_freqs = false;  // Llama-3.1 style rotation factors (rope_freqs.weight)
+  // config.pooling and config.classes make it a model for embeddings or, of qwen3, for ranking,
+  // with the template that writes a query and a document as one prompt.
   std::uint64_t seed = 1;
 };
 
