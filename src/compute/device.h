@@ -50,6 +50,10 @@ struct StageOptions {
 // that it had.
 enum class RowKind { prompt, generated };
 
+// What a stage with the output head gives back of a segment: the logits, or the hidden state behind
+// the final norm, of its last row or of all.
+enum class RowOutput { none, last_logits, all_logits, last_hidden, all_hidden };
+
 // Consecutive positions of one sequence in a step.
 struct Segment {
   std::uint32_t rows;      // consecutive rows of the batch
@@ -57,15 +61,20 @@ struct Segment {
   RowKind kind;
   std::span<const std::uint32_t>
       pages;  // page table of the sequence: covers positions [0, position + rows)
-  bool all_logits =
-      false;  // logits for every row, else for the last row only (none if `no_logits`)
-  bool no_logits = false;
+  RowOutput output = RowOutput::last_logits;
 };
 
 struct StepInput {
   std::span<const Segment> segments;
   std::span<const std::int32_t> tokens;  // stages that embed: one id per row
   std::span<const float> hidden;         // others: f32 [rows, d_model]
+};
+
+// f32 row-major, rows in the order of their segments; valid until the next run().
+struct StepOutput {
+  std::span<const float> logits;  // [rows with logits, vocab]; none of a stage without output head
+  // [rows with hidden output, d_model]; of a stage without output head all rows, before any norm.
+  std::span<const float> hidden;
 };
 
 struct StageMemory {
@@ -76,12 +85,9 @@ class DeviceStage {
  public:
   virtual ~DeviceStage() = default;
   // Runs one step and appends its K/V to the pages of each segment. Blocks; one thread at a time.
-  //   returns  f32 row-major: [logit rows, vocab] when the stage has the output head, else [rows,
-  //   d_model];
-  //            valid until the next run()
   // Errors: limit  more rows than batch_tokens_max, or more logits than logit_rows_max; nothing was
   // appended.
-  virtual Result<std::span<const float>> run(const StepInput& input) = 0;
+  virtual Result<StepOutput> run(const StepInput& input) = 0;
   // Rows of both kinds are computed alike: a token's keys and values have the same bits as a prompt
   // row and as a generated row.
   virtual bool kinds_agree() const = 0;

@@ -88,28 +88,31 @@ Result<void> Batcher::logits(std::span<const TokenId> ids, std::size_t rows_max,
                           .position = sequence.size(),
                           .kind = RowKind::prompt,
                           .pages = sequence.pages(),
-                          .all_logits = true};
-    TRY(sink(TRY(stage_.run({.segments = {&segment, 1}, .tokens = chunk}))));
+                          .output = RowOutput::all_logits};
+    TRY(sink(TRY(stage_.run({.segments = {&segment, 1}, .tokens = chunk})).logits));
     sequence.append(tokens);
   }
   return {};
 }
 
-std::string Batcher::too_long(std::size_t prompt_tokens) const {
+std::string Batcher::too_long(const GenerateRequest& request) const {
+  const std::string_view what = request.pooling ? "it" : "it and an answer";
   if (sequence_max_ == options_.context)
-    return fmt::format("the prompt has {} tokens; the context of {} must hold it and an answer",
-                       prompt_tokens, options_.context);
+    return fmt::format("the prompt has {} tokens; the context of {} must hold {}",
+                       request.prompt.size(), options_.context, what);
   return fmt::format(
-      "the prompt has {} tokens; the cache of {} pages of {} tokens, {} together, must hold it and "
-      "an answer (the context is {})",
-      prompt_tokens, pool_.pages(), pool_.page_tokens(), sequence_max_, options_.context);
+      "the prompt has {} tokens; the cache of {} pages of {} tokens, {} together, must hold {} "
+      "(the "
+      "context is {})",
+      request.prompt.size(), pool_.pages(), pool_.page_tokens(), sequence_max_, what,
+      options_.context);
 }
 
 Result<std::uint64_t> Batcher::submit(GenerationJob job) {
   const GenerateRequest& request = job.request;
   TRY(check_ids(request.prompt));
-  if (request.prompt.size() >= sequence_max_)
-    return Error(Errc::limit, too_long(request.prompt.size()));
+  if (request.prompt.size() + (request.pooling ? 0 : 1) > sequence_max_)
+    return Error(Errc::limit, too_long(request));
   TRY(Sampler::create(request.sampling, options_.vocab));
   std::uint64_t id = 0;
   {
@@ -259,24 +262,35 @@ bool Batcher::make_room() {
   return true;
 }
 
-// The first in line comes in when its tokens, and a page to write on, can be held beside the
-// others; else all wait.
+// A page to write on beside the tokens, for those that write.
+std::uint32_t Batcher::wanted_positions(const RunningRequest& request) const {
+  const auto tokens = static_cast<std::uint32_t>(request.tokens().size());
+  return request.pool() ? tokens : std::min(tokens + pool_.page_tokens(), sequence_max_);
+}
+
+// The first in line comes in when what it wants can be held beside the others, if need be in place
+// of those that matter less; else all wait.
 bool Batcher::admit_one() {
   std::unique_ptr<RunningRequest> request = next_waiting();
   if (request == nullptr) return false;
-  count_cached(*request, request->sequence().reuse(request->tokens()));
-  const auto tokens = static_cast<std::uint32_t>(request->tokens().size());
-  const std::uint32_t wanted = std::min(tokens + pool_.page_tokens(), sequence_max_);
-  if (!request->sequence().reserve(wanted)) {
+  if (!request->needs_all_rows())
+    count_cached(*request, request->sequence().reuse(request->tokens()));
+  const std::uint32_t wanted = wanted_positions(*request);
+  while (!request->sequence().reserve(wanted)) {
     CHECK(!running_.empty(), wanted);  // alone, everything fits
-    request->sequence().truncate(0);
+    RunningRequest* const least = least_important();
+    if (least->priority() > request->priority()) {
+      preempt(*least);
+      continue;
+    }
+    request->give_back();
     wait_again(std::move(request));
     return false;
   }
   if (request->admitted.count() == 0) {
     request->admitted = clock_.monotonic();
     const std::lock_guard lock(mutex_);
-    counts_.prompt_tokens += tokens;
+    counts_.prompt_tokens += request->tokens().size();
   }
   request->report_prompt();
   running_.push_back(std::move(request));
@@ -331,6 +345,7 @@ std::unique_ptr<RunningRequest> Batcher::next_waiting() {
                                          .kinds_agree = kinds_agree_,
                                          .tokenizer = tokenizer_,
                                          .vocab = options_.vocab,
+                                         .width = options_.width,
                                          .context = sequence_max_,
                                          .end_tokens = end_tokens_},
                                         id, std::move(job));
@@ -347,7 +362,7 @@ RunningRequest* Batcher::least_important() const {
 }
 
 void Batcher::preempt(RunningRequest& request) {
-  request.sequence().truncate(0);
+  request.give_back();
   ++request.preemptions;
   const auto at = std::ranges::find(running_, &request, &std::unique_ptr<RunningRequest>::get);
   CHECK(at != running_.end());
@@ -385,7 +400,7 @@ void Batcher::plan() {
       const std::size_t before = running_.size();
       const bool kept = reserve(*request, static_cast<std::uint32_t>(request->tokens().size()));
       if (again = !kept || running_.size() != before; again) break;
-      planned_.push_back({request.get(), 1, true});
+      planned_.push_back({request.get(), 1, RowOutput::last_logits});
       ++writing;
     }
   }
@@ -420,10 +435,12 @@ void Batcher::guess(std::uint32_t writing) {
     request.guess(each);
     const auto rows = static_cast<std::uint32_t>(1 + request.guessed().size());
     // Nobody gives up pages for a guess.
-    if (rows == 1 || !request.sequence().reserve(request.sequence().size() + rows))
+    if (rows == 1 || !request.sequence().reserve(request.sequence().size() + rows)) {
       request.forget_guess();
-    else
-      planned.rows = rows;
+      continue;
+    }
+    planned.rows = rows;
+    planned.output = RowOutput::all_logits;
   }
 }
 
@@ -440,6 +457,7 @@ double Batcher::take_over(std::vector<RunningRequest*>& readers, double until_s)
 
 // False: there is more, but no time. One page is always in time.
 bool Batcher::take_over(RunningRequest& reader, double until_s, double& spent_s) {
+  if (reader.needs_all_rows()) return true;
   Sequence& sequence = reader.sequence();
   while (true) {
     count_cached(reader, sequence.reuse(reader.tokens()));
@@ -460,11 +478,12 @@ bool Batcher::plan_rows(RunningRequest& request, std::uint32_t budget) {
   const std::uint32_t rows = std::min(request.rows_of_next_kind(), budget);
   // Held since its admission, but for what is left of a preempted request's last page.
   CHECK(request.sequence().reserve(request.sequence().size() + rows), rows);
-  planned_.push_back({&request, rows, rows == request.rest().size()});
+  planned_.push_back({&request, rows, request.output_of(rows)});
   return true;
 }
 
 bool Batcher::shares_with_planned(const RunningRequest& request) const {
+  if (request.needs_all_rows()) return false;
   const std::uint32_t at = request.sequence().size(), page = pool_.page_tokens();
   if (at % page != 0 || request.rest().size() <= page) return false;
   return std::ranges::any_of(planned_, [&](const Planned& planned) {
@@ -521,29 +540,37 @@ void Batcher::run_planned() {
                          .position = request.sequence().size(),
                          .kind = rows.front().kind,
                          .pages = request.sequence().pages(),
-                         .all_logits = !request.guessed().empty(),
-                         .no_logits = !planned.logits});
+                         .output = planned.output});
     for (const SequenceToken token : rows) tokens_.push_back(token.id);
     tokens_.insert(tokens_.end(), request.guessed().begin(), request.guessed().end());
     planned_rows_ += planned.rows;
     if (!request.writing()) prompt_rows += planned.rows;
   }
   const auto start = clock_.monotonic();
-  const auto logits = stage_.run({.segments = segments_, .tokens = tokens_});
-  CHECK(logits, logits.error().message());  // the plan keeps the stage's limits
+  const auto output = stage_.run({.segments = segments_, .tokens = tokens_});
+  CHECK(output, output.error().message());  // the plan keeps the stage's limits
   measure(seconds(clock_.monotonic() - start), prompt_rows);
 
-  std::size_t row = 0;
+  std::span<const float> logits = output->logits, hidden = output->hidden;
+  const auto take = [](std::span<const float>& rows, std::size_t values) {
+    const auto own = rows.first(values);
+    rows = rows.subspan(values);
+    return own;
+  };
   std::uint64_t written = 0, all_guessed = 0, all_right = 0;
   for (const Planned& planned : planned_) {
     RunningRequest& request = *planned.request;
     const auto guessed = static_cast<std::uint32_t>(request.guessed().size());
     request.sequence().append(request.rest().first(planned.rows - guessed));
     request.report_prompt();
-    if (!planned.logits) continue;
-    const auto own = logits->subspan(std::size_t{options_.vocab} * row,
-                                     std::size_t{options_.vocab} * (1 + guessed));
-    row += 1 + guessed;
+    if (planned.output == RowOutput::none) continue;
+    if (request.pool()) {
+      const std::size_t rows = planned.output == RowOutput::all_hidden ? planned.rows : 1;
+      request.pool()->add(take(hidden, rows * options_.width));
+      if (request.rest().empty()) end(request, std::optional(FinishReason::stop));
+      continue;
+    }
+    const auto own = take(logits, std::size_t{options_.vocab} * (1 + guessed));
     const std::size_t before = request.tokens().size();
     auto over = take_logits(request, own);
     written += request.tokens().size() - before;
@@ -551,22 +578,23 @@ void Batcher::run_planned() {
     if (guessed > 0 && request.tokens().size() > before)
       all_right += request.tokens().size() - before - 1;
     if (request.first_token.count() == 0) request.first_token = clock_.monotonic();
-    if (over && !*over) continue;
-    const auto at = std::ranges::find(running_, &request, &std::unique_ptr<RunningRequest>::get);
-    const std::unique_ptr<RunningRequest> ended = std::move(*at);
-    running_.erase(at);
-    if (over) {
-      ended->flush();
-      finish(*ended, ended->result(**over));
-    } else {
-      finish(*ended, std::move(over).error());
-    }
+    if (!over || *over) end(request, std::move(over));
   }
   const std::lock_guard lock(mutex_);
   ++counts_.steps;
   counts_.generated_tokens += written;
   counts_.guessed_tokens += all_guessed;
   counts_.right_tokens += all_right;
+}
+
+// `over`: why, or what went wrong.
+void Batcher::end(RunningRequest& request, Result<std::optional<FinishReason>> over) {
+  const auto at = std::ranges::find(running_, &request, &std::unique_ptr<RunningRequest>::get);
+  const std::unique_ptr<RunningRequest> ended = std::move(*at);
+  running_.erase(at);
+  if (!over) return finish(*ended, std::move(over).error());
+  ended->flush();
+  finish(*ended, ended->result(**over));
 }
 
 // One answer that runs out of memory fails alone.

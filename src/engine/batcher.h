@@ -22,7 +22,7 @@
 namespace drystone {
 
 struct BatcherOptions {
-  std::uint32_t vocab, context;
+  std::uint32_t vocab, width, context;
   std::uint32_t batch_tokens_max;  // rows of a step
   std::uint32_t sequences_max;     // requests that run at once; at most the logit rows of the stage
   std::size_t queue_max;           // requests that wait
@@ -48,7 +48,8 @@ struct BatcherCounts {
 // row of every request that is writing, then as much of the prompts as fits; beside writing
 // requests a prompt's share is cut so that a step takes little longer than without it. When pages
 // run out, the request that matters least gives its own back and is computed again later, which
-// nobody can tell from its text (a row's bits depend on its sequence alone).
+// nobody can tell from its text (a row's bits depend on its sequence alone). Requests for a vector
+// instead of text share all of this; they end with their prompt.
 //
 // submit(), cancel(), position() and counts() from any thread; step() and wait() from one.
 class Batcher final : public JobQueue {
@@ -79,10 +80,10 @@ class Batcher final : public JobQueue {
   struct Planned {
     RunningRequest* request;
     std::uint32_t rows;
-    bool logits;
+    RowOutput output;
   };
 
-  std::string too_long(std::size_t prompt_tokens) const;
+  std::string too_long(const GenerateRequest& request) const;
   Result<void> check_ids(std::span<const TokenId> ids) const;
   void drop_cancelled();
   void admit();
@@ -103,8 +104,10 @@ class Batcher final : public JobQueue {
   bool shares_with_planned(const RunningRequest& request) const;
   double time_for(std::size_t readers, std::uint32_t writing) const;
   std::uint32_t prompt_budget(std::uint32_t writing_rows, double left_s) const;
+  std::uint32_t wanted_positions(const RunningRequest& request) const;
   void measure(double step_s, std::uint32_t prompt_rows);
   void run_planned();
+  void end(RunningRequest& request, Result<std::optional<FinishReason>> over);
   static Result<std::optional<FinishReason>> take_logits(RunningRequest& request,
                                                          std::span<const float> logits);
   void finish(RunningRequest& request, Result<GenerateResult> result);

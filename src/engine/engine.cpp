@@ -57,6 +57,10 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
   if (options.kv_disk_bytes > 0)
     kv_file = TRY(make_scratch_file(options.kv_disk_folder, options.kv_disk_bytes));
   const auto source = tensor_source(file);
+  std::unique_ptr<Classifier> classifier;
+  if (program.classifier != kNoTensor)
+    classifier = std::make_unique<Classifier>(
+        TRY(Classifier::load(program.tensors[program.classifier], config.classes, *source)));
   auto stage = device.load(program, stage_options, *source);
   if (!stage) return std::move(stage).error().with("loading " + file.name());
   std::unique_ptr<PageTier> tier;
@@ -67,9 +71,12 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
                             .tokenizer = std::move(tokenizer),
                             .chat_template = std::move(chat_template),
                             .chat_template_error = std::move(chat_template_error),
+                            .pooling_type = config.pooling,
+                            .classifier = std::move(classifier),
                             .stage = *std::move(stage),
                             .tier = std::move(tier),
                             .vocab = program.vocab,
+                            .width = program.d_model,
                             .context = context,
                             .batch_tokens_max = stage_options.batch_tokens_max,
                             .logit_rows_max = stage_options.logit_rows_max,

@@ -11,13 +11,16 @@
 #include <vector>
 
 #include "compute/device.h"
+#include "engine/pooling.h"
 #include "engine/sampler.h"
+#include "model/arch/architecture.h"
 #include "model/chat_template/chat_template.h"
 #include "model/gguf/gguf.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace drystone {
 
+class Classifier;
 class CompiledConstraint;
 class ConstraintVocabulary;
 
@@ -47,6 +50,9 @@ constexpr std::uint32_t kDefaultContextMax = 8192;
 
 struct GenerateRequest {
   std::vector<TokenId> prompt;
+  // Set: nothing is written; the result has one vector of the prompt's hidden states. The prompt
+  // may fill the context then, and of what follows only priority and cache_salt count.
+  std::optional<Pooling> pooling;
   std::uint32_t tokens_max = 0;  // 0: as many as the context holds
   SamplingOptions sampling;
   std::vector<std::string> stop;        // ends before the first of these; may span tokens
@@ -79,6 +85,8 @@ struct GenerateResult {
   std::uint32_t prompt_tokens = 0, completion_tokens = 0;
   std::uint32_t cached_tokens = 0;  // of the prompt: taken from the prefix cache
   double queue_s = 0, prefill_s = 0, decode_s = 0;
+  // With `pooling`: f32 [d_model] behind the final norm, of the length it happens to have.
+  std::vector<float> hidden;
 };
 
 class Batcher;
@@ -119,7 +127,12 @@ class Engine {
     return kNone;
   }
   virtual const Metadata& metadata() const = 0;
+  // What the file says it is made for beside writing; nullopt: nothing.
+  virtual std::optional<PoolingType> pooling_type() const = 0;
+  // The head of a model made for ranking; null: it has none.
+  virtual const Classifier* classifier() const = 0;
   virtual std::uint32_t context() const = 0;
+  virtual std::uint32_t width() const = 0;  // d_model: values of a hidden state
   virtual std::uint32_t vocab() const = 0;
   virtual StageMemory memory() const = 0;
 };

@@ -13,6 +13,7 @@ BatchingEngine::BatchingEngine(Parts parts)
     : parts_(std::move(parts)),
       batcher_(*parts_.stage, *parts_.tokenizer, clock_,
                {.vocab = parts_.vocab,
+                .width = parts_.width,
                 .context = parts_.context,
                 .batch_tokens_max = parts_.batch_tokens_max,
                 .sequences_max = parts_.sequences_max,

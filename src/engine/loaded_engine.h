@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "engine/batcher.h"
+#include "engine/classifier.h"
 #include "engine/engine.h"
 
 namespace drystone {
@@ -18,9 +19,11 @@ class BatchingEngine final : public Engine {
     std::unique_ptr<Tokenizer> tokenizer;
     std::unique_ptr<ChatTemplate> chat_template;
     std::string chat_template_error;
+    std::optional<PoolingType> pooling_type;
+    std::unique_ptr<Classifier> classifier;
     std::unique_ptr<DeviceStage> stage;
     std::unique_ptr<PageTier> tier;  // of the stage; may be null
-    std::uint32_t vocab, context, batch_tokens_max, logit_rows_max, sequences_max;
+    std::uint32_t vocab, width, context, batch_tokens_max, logit_rows_max, sequences_max;
     std::size_t queue_max;
     std::uint32_t draft_rows_max;
     double stall;
@@ -39,7 +42,10 @@ class BatchingEngine final : public Engine {
   const ChatTemplate* chat_template() const override { return parts_.chat_template.get(); }
   const std::string& chat_template_error() const override { return parts_.chat_template_error; }
   const Metadata& metadata() const override { return parts_.file.metadata(); }
+  std::optional<PoolingType> pooling_type() const override { return parts_.pooling_type; }
+  const Classifier* classifier() const override { return parts_.classifier.get(); }
   std::uint32_t context() const override { return parts_.context; }
+  std::uint32_t width() const override { return parts_.width; }
   std::uint32_t vocab() const override { return parts_.vocab; }
   StageMemory memory() const override { return parts_.stage->memory(); }
 

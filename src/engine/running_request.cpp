@@ -27,12 +27,25 @@ RunningRequest::RunningRequest(const Context& context, std::uint64_t id, Generat
       sequence_(context.pool, context.kinds_agree, job_.request.cache_salt),
       sampler_(std::move(sampler)),
       output_(context.tokenizer, job_.request.stop, job_.request.visible_tokens, job_.on_delta) {
+  if (job_.request.pooling) pool_.emplace(*job_.request.pooling, context.width);
   if (job_.request.constraint != nullptr) constraint_.emplace(job_.request.constraint);
   tokens_.reserve(prompt_size_ + std::size_t{1});
   for (const TokenId token : job_.request.prompt) {
     tokens_.push_back({token, RowKind::prompt});
-    draft_.push(token);
+    if (!pool_) draft_.push(token);
   }
+}
+
+RowOutput RunningRequest::output_of(std::uint32_t rows) const {
+  const bool ends = rows == rest().size();
+  if (!pool_) return ends ? RowOutput::last_logits : RowOutput::none;
+  if (needs_all_rows()) return RowOutput::all_hidden;
+  return ends ? RowOutput::last_hidden : RowOutput::none;
+}
+
+void RunningRequest::give_back() {
+  sequence_.truncate(0);
+  if (pool_) pool_->clear();
 }
 
 std::uint32_t RunningRequest::rows_of_next_kind() const {
@@ -92,12 +105,15 @@ Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const f
 
 GenerateResult RunningRequest::result(FinishReason finish) const {
   const bool cut = finish == FinishReason::length && output_.stopped();
-  return {.finish = cut ? FinishReason::stop : finish,
-          .stop = output_.stop(),
-          .stop_token = stop_token_,
-          .prompt_tokens = prompt_size_,
-          .completion_tokens = static_cast<std::uint32_t>(tokens_.size()) - prompt_size_,
-          .cached_tokens = std::min(cached_tokens, prompt_size_)};
+  GenerateResult result{
+      .finish = cut ? FinishReason::stop : finish,
+      .stop = output_.stop(),
+      .stop_token = stop_token_,
+      .prompt_tokens = prompt_size_,
+      .completion_tokens = static_cast<std::uint32_t>(tokens_.size()) - prompt_size_,
+      .cached_tokens = std::min(cached_tokens, prompt_size_)};
+  if (pool_ && finish == FinishReason::stop) result.hidden = pool_->vector();
+  return result;
 }
 
 void RunningRequest::report_prompt() {

@@ -7,6 +7,7 @@
 #include "engine/constraint/constraint.h"
 #include "engine/generation_job.h"
 #include "engine/ngram_draft.h"
+#include "engine/pooling.h"
 #include "engine/sampler.h"
 #include "engine/sequence.h"
 #include "engine/text_output.h"
@@ -21,7 +22,7 @@ class RunningRequest {
     PagePool& pool;
     bool kinds_agree;
     const Tokenizer& tokenizer;
-    std::uint32_t vocab, context;
+    std::uint32_t vocab, width, context;
     std::span<const std::uint64_t> end_tokens;  // bit id % 64 of word id / 64
   };
   // Errors: invalid_argument (sampling options).
@@ -40,6 +41,16 @@ class RunningRequest {
   }
   // All but the last sampled token stands in the cache: one row gives the next token.
   bool writing() const { return tokens_.size() > prompt_size_ && rest().size() == 1; }
+  // Set: it wants one vector instead of text.
+  std::optional<HiddenPool>& pool() { return pool_; }
+  const std::optional<HiddenPool>& pool() const { return pool_; }
+  // A mean of hidden states, which no cache has.
+  bool needs_all_rows() const { return pool_ && pool_->pooling() == Pooling::mean; }
+  // What it wants of the next `rows` rows of its prompt.
+  RowOutput output_of(std::uint32_t rows) const;
+  // All of it will have to be computed again.
+  void give_back();
+
   // How many of the next rows are of one kind.
   std::uint32_t rows_of_next_kind() const;
 
@@ -80,6 +91,7 @@ class RunningRequest {
   std::vector<SequenceToken> tokens_;
   const std::uint32_t prompt_size_, tokens_max_;
   Sequence sequence_;
+  std::optional<HiddenPool> pool_;
   Sampler sampler_;
   TextOutput output_;
   std::optional<ConstraintState> constraint_;

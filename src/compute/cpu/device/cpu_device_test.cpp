@@ -108,10 +108,19 @@ Loaded load(const Program& program, StageOptions options) {
   return loaded;
 }
 
-std::vector<float> run(DeviceStage& stage, const StepInput& input) {
+struct Output {
+  std::vector<float> logits, hidden;
+};
+
+Output run_both(DeviceStage& stage, const StepInput& input) {
   const auto result = stage.run(input);
   CHECK(result, result.error().message());
-  return {result->begin(), result->end()};
+  return {{result->logits.begin(), result->logits.end()},
+          {result->hidden.begin(), result->hidden.end()}};
+}
+
+std::vector<float> run(DeviceStage& stage, const StepInput& input) {
+  return run_both(stage, input).logits;
 }
 
 const std::vector<std::uint32_t> kPages = {1, 0};
@@ -148,12 +157,15 @@ TEST(CpuDevice, RefusesWhatDoesNotFitBeforeTakingMemory) {
 TEST(CpuDevice, TwoStagesGiveTheBitsOfOne) {
   const Program program = small_program();
   const std::vector<std::int32_t> tokens = {3, 1, 4, 1, 5};
-  const Segment segment{
-      .rows = 5, .position = 0, .kind = RowKind::prompt, .pages = kPages, .all_logits = true};
+  const Segment segment{.rows = 5,
+                        .position = 0,
+                        .kind = RowKind::prompt,
+                        .pages = kPages,
+                        .output = RowOutput::all_logits};
   Loaded whole = load(program, {.layers = {0, 2}, .kv_tokens = 128});
   Loaded first = load(program, {.layers = {0, 1}, .logits = false, .kv_tokens = 128});
   Loaded second = load(program, {.layers = {1, 2}, .embed = false, .kv_tokens = 128});
-  const auto hidden = run(*first.stage, {.segments = {&segment, 1}, .tokens = tokens});
+  const auto hidden = run_both(*first.stage, {.segments = {&segment, 1}, .tokens = tokens}).hidden;
   EXPECT_EQ(hidden.size(), 5u * 64);
   EXPECT_EQ(run(*second.stage, {.segments = {&segment, 1}, .hidden = hidden}),
             run(*whole.stage, {.segments = {&segment, 1}, .tokens = tokens}));
@@ -209,6 +221,39 @@ TEST(CpuDevice, PagesSurviveBeingCopied) {
   }
 }
 
+// An embedding has a step in common with answers: each must get its own rows, with the bits that it
+// gets alone.
+TEST(CpuDevice, HiddenRowsAndLogitsOfOneStepAreThoseOfTwo) {
+  const Program program = small_program();
+  const StageOptions options{.layers = {0, 2}, .kv_tokens = 256};
+  const std::vector<std::int32_t> one = {3, 1, 4}, other = {9, 2, 6, 5}, third = {8, 8};
+  const std::vector<std::uint32_t> one_pages = {2}, other_pages = {0}, third_pages = {1};
+  const auto segment = [](std::uint32_t rows, const auto& pages, RowOutput output) {
+    return Segment{
+        .rows = rows, .position = 0, .kind = RowKind::prompt, .pages = pages, .output = output};
+  };
+  const Segment segments[] = {segment(3, one_pages, RowOutput::all_hidden),
+                              segment(4, other_pages, RowOutput::last_logits),
+                              segment(2, third_pages, RowOutput::last_hidden)};
+  Loaded alone = load(program, options), together = load(program, options);
+  const Output first = run_both(*alone.stage, {.segments = {&segments[0], 1}, .tokens = one});
+  const Output second = run_both(*alone.stage, {.segments = {&segments[1], 1}, .tokens = other});
+  const Output last = run_both(*alone.stage, {.segments = {&segments[2], 1}, .tokens = third});
+  EXPECT_EQ(first.logits.size(), 0u);
+  ASSERT_EQ(first.hidden.size(), 3u * 64);
+  EXPECT_EQ(second.hidden.size(), 0u);
+  ASSERT_EQ(last.hidden.size(), 1u * 64);
+
+  std::vector<std::int32_t> tokens = one;
+  tokens.insert(tokens.end(), other.begin(), other.end());
+  tokens.insert(tokens.end(), third.begin(), third.end());
+  const Output both = run_both(*together.stage, {.segments = segments, .tokens = tokens});
+  std::vector<float> hidden = first.hidden;
+  hidden.insert(hidden.end(), last.hidden.begin(), last.hidden.end());
+  EXPECT_EQ(both.hidden, hidden);
+  EXPECT_EQ(both.logits, second.logits);
+}
+
 // The reservation never grows: what exceeds it is refused and leaves the cache as it was.
 TEST(CpuDevice, TooManyRowsAreRefused) {
   Loaded loaded =
@@ -218,10 +263,10 @@ TEST(CpuDevice, TooManyRowsAreRefused) {
   Segment segment{.rows = 5, .position = 0, .kind = RowKind::prompt, .pages = kPages};
   EXPECT_TRUE(loaded.stage->run({.segments = {&segment, 1}, .tokens = tokens}).is(Errc::limit));
   segment.rows = 3;
-  segment.all_logits = true;
+  segment.output = RowOutput::all_logits;
   const auto three = std::span(tokens).first(3);
   EXPECT_TRUE(loaded.stage->run({.segments = {&segment, 1}, .tokens = three}).is(Errc::limit));
-  segment.all_logits = false;
+  segment.output = RowOutput::last_logits;
   EXPECT_TRUE(loaded.stage->run({.segments = {&segment, 1}, .tokens = three}));
 }
 

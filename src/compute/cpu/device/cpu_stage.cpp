@@ -53,7 +53,7 @@ CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const Stag
               .kv = parts_.cache.layout().bytes(),
               .working = stage_working_bytes(program, options, isa, pool.threads())} {}
 
-Result<std::span<const float>> CpuStage::run(const StepInput& input) {
+Result<StepOutput> CpuStage::run(const StepInput& input) {
   TRY(rows_.assign(input.segments, options_.batch_tokens_max, options_.logit_rows_max));
   segments_ = input.segments;
   const std::size_t hidden_values = std::size_t{rows_.rows} * program_.d_model;
@@ -67,28 +67,29 @@ Result<std::span<const float>> CpuStage::run(const StepInput& input) {
   }
   ropes_.prepare(pool_, rows_.positions);
   for (const auto& layer : plan_.layers) run_layer(layer);
-  if (!options_.logits) return std::span<const float>(hidden, hidden_values);
-  return output_head();
+  if (!options_.logits) return StepOutput{.hidden = {hidden, hidden_values}};
+  final_norm();
+  return StepOutput{.logits = output_head(), .hidden = hidden_output()};
 }
 
 void CpuStage::run_layer(const std::vector<PlannedOp>& ops) {
   const bool last = options_.logits && &ops == &plan_.layers.back();
   for (const PlannedOp& op : ops) {
     std::visit([&](const auto& one) { run_op(one); }, op);
-    if (last && std::holds_alternative<PlannedAttention>(op)) keep_logit_rows();
+    if (last && std::holds_alternative<PlannedAttention>(op)) keep_wanted_rows();
     if (rows_.rows == 0) return;
   }
 }
 
-void CpuStage::keep_logit_rows() {
-  for (std::uint32_t to = 0; to < rows_.logit_rows.size(); ++to) {
-    const std::uint32_t from = rows_.logit_rows[to];  // not below `to`
+void CpuStage::keep_wanted_rows() {
+  for (std::uint32_t to = 0; to < rows_.wanted_rows.size(); ++to) {
+    const std::uint32_t from = rows_.wanted_rows[to];  // not below `to`
     if (from == to) continue;
     for (const Slot slot : {Slot::hidden, Slot::attended})
       std::memcpy(parts_.workspace.row(slot, to), parts_.workspace.row(slot, from),
                   parts_.workspace.width(slot) * sizeof(float));
   }
-  rows_.keep_logit_rows();
+  rows_.keep_wanted_rows();
 }
 
 void CpuStage::embed(std::span<const std::int32_t> tokens) {
@@ -165,15 +166,30 @@ void CpuStage::run_op(const PlannedAdd& op) {
             });
 }
 
+void CpuStage::final_norm() {
+  const Workspace& workspace = parts_.workspace;
+  const float* weight = parts_.weights.vector(program_.output_norm);
+  const auto logit_rows = static_cast<std::uint32_t>(rows_.logit_rows.size());
+  const auto hidden_rows = static_cast<std::uint32_t>(rows_.hidden_rows.size());
+  pool_.for_ranges(logit_rows + hidden_rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::uint32_t>(begin); i < end; ++i) {
+      const std::uint32_t row =
+          i < logit_rows ? rows_.logit_rows[i] : rows_.hidden_rows[i - logit_rows];
+      kernels_.rms_norm(workspace.row(Slot::hidden, row), weight, program_.output_norm_eps,
+                        workspace.row(Slot::normed, i), program_.d_model);
+    }
+  });
+}
+
+std::span<const float> CpuStage::hidden_output() const {
+  return {parts_.workspace.row(Slot::normed, static_cast<std::uint32_t>(rows_.logit_rows.size())),
+          rows_.hidden_rows.size() * program_.d_model};
+}
+
 std::span<const float> CpuStage::output_head() {
   const auto rows = static_cast<std::uint32_t>(rows_.logit_rows.size());
   if (rows == 0) return {};
   const Workspace& workspace = parts_.workspace;
-  const float* weight = parts_.weights.vector(program_.output_norm);
-  for (std::uint32_t i = 0; i < rows; ++i)
-    kernels_.rms_norm(workspace.row(Slot::hidden, rows_.logit_rows[i]), weight,
-                      program_.output_norm_eps, workspace.row(Slot::normed, i), program_.d_model);
-
   const PackedMatrix& output = parts_.weights.matrix(program_.output);
   const DType types[] = {output.type()};
   activations_.prepare(pool_, workspace.slot(Slot::normed), rows, rows_.generated_logit_rows,

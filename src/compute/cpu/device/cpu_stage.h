@@ -31,7 +31,7 @@ class CpuStage final : public DeviceStage {
   CpuStage(ThreadPool& pool, Isa isa, const Program& program, const StageOptions& options,
            Parts parts);
 
-  Result<std::span<const float>> run(const StepInput& input) override;
+  Result<StepOutput> run(const StepInput& input) override;
   bool kinds_agree() const override { return kinds_agree_; }
   std::uint32_t page_tokens() const override { return kKvPageTokens; }
   std::uint32_t page_count() const override { return parts_.cache.layout().pages; }
@@ -47,9 +47,12 @@ class CpuStage final : public DeviceStage {
  private:
   void embed(std::span<const std::int32_t> tokens);
   void run_layer(const std::vector<PlannedOp>& ops);
-  // Behind the attention of the last layer, only rows whose logits are wanted have a use.
-  void keep_logit_rows();
+  // Behind the attention of the last layer, only rows of which something is wanted have a use.
+  void keep_wanted_rows();
+  // Behind the last layer: the final norm of the wanted rows, those for logits first.
+  void final_norm();
   std::span<const float> output_head();
+  std::span<const float> hidden_output() const;
 
   void run_op(const PlannedNorm& op);
   void run_op(const PlannedLinear& op);

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
+#include <utility>
 
 #include "compute/cpu/device/kv_cache.h"
 
@@ -13,19 +13,31 @@ StepRows::StepRows(std::uint32_t rows_max) {
   segment_of.reserve(rows_max);
   first_row.reserve(rows_max);
   logit_rows.reserve(rows_max);
+  hidden_rows.reserve(rows_max);
+  wanted_rows.reserve(rows_max);
+}
+
+void StepRows::want(std::uint32_t row, RowOutput output) {
+  const bool logits = output == RowOutput::last_logits || output == RowOutput::all_logits;
+  (logits ? logit_rows : hidden_rows).push_back(row);
+  wanted_rows.push_back(row);
 }
 
 Result<void> StepRows::assign(std::span<const Segment> segments, std::uint32_t rows_max,
                               std::uint32_t logit_rows_max) {
-  rows = generated = generated_logit_rows = 0;
+  rows = generated = generated_logit_rows = generated_wanted_rows = 0;
   positions.clear();
   segment_of.clear();
   first_row.clear();
   logit_rows.clear();
+  hidden_rows.clear();
+  wanted_rows.clear();
   std::uint64_t total = 0, logits = 0;
   for (const Segment& segment : segments) {
     total += segment.rows;
-    logits += segment.no_logits ? 0 : segment.all_logits ? segment.rows : 1;
+    logits += segment.output == RowOutput::all_logits    ? segment.rows
+              : segment.output == RowOutput::last_logits ? 1
+                                                         : 0;
   }
   if (total > rows_max)
     return Error(Errc::limit, fmt::format("a step of {} rows, at most {} fit", total, rows_max));
@@ -35,6 +47,8 @@ Result<void> StepRows::assign(std::span<const Segment> segments, std::uint32_t r
 
   for (std::uint32_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = segments[s];
+    const bool all =
+        segment.output == RowOutput::all_logits || segment.output == RowOutput::all_hidden;
     CHECK(segment.rows > 0, s);
     CHECK(std::uint64_t{segment.pages.size()} * kKvPageTokens >=
               std::uint64_t{segment.position} + segment.rows,
@@ -45,22 +59,31 @@ Result<void> StepRows::assign(std::span<const Segment> segments, std::uint32_t r
     for (std::uint32_t i = 0; i < segment.rows; ++i) {
       positions.push_back(segment.position + i);
       segment_of.push_back(s);
-      if (!segment.no_logits && (segment.all_logits || i + 1 == segment.rows))
-        logit_rows.push_back(rows + i);
+      if (segment.output != RowOutput::none && (all || i + 1 == segment.rows))
+        want(rows + i, segment.output);
     }
     rows += segment.rows;
     if (segment.kind == RowKind::generated) {
       generated = rows;
       generated_logit_rows = static_cast<std::uint32_t>(logit_rows.size());
+      generated_wanted_rows = static_cast<std::uint32_t>(wanted_rows.size());
     }
   }
   return {};
 }
 
-void StepRows::keep_logit_rows() {
-  rows = static_cast<std::uint32_t>(logit_rows.size());
-  generated = generated_logit_rows;
-  std::iota(logit_rows.begin(), logit_rows.end(), 0u);
+void StepRows::keep_wanted_rows() {
+  auto logit = logit_rows.begin();
+  auto hidden = hidden_rows.begin();
+  for (std::uint32_t to = 0; to < wanted_rows.size(); ++to) {
+    const std::uint32_t from = std::exchange(wanted_rows[to], to);
+    if (logit != logit_rows.end() && *logit == from)
+      *logit++ = to;
+    else
+      *hidden++ = to;
+  }
+  rows = static_cast<std::uint32_t>(wanted_rows.size());
+  generated = generated_wanted_rows;
 }
 
 }  // namespace drystone

@@ -1,0 +1,41 @@
+#include "engine/classifier.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "compute/blocks/dequantize.h"
+#include "engine/portable_math.h"
+
+namespace drystone {
+
+Result<Classifier> Classifier::load(const TensorSpec& spec, std::vector<std::string> classes,
+                                    TensorSource& source) {
+  CHECK(spec.rows == classes.size(), spec.rows, classes.size());
+  const TensorSource::Tensor tensor = TRY(source.read(spec));
+  Classifier classifier;
+  classifier.classes_ = std::move(classes);
+  classifier.weights_.resize(std::size_t{spec.rows} * spec.cols);
+  const Bytes bytes = row_bytes(tensor.type, spec.cols);
+  for (std::uint32_t row = 0; row < spec.rows; ++row)
+    dequantize_row(tensor.type, tensor.bytes.data() + row * bytes,
+                   classifier.weights_.data() + std::size_t{row} * spec.cols, spec.cols);
+  source.release(spec);
+  return classifier;
+}
+
+std::vector<float> Classifier::probabilities(std::span<const float> hidden) const {
+  CHECK(hidden.size() * classes_.size() == weights_.size(), hidden.size(), weights_.size());
+  std::vector<float> out;
+  for (std::span<const float> rest = weights_; !rest.empty(); rest = rest.subspan(hidden.size())) {
+    double sum = 0;
+    for (std::size_t i = 0; i < hidden.size(); ++i) sum += double{rest[i]} * hidden[i];
+    out.push_back(static_cast<float>(sum));
+  }
+  const float max = *std::ranges::max_element(out);
+  double total = 0;
+  for (float& value : out) total += value = portable_exp(value - max);
+  for (float& value : out) value = static_cast<float>(value / total);
+  return out;
+}
+
+}  // namespace drystone
