@@ -1,11 +1,16 @@
 #include "serve/engine_model.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
 #include "base/clock.h"
 #include "engine/batch_thread.h"
+#include "engine/classifier.h"
 #include "model/chat_prompt/chat_prompt.h"
+#include "model/chat_prompt/rank_prompt.h"
 #include "serve/constraint_cache.h"
 #include "serve/toolcall/template_habits.h"
 #include "serve/toolcall/tool_grammar.h"
@@ -44,6 +49,7 @@ class EngineModel final : public ServedModel {
     facts_.chat_template = text_of(engine.metadata(), "tokenizer.chat_template");
     facts_.weights_bytes = static_cast<std::uint64_t>(engine.memory().weights);
     facts_.fills_in = fill_in_marks() != nullptr;
+    learn_to_rank();
     format_ = detect_format(facts_.chat_template, facts_.family);
     for (const std::string& mark : visible_marks(format_))
       if (const auto token = engine.tokenizer().find(mark)) marks_.push_back(*token);
@@ -104,6 +110,17 @@ class EngineModel final : public ServedModel {
   std::vector<TokenId> mark_tokens() const override { return marks_; }
   ReplyFormat reply_format() const override { return format_; }
   ModelFacts facts() const override { return facts_; }
+  bool writes() const override { return engine_.pooling_type() != PoolingType::rank; }
+  Result<Pooling> pooling() const override;
+  std::uint32_t width() const override { return engine_.width(); }
+  Result<std::vector<TokenId>> rank_prompt(std::string_view query,
+                                           std::string_view document) const override {
+    if (!rank_prompt_) return Error(Errc::unsupported, cannot_rank_);
+    return rank_prompt_->encode(query, document);
+  }
+  float relevance(std::span<const float> hidden) const override {
+    return engine_.classifier()->probabilities(hidden)[relevant_class_];
+  }
   std::string piece(TokenId id) const override { return engine_.tokenizer().piece(id, true); }
   std::uint32_t context() const override { return engine_.context(); }
   std::uint32_t vocab() const override { return engine_.vocab(); }
@@ -120,6 +137,8 @@ class EngineModel final : public ServedModel {
     return call_vocabulary_;
   }
 
+  void learn_to_rank();
+
   const FillInMarks* fill_in_marks() const {
     for (const FillInMarks& marks : kFillInMarks) {
       const auto known = [&](std::string_view mark) {
@@ -133,6 +152,9 @@ class EngineModel final : public ServedModel {
   Engine& engine_;
   const Clock& clock_;
   std::optional<ChatPrompt> chat_prompt_;  // empty: the model has no usable template
+  std::optional<RankPrompt> rank_prompt_;  // empty: it is not made for ranking
+  std::string cannot_rank_;                // why
+  std::size_t relevant_class_ = 0;
   mutable ConstraintCache constraints_;
   mutable std::once_flag call_vocabulary_once_;
   mutable std::shared_ptr<const ConstraintVocabulary> call_vocabulary_;
@@ -142,6 +164,49 @@ class EngineModel final : public ServedModel {
   std::vector<TokenId> marks_;
   BatchThread thread_{engine_.batcher()};
 };
+
+Result<Pooling> EngineModel::pooling() const {
+  // A decoder's last token is the only one that has seen the whole text.
+  switch (engine_.pooling_type().value_or(PoolingType::last)) {
+    case PoolingType::mean:
+      return Pooling::mean;
+    case PoolingType::last:
+      return Pooling::last;
+    case PoolingType::rank:
+      return Error(Errc::unsupported,
+                   "This model is made for ranking documents; it has no embeddings. Send the query "
+                   "and the documents to /v1/rerank.");
+    default:
+      return Error(Errc::unsupported,
+                   "The file of this model names no way to make one vector of a text that suits a "
+                   "decoder (pooling_type none or cls). Send 'pooling': \"mean\" or \"last\" to "
+                   "/v1/embeddings.");
+  }
+}
+
+// What makes a file one for ranking, in the order in which it is missed.
+void EngineModel::learn_to_rank() {
+  const auto lacks = [&](std::string_view what) {
+    cannot_rank_ = fmt::format("This model is not made for ranking documents: {}.", what);
+  };
+  if (engine_.pooling_type() != PoolingType::rank)
+    return lacks(fmt::format("its file has no {}.pooling_type 4 (rank)", facts_.family));
+  const Classifier* classifier = engine_.classifier();
+  if (classifier == nullptr)
+    return lacks(
+        fmt::format("its file has no {}.classifier.output_labels with a head for them "
+                    "(cls.output.weight)",
+                    facts_.family));
+  std::string rank_template = text_of(engine_.metadata(), "tokenizer.chat_template.rerank");
+  if (rank_template.empty()) return lacks("its file has no tokenizer.chat_template.rerank");
+  auto prompt = RankPrompt::create(engine_.tokenizer(), std::move(rank_template));
+  if (!prompt) return lacks(prompt.error().message());
+  rank_prompt_.emplace(*std::move(prompt));
+  const auto& classes = classifier->classes();
+  const auto yes = std::ranges::find(classes, "yes");
+  relevant_class_ =
+      yes == classes.end() ? 0 : static_cast<std::size_t>(std::distance(classes.begin(), yes));
+}
 
 }  // namespace
 

@@ -70,9 +70,26 @@ test('models are listed and shown', async () => {
   assert.equal((await client.ps()).models.length, 1);
 });
 
+test('texts have vectors', async () => {
+  const { model, embeddings, prompt_eval_count } = await client.embed({ model: 'e2e', input: ['a wall', 'a house'] });
+  assert.equal(model, 'e2e');
+  assert.equal(embeddings.length, 2);
+  assert.ok(prompt_eval_count > 2);
+  for (const vector of embeddings) assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-5);
+  assert.deepEqual((await client.embed({ model: 'e2e', input: 'a house' })).embeddings, [embeddings[1]]);
+  const older = (await client.embeddings({ model: 'e2e', prompt: 'a house' })).embedding;
+  const length = Math.hypot(...older);
+  older.forEach((value, i) => assert.ok(Math.abs(value / length - embeddings[1][i]) < 1e-5));
+
+  const long = 'stone '.repeat(2000);
+  assert.equal((await client.embed({ model: 'e2e', input: long })).prompt_eval_count, 512); // cut to the context
+  await assert.rejects(client.embed({ model: 'e2e', input: long, truncate: false }), /context/);
+  assert.ok((await client.show({ model: 'e2e' })).capabilities.includes('embedding'));
+});
+
 test('mistakes are errors with words', async () => {
   await assert.rejects(client.chat({ model: 'other', messages }), /does not exist/);
-  await assert.rejects(client.embed({ model: 'e2e', input: 'x' }), /no embeddings/);
+  await assert.rejects(client.embed({ model: 'other', input: 'x' }), /does not exist/);
 });
 
 test('aborting a stream frees the model', async () => {

@@ -235,6 +235,40 @@ test('an answer follows its schema', async () => {
   assert.ok(JSON.parse(response.output_text).kind);
 });
 
-test('embeddings are refused, not made up', async () => {
-  await assert.rejects(client.embeddings.create({ model: 'e2e', input: 'x' }), OpenAI.BadRequestError);
+test('texts have vectors, near each other where the texts are alike', async () => {
+  const input = ['a wall of stones', 'a wall of old stones', 'What is 2 + 3?'];
+  const answer = await client.embeddings.create({ model: 'e2e', input }); // asks for base64 and decodes it
+  assert.equal(answer.data.length, 3);
+  assert.ok(answer.usage.prompt_tokens > 3 && answer.usage.total_tokens === answer.usage.prompt_tokens);
+  const vectors = answer.data.map((one) => one.embedding);
+  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  for (const vector of vectors) assert.ok(Math.abs(dot(vector, vector) - 1) < 1e-5);
+  assert.ok(dot(vectors[0], vectors[1]) > dot(vectors[0], vectors[2]));
+
+  const floats = await client.embeddings.create({ model: 'e2e', input: input[0], encoding_format: 'float' });
+  assert.deepEqual([...vectors[0]], floats.data[0].embedding.map(Math.fround));
+  const short = await client.embeddings.create({ model: 'e2e', input: input[0], dimensions: 8 });
+  assert.equal(short.data[0].embedding.length, 8);
+  assert.ok(Math.abs(dot(short.data[0].embedding, short.data[0].embedding) - 1) < 1e-5);
+  const ids = await client.embeddings.create({ model: 'e2e', input: [[5, 6, 7], [8]] });
+  assert.deepEqual(ids.data.map((one) => one.index), [0, 1]);
+  assert.equal(ids.usage.prompt_tokens, 4);
+});
+
+test('a vector is the same beside answers that are being written', async () => {
+  const input = 'Once upon a time there was a wall.';
+  const alone = (await client.embeddings.create({ model: 'e2e', input })).data[0].embedding;
+  const streams = Array.from({ length: 4 }, (_, seed) =>
+    client.chat.completions.create({ model: 'e2e', messages: question, max_tokens: 60, ignore_eos: true, seed }));
+  const crowd = await client.embeddings.create({ model: 'e2e', input: Array(40).fill(input) });
+  for (const one of crowd.data) assert.deepEqual(one.embedding, alone);
+  await Promise.all(streams);
+});
+
+test('what cannot be embedded or ranked is refused with the reason', async () => {
+  const refused = (promise, words) => assert.rejects(promise, (error) =>
+    error instanceof OpenAI.BadRequestError && words.test(error.message));
+  await refused(client.embeddings.create({ model: 'e2e', input: 'stone '.repeat(2000) }), /512 tokens/);
+  await refused(client.embeddings.create({ model: 'e2e', input: 'x', dimensions: 1e6 }), /dimensions/);
+  await refused(client.post('/rerank', { body: { query: 'a', documents: ['b'] } }), /not made for ranking.*pooling_type/);
 });

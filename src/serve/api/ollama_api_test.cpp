@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "serve/api/test_events.h"
 #include "serve/http/test_server.h"
 
@@ -119,7 +121,48 @@ TEST(OllamaApi, RefusesInItsOwnShape) {
   refused(400, "'format'", "/api/chat", R"({"format":"json",)" + hi + "}");
   refused(400, "images", "/api/chat",
           R"({"messages":[{"role":"user","content":"Hi","images":["x"]}]})");
-  refused(400, "embeddings", "/api/embed", R"({"input":"Hi"})");
+  refused(404, "gpt", "/api/embed", R"({"model":"gpt","input":"Hi"})");
+  refused(400, "num_ctx", "/api/embed", R"({"input":"Hi","options":{"num_ctx":2000}})");
+  refused(400, "dimensions", "/api/embed", R"({"input":"Hi","dimensions":4})");
+  refused(400, "input[1]", "/api/embed", R"({"input":["Hi",2]})");
+}
+
+// Its clients build an index of what comes back: one vector for each text, of length 1.
+TEST(OllamaApi, EmbedsTexts) {
+  TestServer server;
+  TestClient client = server.connect();
+  const auto whole =
+      client.ask("POST", "/api/embed", R"({"model":"alias","input":["AB","ABC"]})").json();
+  EXPECT_EQ(whole.at("model"), "alias");
+  EXPECT_EQ(whole.at("prompt_eval_count"), 5);
+  EXPECT_GE(whole.at("total_duration").to_number<double>(), 0);
+  const auto& vectors = whole.at("embeddings").as_array();
+  ASSERT_EQ(vectors.size(), 2u);
+  const double length = std::sqrt(2 * 2 + 65 * 65 + 66 * 66);
+  EXPECT_NEAR(vectors[0].at(1).to_number<double>(), 65 / length, 1e-6);
+  EXPECT_EQ(
+      client.ask("POST", "/api/embed", R"({"input":"AB","dimensions":1})").json().at("embeddings"),
+      json::parse("[[1]]"));
+  EXPECT_EQ(client.ask("POST", "/api/embed", R"({"input":""})").json().at("embeddings"),
+            json::array{});
+  // The older endpoint gives one, as the model computed it.
+  EXPECT_EQ(client.ask("POST", "/api/embeddings", R"({"prompt":"AB"})").json().at("embedding"),
+            json::parse("[2,65,66]"));
+}
+
+// Ollama cuts what is too long unless told not to; an index of half texts must not be a surprise.
+TEST(OllamaApi, CutsATextOrRefusesItAsTold) {
+  TestServer server;
+  TestClient client = server.connect();
+  const std::string text(ScriptedModel::kContext + 5, 'x');
+  const auto ask = [&](const std::string& more) {
+    return client.ask("POST", "/api/embed", R"({"input":")" + text + "\"" + more + "}");
+  };
+  EXPECT_EQ(ask("").json().at("prompt_eval_count"), ScriptedModel::kContext);
+  EXPECT_EQ(ask(R"(,"options":{"num_ctx":10})").json().at("prompt_eval_count"), 10);
+  const auto refused = ask(R"(,"truncate":false)");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("1005 tokens"), std::string::npos) << refused.body;
 }
 
 TEST(OllamaApi, AFailureWithinAStreamIsItsLastLine) {

@@ -14,7 +14,8 @@ namespace drystone {
 
 // A model for tests: token ids are bytes, and what it answers is known. It answers "ok:" and the
 // last message (or the prompt), a token per byte, at most tokens_max of them. With hold() it stops
-// before each token until release().
+// before each token until release(). Its vector of a text is [bytes, first byte, last byte], with
+// Pooling::mean [bytes, mean byte, 0].
 class ScriptedModel : public ServedModel {
  public:
   // What happens to it, for tests; outlives the model.
@@ -29,6 +30,7 @@ class ScriptedModel : public ServedModel {
     ChatRequest last_chat;
     std::string answer;  // when set: what it answers to everything
     ReplyFormat format;
+    bool ranks = false;  // made for ranking instead of writing: how much the last byte says
 
     void hold(bool value) {
       const std::lock_guard lock(mutex);
@@ -68,6 +70,18 @@ class ScriptedModel : public ServedModel {
   }
   ReplyFormat reply_format() const override { return script_.format; }
   std::string piece(TokenId id) const override { return std::string(1, static_cast<char>(id)); }
+  bool writes() const override { return !script_.ranks; }
+  Result<Pooling> pooling() const override {
+    if (script_.ranks) return Error(Errc::unsupported, "This model ranks.");
+    return Pooling::last;
+  }
+  std::uint32_t width() const override { return 3; }
+  Result<std::vector<TokenId>> rank_prompt(std::string_view query,
+                                           std::string_view document) const override {
+    if (!script_.ranks) return ServedModel::rank_prompt(query, document);
+    return text_prompt(std::string(query) + "|" + std::string(document));
+  }
+  float relevance(std::span<const float> hidden) const override { return hidden[2] / 256; }
   std::uint32_t context() const override { return kContext; }
   std::uint32_t vocab() const override { return 256; }
 
@@ -87,6 +101,11 @@ class ScriptedModel : public ServedModel {
     }
     if (prompt == "fail") return Error(Errc::io, "the device is on fire");
     GenerateResult result{.prompt_tokens = static_cast<std::uint32_t>(prompt.size())};
+    if (request.pooling) {
+      if (!may_go_on(stop)) return GenerateResult{.finish = FinishReason::cancelled};
+      result.hidden = hidden(request);
+      return result;
+    }
     const std::string answer =
         !script_.answer.empty()
             ? script_.answer
@@ -116,6 +135,15 @@ class ScriptedModel : public ServedModel {
     delta.text += stops.flush();
     if (is_utf8_boundary(delta.text)) sink(delta);
     return result;
+  }
+
+  static std::vector<float> hidden(const GenerateRequest& request) {
+    const auto& ids = request.prompt;
+    const auto size = static_cast<float>(ids.size());
+    float sum = 0;
+    for (const TokenId id : ids) sum += static_cast<float>(id);
+    if (request.pooling == Pooling::mean) return {size, sum / size, 0};
+    return {size, static_cast<float>(ids.front()), static_cast<float>(ids.back())};
   }
 
   // Waits while held; false when cancelled.

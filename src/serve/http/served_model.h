@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,28 @@ class ServedModel {
       const ChatRequest& request, bool reasoning_open) const {
     static_cast<void>(request), static_cast<void>(reasoning_open);
     return Error(Errc::unsupported, "this server cannot force a call");
+  }
+
+  // Whether it continues text. One made for ranking documents does not.
+  virtual bool writes() const { return true; }
+  // How it makes one vector of a text when the client does not say. Errors: unsupported, in a
+  // sentence for the client.
+  virtual Result<Pooling> pooling() const {
+    return Error(Errc::unsupported, "This server computes no embeddings.");
+  }
+  virtual std::uint32_t width() const { return 0; }  // values of such a vector
+  // A query and a document as a ranking model reads them together. Control tokens that they spell
+  // out stay text. Errors: unsupported, saying what this model lacks.
+  virtual Result<std::vector<TokenId>> rank_prompt(std::string_view query,
+                                                   std::string_view document) const {
+    static_cast<void>(query), static_cast<void>(document);
+    return Error(Errc::unsupported, "This server ranks no documents.");
+  }
+  // How much the document has to do with the query, in [0, 1], by the hidden state of the last
+  // token of that prompt.
+  virtual float relevance(std::span<const float> hidden) const {
+    static_cast<void>(hidden);
+    return 0;
   }
 
   virtual std::uint32_t context() const = 0;

@@ -11,6 +11,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <limits>
 
+#include "serve/api/answer/job_error.h"
+
 namespace drystone {
 namespace asio = boost::asio;
 using asio::awaitable;
@@ -29,25 +31,6 @@ std::string header_list(const std::vector<std::string>& names) {
     if (plain && count++ < kIgnoredNamesMax) out += (out.empty() ? "" : ", ") + name;
   }
   return out;
-}
-
-ApiError cancelled_error() {
-  return {.status = 503,
-          .message = "The server is stopping; the answer is incomplete.",
-          .code = "server_stopping"};
-}
-
-// What submit() says: some requests can never run, others only not now.
-ApiError not_taken(const Error& error) {
-  if (error.code() == Errc::limit)
-    return invalid_request({}, "This request can never fit: " + error.message() + ".",
-                           "context_length_exceeded");
-  if (error.code() != Errc::unavailable) return to_api_error(error);
-  return {.status = 429,
-          .type = "rate_limit_error",
-          .message = error.message(),
-          .code = "queue_full",
-          .retry_after_s = 5};
 }
 
 ApiError too_many(std::size_t jobs, std::size_t queue_max) {
@@ -162,6 +145,13 @@ HttpReply DialectEndpoints::refusal(const ApiError& error) const {
   return reply;
 }
 
+void DialectEndpoints::add_headers(HttpHeaders& headers, const std::string& id,
+                                   const std::vector<std::string>& ignored) {
+  headers.emplace_back("X-Request-Id", id);
+  if (std::string names = header_list(ignored); !names.empty())
+    headers.emplace_back("Drystone-Ignored-Parameters", std::move(names));
+}
+
 void DialectEndpoints::add_answer(Router& router, std::string path, Prepare prepare) {
   router.add(
       "POST", std::move(path),
@@ -226,9 +216,8 @@ awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& 
     co_return;
   }
   PreparedAnswer& what = **prepared;
-  Running running{.writer = std::move(what.writer), .headers = {{"X-Request-Id", what.id}}};
-  if (std::string ignored = header_list(what.ignored); !ignored.empty())
-    running.headers.emplace_back("Drystone-Ignored-Parameters", std::move(ignored));
+  Running running{.writer = std::move(what.writer)};
+  add_headers(running.headers, what.id, what.ignored);
   // A whole answer is collected here in any case; its bound is the context.
   const std::size_t unsent_bytes_max =
       what.stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();

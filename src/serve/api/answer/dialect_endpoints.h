@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "serve/api/answer/answer_writer.h"
+#include "serve/api/answer/vector_request.h"
 #include "serve/http/endpoints.h"
 #include "serve/http/pending_reply.h"
 
@@ -32,11 +33,14 @@ class DialectEndpoints : public Endpoints {
   ~DialectEndpoints() override;  // waits for requests that are being prepared
 
  protected:
-  // Both run off the loop, and only when the model is ready.
+  // These run off the loop, and only when the model is ready.
   using Prepare = std::function<ApiResult<PreparedAnswer>(const HttpRequest&, const ServedModel&)>;
+  using PrepareVectors =
+      std::function<ApiResult<VectorRequest>(const HttpRequest&, const ServedModel&)>;
   using Work = std::function<ApiResult<boost::json::value>(const HttpRequest&, const ServedModel&)>;
 
-  void add_answer(Router& router, std::string path, Prepare prepare);  // POST
+  void add_answer(Router& router, std::string path, Prepare prepare);          // POST
+  void add_vectors(Router& router, std::string path, PrepareVectors prepare);  // POST
   void add_work(Router& router, std::string method, std::string path, Work work);
 
   const EndpointsContext& context() const { return context_; }
@@ -44,9 +48,12 @@ class DialectEndpoints : public Endpoints {
  private:
   struct Running;
   class Quiet;
+  struct RunningVectors;
 
   boost::asio::awaitable<void> answer(const HttpRequest& request, ReplySink& sink,
                                       const Prepare& prepare);
+  boost::asio::awaitable<void> vectors(const HttpRequest& request, ReplySink& sink,
+                                       const PrepareVectors& prepare);
   boost::asio::awaitable<void> work(const HttpRequest& request, ReplySink& sink, const Work& work);
   boost::asio::awaitable<void> send_whole(Running& running, ReplySink& sink);
   boost::asio::awaitable<void> send_stream(Running& running, ReplySink& sink);
@@ -54,6 +61,8 @@ class DialectEndpoints : public Endpoints {
   boost::asio::awaitable<void> wait_for_any(Running& running, std::chrono::milliseconds patience);
   boost::asio::awaitable<void> off_loop(const std::function<void()>& job);
   HttpReply refusal(const ApiError& error) const;
+  static void add_headers(HttpHeaders& headers, const std::string& id,
+                          const std::vector<std::string>& ignored);
 
   EndpointsContext context_;
   ErrorBody error_body_;

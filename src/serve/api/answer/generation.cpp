@@ -48,6 +48,12 @@ std::optional<ApiError> check_length(std::size_t prompt_tokens, const ServedMode
 ApiResult<std::vector<GenerateRequest>> to_jobs(const GenerationOptions& options,
                                                 std::vector<TokenId> prompt,
                                                 const ServedModel& model) {
+  if (!model.writes())
+    return invalid_request(
+        "model",
+        "This model is made for ranking documents; it writes no text. Send a query "
+        "and documents to /v1/rerank.",
+        "unsupported_model");
   if (const auto error = check_length(prompt.size(), model)) return *error;
   if (const auto error = check_ids("prompt", prompt, model)) return *error;
   if (const auto error = check_ids("stop_token_ids", options.stop_tokens, model)) return *error;

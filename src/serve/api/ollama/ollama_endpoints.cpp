@@ -5,6 +5,7 @@
 #include "serve/api/answer/dialect_endpoints.h"
 #include "serve/api/answer/generation.h"
 #include "serve/api/answer/timestamp.h"
+#include "serve/api/ollama/ollama_embed.h"
 #include "serve/api/ollama/ollama_models.h"
 #include "serve/api/ollama/ollama_parse.h"
 #include "serve/api/ollama/ollama_writer.h"
@@ -30,7 +31,7 @@ class OllamaEndpoints final : public DialectEndpoints {
                  return answer(parse_ollama_generate(request.body), false, model);
                });
     add_models(router);
-    for (const char* path : {"/api/embed", "/api/embeddings"}) add_embed(router, path);
+    add_embed(router);
   }
 
  private:
@@ -38,7 +39,7 @@ class OllamaEndpoints final : public DialectEndpoints {
                                    const ServedModel& model) const;
   static ApiResult<Generation> generation(const OllamaRequest& request, const ServedModel& model);
   void add_models(Router& router);
-  void add_embed(Router& router, const char* path);
+  void add_embed(Router& router);
 };
 
 ApiResult<Generation> OllamaEndpoints::generation(const OllamaRequest& request,
@@ -108,16 +109,15 @@ void OllamaEndpoints::add_models(Router& router) {
            });
 }
 
-void OllamaEndpoints::add_embed(Router& router, const char* path) {
-  add_work(router, "POST", path,
-           [this](const HttpRequest& request, const ServedModel&) -> ApiResult<json::value> {
-             const auto name = parse_ollama_model(request.body);
-             if (!name) return name.error();
-             if (const auto ready = context().host.find(*name); !ready) return ready.error();
-             return invalid_request("model",
-                                    "This server generates text; it computes no embeddings.",
-                                    "unsupported_model");
-           });
+void OllamaEndpoints::add_embed(Router& router) {
+  add_vectors(router, "/api/embed", [this](const HttpRequest& request, const ServedModel& model) {
+    return ollama_embed(parse_ollama_embed(request.body), OllamaEmbedForm::embed, context(), model);
+  });
+  add_vectors(router, "/api/embeddings",
+              [this](const HttpRequest& request, const ServedModel& model) {
+                return ollama_embed(parse_ollama_embeddings(request.body),
+                                    OllamaEmbedForm::embeddings, context(), model);
+              });
 }
 
 }  // namespace

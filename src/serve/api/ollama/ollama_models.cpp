@@ -64,11 +64,18 @@ json::object ollama_running(const ModelHost& host, const ServedModel& model) {
 json::object ollama_show(const ServedModel& model) {
   const ModelFacts facts = model.facts();
   const ReplyFormat format = model.reply_format();
-  json::array capabilities = {"completion"};
-  if (format.tools != ToolFormat::none) capabilities.emplace_back("tools");
-  if (!format.reasoning.open.empty() || format.tools == ToolFormat::harmony)
-    capabilities.emplace_back("thinking");
-  if (facts.fills_in) capabilities.emplace_back("insert");
+  json::array capabilities;
+  const auto add = [&](bool can, std::string_view name) {
+    if (can) capabilities.emplace_back(name);
+  };
+  const bool writes = model.writes();
+  add(writes, "completion");
+  add(writes && format.tools != ToolFormat::none, "tools");
+  add(writes && (!format.reasoning.open.empty() || format.tools == ToolFormat::harmony),
+      "thinking");
+  add(writes && facts.fills_in, "insert");
+  add(model.pooling().has_value(), "embedding");
+  add(model.rank_prompt("", "").has_value(), "rerank");
   return {{"modelfile", ""},
           {"parameters", ""},
           {"template", facts.chat_template},

@@ -42,6 +42,13 @@ void read_sampling(RequestFields& options, GenerationOptions& out) {
     out.seed = static_cast<std::uint64_t>(*seed);
 }
 
+// How the server's machine computes is not the client's to choose.
+void accept_machine_options(RequestFields& options) {
+  options.accept({"num_keep", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap",
+                  "use_mlock", "numa", "low_vram", "f16_kv", "logits_all", "vocab_only",
+                  "embedding_only"});
+}
+
 void read_options(RequestFields& fields, OllamaRequest& request, GenerationOptions& out) {
   const json::object* found = fields.object("options");
   if (found == nullptr) return;
@@ -57,10 +64,8 @@ void read_options(RequestFields& fields, OllamaRequest& request, GenerationOptio
   float tail_free = 1;
   options.number("tfs_z", 0, 100, tail_free);
   if (tail_free != 1) options.fail("tfs_z", "'options.tfs_z' is not supported: use 'min_p'.");
-  // How the server's machine computes is not the client's to choose.
-  options.accept({"mirostat_eta", "mirostat_tau", "penalize_newline", "num_keep", "num_batch",
-                  "num_gpu", "main_gpu", "num_thread", "use_mmap", "use_mlock", "numa", "low_vram",
-                  "f16_kv", "logits_all", "vocab_only", "embedding_only"});
+  options.accept({"mirostat_eta", "mirostat_tau", "penalize_newline"});
+  accept_machine_options(options);
   if (options.error()) fields.fail(*options.error());
   for (std::string& name : options.unknown()) out.ignored.push_back(std::move(name));
 }
@@ -238,6 +243,69 @@ ApiResult<OllamaRequest> parse_ollama_generate(std::string_view body) {
   conversation.add_user(prompt);
   chat.messages = conversation.take();
   return request;
+}
+
+namespace {
+
+void read_embed_inputs(RequestFields& fields, std::vector<std::string>& out) {
+  const json::value* input = fields.find("input");
+  if (input == nullptr) return;
+  if (input->is_string() && !input->get_string().empty()) out.emplace_back(input->get_string());
+  if (input->is_string()) return;
+  if (!input->is_array())
+    return fields.wrong_kind("input", "a string or an array of strings", *input);
+  const json::array& texts = input->get_array();
+  if (texts.size() > kVectorTextsMax)
+    return fields.fail("input", fmt::format("'input' has {} texts; at most {} are accepted.",
+                                            texts.size(), kVectorTextsMax));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!texts[i].is_string())
+      return fields.wrong_kind(fmt::format("input[{}]", i), "a string", texts[i]);
+    out.emplace_back(texts[i].get_string());
+  }
+}
+
+// What both ask beside their texts. Sampling has no part in a vector.
+ApiResult<OllamaEmbedRequest> read_embed(RequestFields& fields, OllamaEmbedRequest request) {
+  fields.string("model", request.model);
+  request.model = without_latest(std::move(request.model));
+  fields.boolean("truncate", request.truncate);
+  if (const auto dimensions = fields.integer("dimensions", 0, kTokensMax))
+    request.dimensions = static_cast<std::uint32_t>(*dimensions);
+  if (const json::object* found = fields.object("options")) {
+    RequestFields options(*found, "options.");
+    if (const auto context = options.integer("num_ctx", 0, kTokensMax))
+      request.context = static_cast<std::uint32_t>(*context);
+    accept_machine_options(options);
+    if (options.error()) fields.fail(*options.error());
+    request.ignored = options.unknown();
+  }
+  fields.accept({"keep_alive"});
+  if (fields.error()) return *fields.error();
+  for (std::string& name : fields.unknown()) request.ignored.push_back(std::move(name));
+  return request;
+}
+
+}  // namespace
+
+ApiResult<OllamaEmbedRequest> parse_ollama_embed(std::string_view body) {
+  const ApiResult<json::object> object = parse_object(body);
+  if (!object) return object.error();
+  RequestFields fields(*object);
+  OllamaEmbedRequest request;
+  read_embed_inputs(fields, request.inputs);
+  return read_embed(fields, std::move(request));
+}
+
+ApiResult<OllamaEmbedRequest> parse_ollama_embeddings(std::string_view body) {
+  const ApiResult<json::object> object = parse_object(body);
+  if (!object) return object.error();
+  RequestFields fields(*object);
+  OllamaEmbedRequest request;
+  std::string prompt;
+  fields.string("prompt", prompt);
+  if (!prompt.empty()) request.inputs.push_back(std::move(prompt));
+  return read_embed(fields, std::move(request));
 }
 
 ApiResult<std::string> parse_ollama_model(std::string_view body) {

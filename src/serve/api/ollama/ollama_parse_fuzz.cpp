@@ -18,5 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (const auto model = drystone::parse_ollama_model(body); !model)
     CHECK(model.error().status == 400);
+  for (const auto& request :
+       {drystone::parse_ollama_embed(body), drystone::parse_ollama_embeddings(body)})
+    if (!request) CHECK(request.error().status == 400);
   return 0;
 }

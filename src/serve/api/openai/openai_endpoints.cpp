@@ -4,9 +4,11 @@
 
 #include "serve/api/answer/dialect_endpoints.h"
 #include "serve/api/answer/generation.h"
+#include "serve/api/openai/openai_embeddings.h"
 #include "serve/api/openai/openai_frame.h"
 #include "serve/api/openai/openai_models.h"
 #include "serve/api/openai/openai_parse.h"
+#include "serve/api/openai/openai_rerank.h"
 #include "serve/api/openai/openai_responses.h"
 #include "serve/api/openai/openai_tokens.h"
 #include "serve/http/utf8.h"
@@ -33,7 +35,7 @@ class OpenAiEndpoints final : public DialectEndpoints {
     add_responses(router);
     add_models(router);
     add_tokens(router);
-    add_missing(router);
+    add_embeddings(router);
   }
 
  private:
@@ -43,7 +45,7 @@ class OpenAiEndpoints final : public DialectEndpoints {
   void add_responses(Router& router);
   void add_models(Router& router);
   void add_tokens(Router& router);
-  void add_missing(Router& router);
+  void add_embeddings(Router& router);
   OpenAiAnswerInfo info(const GenerationOptions& options, std::string id,
                         const ServedModel& model) const;
 
@@ -183,23 +185,15 @@ void OpenAiEndpoints::add_tokens(Router& router) {
     });
 }
 
-// Endpoints that clients look for, and that need a model made for them.
-void OpenAiEndpoints::add_missing(Router& router) {
-  const auto add = [&](const char* path, auto parse) {
-    add_work(
-        router, "POST", path,
-        [this, parse](const HttpRequest& request, const ServedModel&) -> ApiResult<json::value> {
-          const auto model = parse(request.body);
-          if (!model) return model.error();
-          if (const auto ready = context().host.find(*model); !ready) return ready.error();
-          return invalid_request("model",
-                                 "This server generates text; it computes no embeddings and "
-                                 "ranks no documents.",
-                                 "unsupported_model");
-        });
-  };
-  add("/v1/embeddings", parse_embedding_request);
-  for (const char* path : {"/v1/rerank", "/rerank", "/v2/rerank"}) add(path, parse_rerank_request);
+void OpenAiEndpoints::add_embeddings(Router& router) {
+  add_vectors(router, "/v1/embeddings",
+              [this](const HttpRequest& request, const ServedModel& model) {
+                return embedding_request(request.body, context().host, model);
+              });
+  for (const char* path : {"/v1/rerank", "/rerank", "/v2/rerank"})
+    add_vectors(router, path, [this](const HttpRequest& request, const ServedModel& model) {
+      return rerank_request(request.body, context().host, model);
+    });
 }
 
 }  // namespace

@@ -112,18 +112,22 @@ std::vector<TokenId> read_token_ids(RequestFields& fields, std::string_view name
   return out;
 }
 
+void read_queue_options(RequestFields& fields, std::int32_t& priority, std::string& cache_salt) {
+  fields.string("cache_salt", cache_salt);
+  if (cache_salt.size() > kCacheSaltBytesMax)
+    fields.fail("cache_salt", fmt::format("'cache_salt' has {} bytes; at most {} are accepted.",
+                                          cache_salt.size(), kCacheSaltBytesMax));
+  if (const auto given = fields.integer("priority", -kPriorityMax, kPriorityMax))
+    priority = static_cast<std::int32_t>(*given);
+}
+
 void read_options(RequestFields& fields, GenerationOptions& options) {
   read_sampling(fields, options);
   read_stop(fields, "stop", options.stop);
   read_stream(fields, options);
   read_lengths(fields, options);
   read_constraint(fields, options.constraint);
-  fields.string("cache_salt", options.cache_salt);
-  if (options.cache_salt.size() > kCacheSaltBytesMax)
-    fields.fail("cache_salt", fmt::format("'cache_salt' has {} bytes; at most {} are accepted.",
-                                          options.cache_salt.size(), kCacheSaltBytesMax));
-  if (const auto priority = fields.integer("priority", -kPriorityMax, kPriorityMax))
-    options.priority = static_cast<std::int32_t>(*priority);
+  read_queue_options(fields, options.priority, options.cache_salt);
   refuse_unsupported(fields);
 }
 

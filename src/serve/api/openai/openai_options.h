@@ -12,6 +12,9 @@ namespace drystone {
 // What OpenAI's chats and completions share: sampling, stop, length bounds, streams, extensions.
 void read_options(RequestFields& fields, GenerationOptions& options);
 
+// `priority` and `cache_salt`: whose turn it is, and who shares cached prefixes.
+void read_queue_options(RequestFields& fields, std::int32_t& priority, std::string& cache_salt);
+
 // The token ids of an array; those of `name` that are none go to `fields`.
 std::vector<TokenId> read_token_ids(RequestFields& fields, std::string_view name,
                                     const boost::json::array& ids);

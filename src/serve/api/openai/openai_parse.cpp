@@ -165,27 +165,4 @@ ApiResult<CompletionRequest> parse_completion_request(std::string_view body) {
   return request;
 }
 
-namespace {
-ApiResult<std::string> parse_model(std::string_view body,
-                                   std::initializer_list<std::string_view> needed) {
-  const ApiResult<json::object> object = parse_object(body);
-  if (!object) return object.error();
-  RequestFields fields(*object);
-  std::string model;
-  fields.string("model", model);
-  for (const std::string_view name : needed)
-    if (fields.find(name) == nullptr) fields.fail(name, fmt::format("'{}' is missing.", name));
-  if (fields.error()) return *fields.error();
-  return model;
-}
-}  // namespace
-
-ApiResult<std::string> parse_embedding_request(std::string_view body) {
-  return parse_model(body, {"input"});
-}
-
-ApiResult<std::string> parse_rerank_request(std::string_view body) {
-  return parse_model(body, {"query", "documents"});
-}
-
 }  // namespace drystone

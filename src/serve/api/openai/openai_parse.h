@@ -14,8 +14,4 @@ namespace drystone {
 ApiResult<ChatRequest> parse_chat_request(std::string_view body);
 ApiResult<CompletionRequest> parse_completion_request(std::string_view body);
 
-// Those of /v1/embeddings and /v1/rerank: the name of the model.
-ApiResult<std::string> parse_embedding_request(std::string_view body);
-ApiResult<std::string> parse_rerank_request(std::string_view body);
-
 }  // namespace drystone

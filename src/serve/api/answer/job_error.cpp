@@ -1,0 +1,23 @@
+#include "serve/api/answer/job_error.h"
+
+namespace drystone {
+
+ApiError cancelled_error() {
+  return {.status = 503,
+          .message = "The server is stopping; the answer is incomplete.",
+          .code = "server_stopping"};
+}
+
+ApiError not_taken(const Error& error) {
+  if (error.code() == Errc::limit)
+    return invalid_request({}, "This request can never fit: " + error.message() + ".",
+                           "context_length_exceeded");
+  if (error.code() != Errc::unavailable) return to_api_error(error);
+  return {.status = 429,
+          .type = "rate_limit_error",
+          .message = error.message(),
+          .code = "queue_full",
+          .retry_after_s = 5};
+}
+
+}  // namespace drystone
