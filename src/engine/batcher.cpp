@@ -102,8 +102,7 @@ std::string Batcher::too_long(const GenerateRequest& request) const {
                        request.prompt.size(), options_.context, what);
   return fmt::format(
       "the prompt has {} tokens; the cache of {} pages of {} tokens, {} together, must hold {} "
-      "(the "
-      "context is {})",
+      "(the context is {})",
       request.prompt.size(), pool_.pages(), pool_.page_tokens(), sequence_max_, what,
       options_.context);
 }
@@ -411,7 +410,9 @@ void Batcher::plan() {
   for (const auto& request : running_)
     if (!request->writing()) readers.push_back(request.get());
   std::ranges::stable_sort(readers, {}, &RunningRequest::priority);
-  const double time_s = time_for(readers.size(), writing);
+  // An index can wait: only those who will write make a crowd.
+  const auto crowd = std::ranges::count_if(readers, [](const auto* one) { return !one->pool(); });
+  const double time_s = time_for(static_cast<std::size_t>(crowd), writing);
   const double spent_s = take_over(readers, time_s);
   CHECK(rows > 0 || !readers.empty() || spent_s >= kRestoreMaxS || running_.empty(), spent_s);
   std::uint32_t budget = prompt_budget(rows, time_s - spent_s);

@@ -158,11 +158,13 @@ TEST(OllamaApi, CutsATextOrRefusesItAsTold) {
   const auto ask = [&](const std::string& more) {
     return client.ask("POST", "/api/embed", R"({"input":")" + text + "\"" + more + "}");
   };
-  EXPECT_EQ(ask("").json().at("prompt_eval_count"), ScriptedModel::kContext);
+  EXPECT_EQ(ask(R"(,"options":{"num_ctx":900})").json().at("prompt_eval_count"), 900);
   EXPECT_EQ(ask(R"(,"options":{"num_ctx":10})").json().at("prompt_eval_count"), 10);
   const auto refused = ask(R"(,"truncate":false)");
   EXPECT_EQ(refused.status, 400);
   EXPECT_NE(refused.body.find("1005 tokens"), std::string::npos) << refused.body;
+  // Cut to the context, which is more than this model's cache holds.
+  EXPECT_NE(ask("").body.find("1000 tokens"), std::string::npos);
 }
 
 TEST(OllamaApi, AFailureWithinAStreamIsItsLastLine) {

@@ -93,12 +93,14 @@ TEST(Embeddings, RefusesWithFieldAndFigures) {
   EXPECT_EQ(other.status, 404);
 }
 
-// A text may fill the context: there is no answer to leave room for.
-TEST(Embeddings, ATextMayFillTheContext) {
+// What no queue will ever take must not be asked for again and again.
+TEST(Embeddings, ATextThatTheCacheCannotHoldIsRefused) {
   TestServer server;
-  const auto reply =
-      server.connect().ask("POST", kEmbeddings, R"({"input":")" + std::string(1000, 'x') + R"("})");
-  EXPECT_EQ(reply.status, 200) << reply.body;
+  const auto reply = server.connect().ask(
+      "POST", kEmbeddings, R"({"input":["a","b",")" + std::string(1000, 'x') + R"("]})");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(error_code_of(reply), "context_length_exceeded");
+  EXPECT_NE(reply.body.find("950"), std::string::npos) << reply.body;
 }
 
 std::string many_inputs(int count) {
