@@ -16,7 +16,7 @@ ROWS = {
     "streams-8": {"slots": 8, "context": 512, "work": ["--clients", "8", "--input", "128", "--output", "32"]},
     "streams-32": {"slots": 32, "context": 512, "work": ["--clients", "32", "--input", "128", "--output", "32"]},
     "agents": {"slots": 8, "context": 4096, "work": ["--workload", "agents", "--clients", "8"]},
-    "stall": {"slots": 9, "context": 9216, "work": ["--workload", "stall", "--clients", "8", "--input", "8000"]},
+    "stall": {"slots": 9, "context": 8192, "work": ["--workload", "stall", "--clients", "8", "--input", "8000"]},
     "tiny": {"slots": 64, "context": 512, "model": "tiny",
              "work": ["--clients", "64", "--input", "8", "--output", "256"]},
     # Ours has a model of no cost, llama-server the smallest that it can load.
