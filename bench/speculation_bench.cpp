@@ -35,25 +35,23 @@ class CopyingStage final : public DeviceStage {
   CopyingStage(std::unique_ptr<DeviceStage> stage, const std::vector<TokenId>& text)
       : stage_(std::move(stage)), text_(text) {}
 
-  Result<std::span<const float>> run(const StepInput& input) override {
-    const auto logits = TRY(stage_->run(input));
-    if (text_.empty()) return logits;
-    std::uint32_t rows = 0;
-    for (const Segment& segment : input.segments)
-      rows += segment.no_logits ? 0 : segment.all_logits ? segment.rows : 1;
-    if (rows == 0) return logits;
-    const std::size_t vocab = logits.size() / rows;
-    logits_.assign(logits.begin(), logits.end());
-    float* row = logits_.data();
+  Result<StepOutput> run(const StepInput& input) override {
+    StepOutput out = TRY(stage_->run(input));
+    if (text_.empty()) return out;
+    logits_.assign(out.logits.begin(), out.logits.end());
+    std::vector<std::size_t> positions;  // of the rows with logits
     for (const Segment& segment : input.segments) {
-      if (segment.no_logits) continue;
-      for (std::uint32_t i = segment.all_logits ? 0 : segment.rows - 1; i < segment.rows; ++i) {
-        const std::size_t next = segment.position + i + 1;
-        if (next < text_.size()) row[text_[next]] = 1e9f;
-        row += vocab;
-      }
+      const std::size_t end = std::size_t{segment.position} + segment.rows;
+      if (segment.output == RowOutput::last_logits) positions.push_back(end - 1);
+      if (segment.output != RowOutput::all_logits) continue;
+      for (std::size_t at = segment.position; at < end; ++at) positions.push_back(at);
     }
-    return std::span<const float>(logits_);
+    for (std::size_t row = 0; row < positions.size(); ++row)
+      if (positions[row] + 1 < text_.size())
+        logits_[logits_.size() / positions.size() * row +
+                static_cast<std::size_t>(text_[positions[row] + 1])] = 1e9f;
+    out.logits = logits_;
+    return out;
   }
   bool kinds_agree() const override { return stage_->kinds_agree(); }
   std::uint32_t page_tokens() const override { return stage_->page_tokens(); }
