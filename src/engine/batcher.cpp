@@ -14,7 +14,7 @@ namespace {
 // Prompt rows of a step before anything was measured, and the least that is worth a pass.
 constexpr std::uint32_t kFirstPromptRows = 64, kPromptRowsMin = 8;
 // How far a crowd of readers stretches the patience of writers.
-constexpr double kCrowdMax = 6;
+constexpr double kCrowdMax = 12;
 // Of a step of readers alone that bring pages back from the tier: others may want to join.
 constexpr double kRestoreMaxS = 0.25;
 // Pages that a step copies ahead of their eviction.
@@ -24,8 +24,8 @@ constexpr std::chrono::milliseconds kStoreWait{10};
 // Weight of the newest measurement.
 constexpr double kNewest = 0.2;
 
-void blend(double& mean, double value) {
-  mean = mean == 0 ? value : mean + kNewest * (value - mean);
+void blend(double& mean, double value, double weight = kNewest) {
+  mean = mean == 0 ? value : mean + weight * (value - mean);
 }
 
 }  // namespace
@@ -499,12 +499,12 @@ bool Batcher::shares_with_planned(const RunningRequest& request) const {
 }
 
 // What a step may take beyond the time of its writing requests; infinite when nobody minds. Where
-// several wait to read for each that writes, it is as many times more: in small portions, each with
+// several wait to read for each that writes, it is several times more: in small portions, each with
 // a pass over the weights, all would wait longer.
 double Batcher::time_for(std::size_t readers, std::uint32_t writing) const {
   if (writing == 0 || options_.stall == 0) return std::numeric_limits<double>::infinity();
   const double crowd = static_cast<double>(readers) / writing;
-  return (options_.stall - 1) * writing_step_s_ * std::clamp(crowd, 1.0, kCrowdMax);
+  return (options_.stall - 1) * writing_step_s_ * std::clamp(crowd * crowd, 1.0, kCrowdMax);
 }
 
 // `left_s`: time for prompt rows.
@@ -522,8 +522,11 @@ void Batcher::measure(double step_s, std::uint32_t prompt_rows) {
     blend(writing_step_s_, step_s);
   else if (!writing)
     blend(prompt_row_s_, step_s / prompt_rows);
-  else if (writing_step_s_ > 0 && step_s > writing_step_s_)
-    blend(prompt_row_s_, (step_s - writing_step_s_) / prompt_rows);
+  else if (writing_step_s_ > 0 && step_s > writing_step_s_) {
+    // What took long is believed at once, what was quick only slowly: gaps should not scatter.
+    const double row_s = (step_s - writing_step_s_) / prompt_rows;
+    blend(prompt_row_s_, row_s, row_s > prompt_row_s_ ? 3 * kNewest : kNewest / 2);
+  }
 }
 
 // ---- The step

@@ -77,8 +77,8 @@ Result<void> serve(ServeFlags& flags) {
 
 void add_serve(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<ServeFlags>();
-  CLI::App& command =
-      *app.add_subcommand("serve", "Offer a model to other programs: OpenAI's, Anthropic's and Ollama's APIs");
+  CLI::App& command = *app.add_subcommand(
+      "serve", "Offer a model to other programs: OpenAI's, Anthropic's and Ollama's APIs");
   add_engine_flags(command, flags->daemon.engine);
   command.get_option("MODEL")->required(false)->description("GGUF file [pebble]");
   flags->daemon.engine.model = kDemoModelName;
@@ -109,7 +109,7 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->type_name("N");
   command
       .add_option("--stall", engine.stall,
-                  "Times as long a step may take for others' prompts; 0: any [2.2]")
+                  "Times as long a step may take for others' prompts; 0: any [1.6]")
       ->check(CLI::Validator(
           [](std::string& text) {
             double factor = -1;
