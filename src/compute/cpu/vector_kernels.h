@@ -23,13 +23,13 @@ struct KvView {
   KvType type;
 };
 
-// Attention of consecutive query rows of one sequence for one query head.
+// Attention of consecutive query rows of one sequence for query heads that share a KV head.
 struct AttentionTask {
-  const float* q;  // f32 [rows, head_dim], rows `q_stride` values apart
+  const float* q;  // f32 [rows, heads, head_dim], rows `q_stride` values apart
   std::size_t q_stride;
   float* out;  // like q
   std::size_t out_stride;
-  std::uint32_t rows, position;  // position of the first row
+  std::uint32_t rows, heads, position;  // position of the first row
   std::uint32_t head_dim;
   std::uint32_t kv_head;
   KvView k, v;

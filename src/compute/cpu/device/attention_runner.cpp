@@ -88,8 +88,8 @@ void AttentionRunner::run(const PlannedAttention& attention, const StepRows& row
   const AttentionOp& op = attention.op;
   const std::uint32_t group = op.heads / op.kv_heads;
   CHECK(group > 0, op.heads, op.kv_heads);
-  // A task is one block of rows for all query heads of a KV head, whose keys then stay in the
-  // core's cache; for one head where that gives too few tasks.
+  // A task is one block of rows for all query heads of a KV head, which then share its keys and
+  // values; for one head where that gives too few tasks.
   const bool by_group =
       blocks_.size() * op.kv_heads >= 2 * static_cast<std::size_t>(pool_.threads());
   const std::uint32_t heads_per_task = by_group ? group : 1;
@@ -106,21 +106,21 @@ void AttentionRunner::run(const PlannedAttention& attention, const StepRows& row
       const Segment& segment = segments[block.segment];
       const std::uint32_t first_row = rows.first_row[block.segment] + block.begin;
       const auto first_head = static_cast<std::uint32_t>(task % tasks_per_block * heads_per_task);
-      for (std::uint32_t head = first_head; head < first_head + heads_per_task; ++head)
-        kernels_.attend({.q = workspace.row(Slot::q, first_row) + head * op.head_dim,
-                         .q_stride = workspace.width(Slot::q),
-                         .out = workspace.row(Slot::attended, first_row) + head * op.head_dim,
-                         .out_stride = workspace.width(Slot::attended),
-                         .rows = block.end - block.begin,
-                         .position = segment.position + block.begin,
-                         .head_dim = op.head_dim,
-                         .kv_head = head / group,
-                         .k = cache.keys(attention.cache_layer, segment.pages.data()),
-                         .v = cache.values(attention.cache_layer, segment.pages.data()),
-                         .scale = op.scale,
-                         .softcap = op.softcap,
-                         .window = op.window,
-                         .scratch = scratch});
+      kernels_.attend({.q = workspace.row(Slot::q, first_row) + first_head * op.head_dim,
+                       .q_stride = workspace.width(Slot::q),
+                       .out = workspace.row(Slot::attended, first_row) + first_head * op.head_dim,
+                       .out_stride = workspace.width(Slot::attended),
+                       .rows = block.end - block.begin,
+                       .heads = heads_per_task,
+                       .position = segment.position + block.begin,
+                       .head_dim = op.head_dim,
+                       .kv_head = first_head / group,
+                       .k = cache.keys(attention.cache_layer, segment.pages.data()),
+                       .v = cache.values(attention.cache_layer, segment.pages.data()),
+                       .scale = op.scale,
+                       .softcap = op.softcap,
+                       .window = op.window,
+                       .scratch = scratch});
     }
   };
   if (multiply_adds(segments, op) < kSerialMultiplyAdds)

@@ -12,20 +12,22 @@ namespace drystone {
 inline constexpr std::uint32_t kAttentionKeys =
     32;  // keys between two looks at the running maximum
 inline constexpr std::uint32_t kAttentionRows =
-    32;  // query rows that share a block of keys converted to f32
+    32;  // queries (a row's head each) that share a block of keys converted to f32
 
-// Softmax as it goes, over blocks of keys that begin at multiples of kAttentionKeys. A row's
-// scores, weights and sums are the same operations in the same order whether it comes alone or
-// among others: tiles of rows only share loads. A row alone reads f16 and f32 keys and values
-// straight from the cache; several rows have each block converted once.
+// Softmax as it goes, over blocks of keys that begin at multiples of kAttentionKeys. Heads of a row
+// count as rows here: query r is head r % heads of row r / heads. A row's scores, weights and sums
+// are the same operations in the same order whether it comes alone or among others: tiles of rows
+// only share loads. A row alone reads f16 and f32 keys and values straight from the cache; several
+// rows have each block converted once.
 template <typename S>
 class Attention {
  public:
   using F = typename S::F;
 
   static void run(const AttentionTask& task) {
-    for (std::uint32_t row = 0; row < task.rows; row += kAttentionRows) {
-      const std::uint32_t left = task.rows - row;
+    const std::uint32_t queries = task.rows * task.heads;
+    for (std::uint32_t row = 0; row < queries; row += kAttentionRows) {
+      const std::uint32_t left = queries - row;
       Attention(task, row, left < kAttentionRows ? left : kAttentionRows).run_rows();
     }
   }
@@ -50,17 +52,16 @@ class Attention {
   Attention(const AttentionTask& task, std::uint32_t first_row, std::uint32_t rows)
       : task_(task),
         rows_(rows),
-        position_(task.position + first_row),
+        first_(first_row),
         padded_((task.head_dim + 15) / 16 * 16),
         acc_(task.scratch),
         converted_(acc_ + kAttentionRows * padded_),
         queries_(converted_ + kKeys * padded_),
         scores_(queries_ + kAttentionRows * padded_),
         max_(scores_ + kAttentionRows * kKeys),
-        sum_(max_ + kAttentionRows),
-        out_(task.out + first_row * task.out_stride) {
+        sum_(max_ + kAttentionRows) {
     for (std::uint32_t r = 0; r < rows_; ++r) {
-      const float* q = task.q + (first_row + r) * task.q_stride;
+      const float* q = task.q + place(r, task.q_stride);
       float* copy = queries_ + r * padded_;
       for (std::uint32_t i = 0; i < padded_; ++i) copy[i] = i < task.head_dim ? q[i] : 0.0f;
       for (std::uint32_t i = 0; i < padded_; ++i) acc_[r * padded_ + i] = 0;
@@ -69,19 +70,30 @@ class Attention {
     }
   }
 
+  // Where row r stands in an array like q.
+  std::size_t place(std::uint32_t r, std::size_t stride) const {
+    const std::uint32_t query = first_ + r;
+    return query / task_.heads * stride + std::size_t{query % task_.heads} * task_.head_dim;
+  }
+
+  std::uint32_t position_of(std::uint32_t r) const {
+    return task_.position + (first_ + r) / task_.heads;
+  }
+
   // The first key that row r sees; it sees all up to its own position.
   std::uint32_t begin_of(std::uint32_t r) const {
-    const std::uint32_t p = position_ + r;
+    const std::uint32_t p = position_of(r);
     return task_.window > 0 && p >= task_.window ? p - task_.window + 1 : 0;
   }
 
   void run_rows() {
-    const std::uint32_t last = position_ + rows_ - 1;
+    const std::uint32_t last = position_of(rows_ - 1);
     for (std::uint32_t first = begin_of(0) / kKeys * kKeys; first <= last; first += kKeys) {
       const std::uint32_t low = first > begin_of(0) ? first : begin_of(0);
       const std::uint32_t high = first + kKeys - 1 < last ? first + kKeys - 1 : last;
       // The rows that see a key of this block.
-      std::uint32_t from = first > position_ ? first - position_ : 0, to = rows_;
+      std::uint32_t from = 0, to = rows_;
+      while (from < to && position_of(from) < first) ++from;
       while (to > from && begin_of(to - 1) >= first + kKeys) --to;
       if (from >= to) continue;
       Block block;
@@ -99,7 +111,7 @@ class Attention {
     }
     for (std::uint32_t r = 0; r < rows_; ++r) {
       const float* acc = acc_ + r * padded_;
-      float* out = out_ + r * task_.out_stride;
+      float* out = task_.out + place(r, task_.out_stride);
       const float inverse = 1 / sum_[r];
       for (std::uint32_t i = 0; i < task_.head_dim; ++i) out[i] = acc[i] * inverse;
     }
@@ -181,7 +193,7 @@ class Attention {
       }
       S::store_f32(scores + 16 * h, s[h]);
     }
-    const std::uint32_t begin = begin_of(r), position = position_ + r;
+    const std::uint32_t begin = begin_of(r), position = position_of(r);
     if (begin > first || position < first + kKeys - 1) {
       for (std::uint32_t j = 0; j < kKeys; ++j) {
         if (first + j < begin || first + j > position) scores[j] = -__builtin_inff();
@@ -216,7 +228,7 @@ class Attention {
       return begin_of(r) > first ? begin_of(r) - first : 0;
     };
     const auto keys_high = [&](std::uint32_t r) {
-      return position_ + r < first + kKeys ? position_ + r - first + 1 : kKeys;
+      return position_of(r) < first + kKeys ? position_of(r) - first + 1 : kKeys;
     };
     for (std::uint32_t r = from; r < to;) {
       const std::uint32_t last = r + S::kValueRows - 1;
@@ -263,14 +275,13 @@ class Attention {
   }
 
   const AttentionTask& task_;
-  const std::uint32_t rows_, position_, padded_;
-  float* const acc_;        // [kAttentionRows, padded]
-  float* const converted_;  // [kKeys, padded]
-  float* const queries_;    // [kAttentionRows, padded]
-  float* const scores_;     // [kAttentionRows, kKeys], then the weights
-  float* const max_;        // [kAttentionRows]
-  float* const sum_;        // [kAttentionRows]
-  float* const out_;
+  const std::uint32_t rows_, first_, padded_;  // first_: of the task's queries
+  float* const acc_;                           // [kAttentionRows, padded]
+  float* const converted_;                     // [kKeys, padded]
+  float* const queries_;                       // [kAttentionRows, padded]
+  float* const scores_;                        // [kAttentionRows, kKeys], then the weights
+  float* const max_;                           // [kAttentionRows]
+  float* const sum_;                           // [kAttentionRows]
 };
 
 }  // namespace drystone

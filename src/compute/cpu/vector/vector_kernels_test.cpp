@@ -120,6 +120,7 @@ std::vector<float> attend(const VectorKernels& kernels, const Sequence& s,
                   .out = out.data(),
                   .out_stride = stride,
                   .rows = rows,
+                  .heads = 1,
                   .position = position,
                   .head_dim = s.head_dim,
                   .kv_head = 1,
@@ -188,6 +189,48 @@ TEST_P(VectorKernelsTest, AttentionMatchesDoublePrecision) {
               << "head_dim " << head_dim << " type " << static_cast<int>(type) << " row " << r
               << " window " << options.window << " softcap " << options.softcap;
         }
+      }
+    }
+  }
+}
+
+// Heads that share keys are computed together for speed alone: models with and without such heads,
+// and devices that cut between them, must agree.
+TEST_P(VectorKernelsTest, AttentionOfSeveralHeadsIsThatOfEach) {
+  const std::uint32_t head_dim = 64, heads = 3, positions = 130;
+  for (const std::uint32_t rows : {1u, 2u, 23u}) {
+    for (const KvType type : kTypes) {
+      for (const Options options : {Options{}, Options{.window = 37}}) {
+        const std::uint32_t position = positions - rows;
+        Sequence s(head_dim, positions, type, 64, 1, kernels);
+        const std::size_t width = std::size_t{heads} * head_dim;
+        const auto q = random_values(rows * width, 11, 2);
+        std::vector<float> together(rows * width, NAN),
+            scratch(attention_scratch_floats(head_dim), NAN);
+        AttentionTask task{.q = q.data(),
+                           .q_stride = width,
+                           .out = together.data(),
+                           .out_stride = width,
+                           .rows = rows,
+                           .heads = heads,
+                           .position = position,
+                           .head_dim = head_dim,
+                           .kv_head = 1,
+                           .k = s.view(0),
+                           .v = s.view(1),
+                           .scale = 1 / std::sqrt(static_cast<float>(head_dim)),
+                           .softcap = options.softcap,
+                           .window = options.window,
+                           .scratch = scratch.data()};
+        kernels.attend(task);
+        std::vector<float> each(rows * width, NAN);
+        task.heads = 1;
+        for (std::uint32_t h = 0; h < heads; ++h) {
+          task.q = q.data() + h * head_dim;
+          task.out = each.data() + h * head_dim;
+          kernels.attend(task);
+        }
+        EXPECT_EQ(together, each) << rows << " rows, type " << static_cast<int>(type);
       }
     }
   }
