@@ -116,12 +116,15 @@ Result<std::uint64_t> Batcher::submit(GenerationJob job) {
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_.size() >= options_.queue_max)
+    // Who finds a free place waits for the next step only.
+    const std::size_t free_places =
+        options_.sequences_max - std::min<std::size_t>(active_.size(), options_.sequences_max);
+    if (waiting_.size() >= options_.queue_max + free_places)
       return Error(
           Errc::unavailable,
           fmt::format("{} requests are waiting already; try again later", waiting_.size()));
     id = ++last_id_;
-    const auto queue = queues_.try_emplace(job.request.priority, options_.queue_max).first;
+    const auto queue = queues_.try_emplace(job.request.priority, queue_max()).first;
     CHECK(queue->second.push(job.client, id), id);
     waiting_.emplace(id, Waiting{std::move(job), clock_.monotonic()});
   }
@@ -272,8 +275,8 @@ std::uint32_t Batcher::wanted_positions(const RunningRequest& request) const {
 bool Batcher::admit_one() {
   std::unique_ptr<RunningRequest> request = next_waiting();
   if (request == nullptr) return false;
-  if (!request->needs_all_rows())
-    count_cached(*request, request->sequence().reuse(request->tokens()));
+  const std::uint32_t cached =
+      request->needs_all_rows() ? 0 : request->sequence().reuse(request->tokens());
   const std::uint32_t wanted = wanted_positions(*request);
   while (!request->sequence().reserve(wanted)) {
     CHECK(!running_.empty(), wanted);  // alone, everything fits
@@ -286,6 +289,7 @@ bool Batcher::admit_one() {
     wait_again(std::move(request));
     return false;
   }
+  count_cached(*request, cached);
   if (request->admitted.count() == 0) {
     request->admitted = clock_.monotonic();
     const std::lock_guard lock(mutex_);

@@ -63,7 +63,7 @@ class Batcher final : public JobQueue {
   void cancel(std::uint64_t id) override;
   void cancel_all() override;
   std::size_t position(std::uint64_t id) const override;
-  std::size_t queue_max() const override { return options_.queue_max; }
+  std::size_t queue_max() const override { return options_.queue_max + options_.sequences_max; }
   BatcherCounts counts() const;
 
   // Engine::logits(), `rows_max` rows at a time. While nothing runs or waits.

@@ -348,6 +348,27 @@ TEST_F(BatcherTest, WhatMattersMoreGoesFirst) {
   EXPECT_EQ(order, (std::vector{0, 4, 1, 2, 3}));
 }
 
+// What a client is billed by: prompt tokens that were cached count once, however often the request
+// looked for pages in vain.
+TEST_F(BatcherTest, WaitingForPagesCountsCachedTokensOnce) {
+  Loaded loaded = load({.kv_tokens = 512, .sequences_max = 4});
+  Crowd crowd(loaded);
+  GenerateRequest first = request_of(*loaded.engine, 1, 200), second = first;
+  first.prompt.resize(200, 7);
+  second.prompt.resize(400, 7);
+  second.prompt[130] = 8;  // the first two pages are the same
+  second.tokens_max = 2;
+  crowd.add(first);
+  for (int i = 0; i < 3; ++i) crowd.batcher.step();
+  const Answer& waited = crowd.add(second);
+  for (int i = 0; i < 50; ++i) crowd.batcher.step();
+  EXPECT_FALSE(waited.result) << "it was to wait for pages";
+  crowd.run();
+  ASSERT_TRUE(waited.result && *waited.result);
+  EXPECT_EQ((*waited.result)->cached_tokens, 128u);
+  EXPECT_EQ(loaded.batcher().counts().cached_tokens, 128u);
+}
+
 TEST_F(BatcherTest, CancelledWithinAStepAndPagesAreBack) {
   Loaded loaded = load({.sequences_max = 2});
   Crowd crowd(loaded);
@@ -378,7 +399,9 @@ TEST_F(BatcherTest, RefusesWhatCanNeverFitAndWhatIsTooMuch) {
   const auto too_long = submit(std::vector<TokenId>(300, 5));
   ASSERT_TRUE(too_long.is(Errc::limit));
   EXPECT_NE(too_long.error().message().find("256"), std::string::npos);
-  for (int i = 0; i < 64; ++i) EXPECT_TRUE(submit({1, 2, 3}));
+  // A burst at rest: those that find a free place, and those that wait.
+  for (std::size_t i = 0; i < loaded.batcher().queue_max(); ++i)
+    EXPECT_TRUE(submit({1, 2, 3})) << i;
   EXPECT_TRUE(submit({1, 2, 3}).is(Errc::unavailable)) << "later it may fit";
 }
 

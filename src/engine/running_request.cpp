@@ -87,7 +87,11 @@ Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const f
   const GenerateRequest& request = job_.request;
   Sampled sampled = TRY(sampler_.sample(logits, request.top_logprobs, TRY(allowed())));
   const TokenId token = sampled.id;
-  CHECK(!constraint_ || constraint_->accept(token), token);
+  // The mask looks at parses one by one, accept() follows all at once and within a bound.
+  if (constraint_ && !constraint_->accept(token))
+    return Error(Errc::limit,
+                 "the grammar has too many ways to read what was written so far; fewer rules that "
+                 "begin alike are followed further");
   if (!request.ignore_eos && tokenizer_.is_end_of_generation(token))
     return std::optional(FinishReason::stop);
   if (std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end()) {

@@ -122,7 +122,11 @@ class EngineModel final : public ServedModel {
     return engine_.classifier()->probabilities(hidden)[relevant_class_];
   }
   std::string piece(TokenId id) const override { return engine_.tokenizer().piece(id, true); }
-  std::uint32_t context() const override { return engine_.context(); }
+  // As far as the cache can hold one request.
+  std::uint32_t context() const override {
+    const BatcherCounts counts = engine_.batcher().counts();
+    return std::min(engine_.context(), counts.pages * counts.page_tokens);
+  }
   std::uint32_t vocab() const override { return engine_.vocab(); }
 
   JobQueue& jobs() override { return engine_.batcher(); }

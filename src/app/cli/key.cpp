@@ -14,8 +14,11 @@ namespace {
 
 // Behind what the file has; readable by its owner alone when it is new.
 Result<void> append(const std::string& path, const std::string& line) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  const std::string text = line + "\n";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND, 0600);
+  char last = '\n';  // an editor may have left the last line without its end
+  if (const off_t size = file >= 0 ? ::lseek(file, 0, SEEK_END) : 0; size > 0)
+    (void)!::pread(file, &last, 1, size - 1);
+  const std::string text = (last == '\n' ? "" : "\n") + line + "\n";
   const bool written =
       file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (file >= 0) ::close(file);

@@ -78,7 +78,7 @@ Result<void> serve(ServeFlags& flags) {
 void add_serve(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<ServeFlags>();
   CLI::App& command = *app.add_subcommand(
-      "serve", "Offer a model to other programs: OpenAI's, Anthropic's and Ollama's APIs");
+      "serve", "Offer a model to programs: OpenAI's, Anthropic's, Ollama's API");
   add_engine_flags(command, flags->daemon.engine);
   command.get_option("MODEL")->required(false)->description("GGUF file [pebble]");
   flags->daemon.engine.model = kDemoModelName;

@@ -55,7 +55,8 @@ class ConstraintState {
   // on).
   Result<void> fill_mask(std::span<std::uint64_t> allowed) const;
 
-  // Takes a token. False: it is not allowed, nothing changed. After an end token nothing is.
+  // Takes a token. False: it is not allowed, or the grammar is so ambiguous that the parse it would
+  // belong to was given up; nothing changed. After an end token nothing is allowed.
   bool accept(TokenId id);
 
   bool may_end() const;   // the text so far is a complete match

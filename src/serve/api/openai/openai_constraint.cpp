@@ -17,18 +17,27 @@ bool fits(RequestFields& fields, std::string_view name, std::size_t bytes) {
   return false;
 }
 
+// False, with an error, when there is a constraint already: two cannot both be honoured unseen.
+bool is_first(RequestFields& fields, std::string_view name, const Constraint& out) {
+  if (out.kind == Kind::none) return true;
+  fields.fail(name,
+              fmt::format("'{}' and '{}' both say what the answer has to be; send one of them.",
+                          out.field, name));
+  return false;
+}
+
 void set_schema(RequestFields& fields, std::string_view name, const json::value& schema,
                 Constraint& out) {
   if (!schema.is_object() && !schema.is_bool())
     return fields.wrong_kind(name, "a JSON schema", schema);
-  if (!fits(fields, name, json::serialize(schema).size())) return;
+  if (!is_first(fields, name, out) || !fits(fields, name, json::serialize(schema).size())) return;
   out = {.kind = Kind::json_schema, .schema = schema, .field = std::string(name)};
 }
 
 void set_text(RequestFields& fields, std::string_view name, const json::value& text, Kind kind,
               Constraint& out) {
   if (!text.is_string()) return fields.wrong_kind(name, "a string", text);
-  if (!fits(fields, name, text.get_string().size())) return;
+  if (!is_first(fields, name, out) || !fits(fields, name, text.get_string().size())) return;
   out = {.kind = kind, .text = std::string(text.get_string()), .field = std::string(name)};
 }
 
@@ -36,7 +45,7 @@ void set_choices(RequestFields& fields, std::string_view name, const json::value
                  Constraint& out) {
   if (!choices.is_array() || choices.get_array().empty())
     return fields.wrong_kind(name, "an array of at least one string", choices);
-  if (!fits(fields, name, json::serialize(choices).size())) return;
+  if (!is_first(fields, name, out) || !fits(fields, name, json::serialize(choices).size())) return;
   Constraint constraint{.kind = Kind::choice, .field = std::string(name)};
   for (const json::value& choice : choices.get_array()) {
     if (!choice.is_string()) return fields.wrong_kind(name, "an array of strings", choices);
@@ -51,7 +60,9 @@ void set_kind(RequestFields& fields, std::string_view name, std::string_view kin
   if (kind == "regex") set_text(fields, name, value, Kind::regex, out);
   if (kind == "grammar") set_text(fields, name, value, Kind::grammar, out);
   if (kind == "choice") set_choices(fields, name, value, out);
-  if (kind == "json_object" && value == json::value(true))
+  if (kind != "json_object") return;
+  if (!value.is_bool()) return fields.wrong_kind(name, "a boolean for json_object", value);
+  if (value.get_bool() && is_first(fields, name, out))
     out = {.kind = Kind::json_object, .field = std::string(name)};
 }
 

@@ -74,6 +74,8 @@ TEST(OpenAiParse, NamesTheFieldAtFault) {
       {chat(R"("stop_token_ids": [1, "x"])"), "stop_token_ids"},
       {chat(R"("cache_salt": 5)"), "cache_salt"},
       {chat(R"("guided_choice": [])"), "guided_choice"},
+      {chat(R"("guided_regex": "a", "guided_choice": ["b"])"), "guided_regex"},
+      {chat(R"("structured_outputs": {"json_object": "yes"})"), "boolean"},
       {chat(R"("response_format": {"type": "yaml"})"), "response_format"},
       {chat(R"("tool_choice": "required")"), "tool_choice"},
       {chat(R"("tool_choice": {"type": "function", "function": {"name": "f"}})"), "tool_choice"},
