@@ -1,23 +1,22 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <vector>
 
 #include "base/clock.h"
-#include "engine/fair_queue.h"
 #include "engine/generation_job.h"
+#include "engine/job_intake.h"
 #include "engine/page_pool.h"
 #include "engine/page_tier.h"
 #include "engine/restore_pace.h"
 #include "engine/running_request.h"
+#include "engine/step_pace.h"
+#include "engine/step_pipe.h"
 
 namespace drystone {
 
@@ -44,48 +43,66 @@ struct BatcherCounts {
   std::optional<PageTierCounts> tier;  // if there is a second tier of the prefix cache
 };
 
-// Continuous batching: requests join and leave between steps of a stage. A step holds a generated
+// Continuous batching: requests join and leave between steps of a model. A step holds a generated
 // row of every request that is writing, then as much of the prompts as fits; beside writing
 // requests a prompt's share is cut so that a step takes little longer than without it. When pages
 // run out, the request that matters least gives its own back and is computed again later, which
 // nobody can tell from its text (a row's bits depend on its sequence alone). Requests for a vector
 // instead of text share all of this; they end with their prompt.
 //
+// A pipe of several lanes has several steps on their way, which share the writing requests evenly;
+// a prompt may be in all of them, piece by piece.
+//
 // submit(), cancel(), position() and counts() from any thread; step() and wait() from one.
 class Batcher final : public JobQueue {
  public:
-  // Borrows all of them. `tier`: of this stage; null: evicted pages are gone.
-  Batcher(DeviceStage& stage, const Tokenizer& tokenizer, const Clock& clock,
-          BatcherOptions options, PageTier* tier = nullptr);
+  // Borrows all of them. `tier`: of the pipe's only stage; null: evicted pages are gone.
+  Batcher(StepPipe& pipe, const Tokenizer& tokenizer, const Clock& clock, BatcherOptions options,
+          PageTier* tier = nullptr);
   ~Batcher() override;  // cancels what is left
 
+  // Errors: also unavailable, once a stage was lost: all that ran or waited has ended with it.
   Result<std::uint64_t> submit(GenerationJob job) override;
-  void cancel(std::uint64_t id) override;
-  void cancel_all() override;
+  void cancel(std::uint64_t id) override { intake_.cancel(id); }
+  void cancel_all() override { intake_.cancel_all(); }
   std::size_t position(std::uint64_t id) const override;
-  std::size_t queue_max() const override { return options_.queue_max + options_.sequences_max; }
+  std::size_t queue_max() const override { return intake_.size_max(); }
   BatcherCounts counts() const;
 
   // Engine::logits(), `rows_max` rows at a time. While nothing runs or waits.
   Result<void> logits(std::span<const TokenId> ids, std::size_t rows_max,
                       const std::function<Result<void>(std::span<const float>)>& sink);
 
-  // Runs one step; false when there was nothing to do.
+  // Starts a step if there is one to start, and ends the oldest if no more fit or can be started;
+  // false when there was nothing to do.
   bool step();
   // Blocks until there is something to do or `stop` is requested; meanwhile pages that would go
   // next are stored in the tier.
   void wait(const std::stop_token& stop);
 
  private:
-  struct Planned {
-    RunningRequest* request;
-    std::uint32_t rows;
-    RowOutput output;
+  // A step, planned or on its way.
+  struct Step {
+    struct Part {
+      RunningRequest* request;
+      std::uint32_t rows;
+      RowOutput output;
+    };
+    std::vector<Part> parts;
+    std::vector<Segment> segments;
+    std::vector<TokenId> tokens;
+    std::uint32_t prompt_rows = 0;
+    Clock::Nanoseconds started{};
   };
 
   std::string too_long(const GenerateRequest& request) const;
   Result<void> check_ids(std::span<const TokenId> ids) const;
+  Result<void> check_written(const GenerateRequest& request) const;
   void drop_cancelled();
+  void finish(RunningRequest& request, Result<GenerateResult> result);
+  void fail_all(const Error& error);
+
+  // Who runs (batcher_admission.cpp).
   void admit();
   bool make_room();
   bool admit_one();
@@ -93,26 +110,30 @@ class Batcher final : public JobQueue {
   void wait_again(std::unique_ptr<RunningRequest> request);
   std::optional<std::int32_t> first_priority() const;
   std::unique_ptr<RunningRequest> next_waiting();
+  std::uint32_t wanted_positions(const RunningRequest& request) const;
+  RunningRequest* least_important() const;
+  void preempt(RunningRequest& request);
+  bool reserve(RunningRequest& request, std::uint32_t positions);
+
+  // What a step holds (batcher_plan.cpp).
   void plan();
+  std::uint32_t plan_writers();
   void guess(std::uint32_t writing);
   double take_over(std::vector<RunningRequest*>& readers, double until_s);
   bool take_over(RunningRequest& reader, double until_s, double& spent_s);
   bool plan_rows(RunningRequest& request, std::uint32_t budget);
-  bool reserve(RunningRequest& request, std::uint32_t positions);
-  RunningRequest* least_important() const;
-  void preempt(RunningRequest& request);
-  bool shares_with_planned(const RunningRequest& request) const;
-  double time_for(std::size_t readers, std::uint32_t writing) const;
-  std::uint32_t prompt_budget(std::uint32_t writing_rows, double left_s) const;
-  std::uint32_t wanted_positions(const RunningRequest& request) const;
-  void measure(double step_s, std::uint32_t prompt_rows);
-  void run_planned();
+  bool shares_with_started(const RunningRequest& request) const;
+
+  // The step itself (batcher.cpp).
+  Result<void> start_planned();
+  Result<void> finish_oldest();
+  bool drain();
+  void take_output(const Step& step, const StepOutput& output);
   void end(RunningRequest& request, Result<std::optional<FinishReason>> over);
   static Result<std::optional<FinishReason>> take_logits(RunningRequest& request,
                                                          std::span<const float> logits);
-  void finish(RunningRequest& request, Result<GenerateResult> result);
 
-  DeviceStage& stage_;
+  StepPipe& pipe_;
   const Tokenizer& tokenizer_;
   const Clock& clock_;
   const BatcherOptions options_;
@@ -124,25 +145,16 @@ class Batcher final : public JobQueue {
 
   std::vector<std::unique_ptr<RunningRequest>> running_;     // in the order of admission
   std::deque<std::unique_ptr<RunningRequest>> interrupted_;  // by priority, then age
-  std::vector<Planned> planned_;
-  std::uint32_t planned_rows_ = 0;
-  std::vector<Segment> segments_;
-  std::vector<TokenId> tokens_;
-  double writing_step_s_ = 0, prompt_row_s_ = 0;  // measured; 0: not yet
-  RestorePace pace_;
+  Step planned_;
+  std::deque<Step> on_the_way_;  // the oldest first; at most pipe_.lanes()
+  Clock::Nanoseconds last_end_{};
+  StepPace step_pace_;
+  RestorePace restore_pace_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable_any wake_;
-  struct Waiting {
-    GenerationJob job;
-    Clock::Nanoseconds since;
-  };
-  std::map<std::int32_t, FairQueue> queues_;  // by priority, the lowest first
-  std::map<std::uint64_t, Waiting> waiting_;
-  std::set<std::uint64_t> active_;     // running or interrupted
-  std::set<std::uint64_t> cancelled_;  // of the active ones
+  JobIntake intake_;
+  mutable std::mutex mutex_;  // of what follows
   std::size_t interrupted_count_ = 0;
-  std::uint64_t last_id_ = 0;
+  std::optional<Error> lost_;  // a stage
   BatcherCounts counts_;
 };
 

@@ -63,6 +63,8 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
         TRY(Classifier::load(program.tensors[program.classifier], config.classes, *source)));
   auto stage = device.load(program, stage_options, *source);
   if (!stage) return std::move(stage).error().with("loading " + file.name());
+  auto pipe = std::make_unique<SingleStage>(**stage);
+  const StageMemory memory = (*stage)->memory();
   std::unique_ptr<PageTier> tier;
   if (kv_file != nullptr)
     tier = TRY(PageTier::create(**stage, std::move(kv_file), options.kv_disk_bytes));
@@ -74,7 +76,9 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
                             .pooling_type = config.pooling,
                             .classifier = std::move(classifier),
                             .stage = *std::move(stage),
+                            .pipe = std::move(pipe),
                             .tier = std::move(tier),
+                            .memory = memory,
                             .vocab = program.vocab,
                             .width = program.d_model,
                             .context = context,

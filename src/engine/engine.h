@@ -53,7 +53,10 @@ struct GenerateRequest {
   // Set: nothing is written; the result has one vector of the prompt's hidden states. The prompt
   // may fill the context then, and of what follows only priority and cache_salt count.
   std::optional<Pooling> pooling;
-  std::uint32_t tokens_max = 0;  // 0: as many as the context holds
+  // The answer so far, of an engine that was lost: this one goes on behind it, with the tokens that
+  // the other would have written. Its text and tokens come to on_delta again (without logprobs).
+  std::vector<TokenId> written;
+  std::uint32_t tokens_max = 0;  // of the whole answer; 0: as many as the context holds
   SamplingOptions sampling;
   std::vector<std::string> stop;        // ends before the first of these; may span tokens
   std::vector<TokenId> stop_tokens;     // ends before one of these, as before the model's own end

@@ -11,7 +11,7 @@ namespace drystone {
 
 BatchingEngine::BatchingEngine(Parts parts)
     : parts_(std::move(parts)),
-      batcher_(*parts_.stage, *parts_.tokenizer, clock_,
+      batcher_(*parts_.pipe, *parts_.tokenizer, clock_,
                {.vocab = parts_.vocab,
                 .width = parts_.width,
                 .context = parts_.context,

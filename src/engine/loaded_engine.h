@@ -21,8 +21,10 @@ class BatchingEngine final : public Engine {
     std::string chat_template_error;
     std::optional<PoolingType> pooling_type;
     std::unique_ptr<Classifier> classifier;
-    std::unique_ptr<DeviceStage> stage;
+    std::unique_ptr<DeviceStage> stage;  // null: the pipe has its own
+    std::unique_ptr<StepPipe> pipe;
     std::unique_ptr<PageTier> tier;  // of the stage; may be null
+    StageMemory memory;              // of this machine
     std::uint32_t vocab, width, context, batch_tokens_max, logit_rows_max, sequences_max;
     std::size_t queue_max;
     std::uint32_t draft_rows_max;
@@ -47,7 +49,7 @@ class BatchingEngine final : public Engine {
   std::uint32_t context() const override { return parts_.context; }
   std::uint32_t width() const override { return parts_.width; }
   std::uint32_t vocab() const override { return parts_.vocab; }
-  StageMemory memory() const override { return parts_.stage->memory(); }
+  StageMemory memory() const override { return parts_.memory; }
 
  private:
   Parts parts_;

@@ -9,8 +9,10 @@ Result<std::unique_ptr<RunningRequest>> RunningRequest::create(const Context& co
                                                                GenerationJob job) {
   Sampler sampler = TRY(Sampler::create(job.request.sampling, context.vocab));
   sampler.observe_prompt(job.request.prompt);
-  return std::unique_ptr<RunningRequest>(
+  std::unique_ptr<RunningRequest> request(
       new RunningRequest(context, id, std::move(job), std::move(sampler)));
+  TRY(request->go_on());
+  return request;
 }
 
 RunningRequest::RunningRequest(const Context& context, std::uint64_t id, GenerationJob job,
@@ -29,15 +31,29 @@ RunningRequest::RunningRequest(const Context& context, std::uint64_t id, Generat
       output_(context.tokenizer, job_.request.stop, job_.request.visible_tokens, job_.on_delta) {
   if (job_.request.pooling) pool_.emplace(*job_.request.pooling, context.width);
   if (job_.request.constraint != nullptr) constraint_.emplace(job_.request.constraint);
-  tokens_.reserve(prompt_size_ + std::size_t{1});
+  tokens_.reserve(prompt_size_ + job_.request.written.size() + 1);
   for (const TokenId token : job_.request.prompt) {
     tokens_.push_back({token, RowKind::prompt});
     if (!pool_) draft_.push(token);
   }
 }
 
+// All that depends on the answer so far comes to where it was.
+Result<void> RunningRequest::go_on() {
+  for (const TokenId token : job_.request.written) {
+    sampler_.follow(token);
+    if (constraint_ && !constraint_->accept(token))
+      return Error(Errc::invalid_argument,
+                   "the answer so far does not fit its constraint, so it cannot go on");
+    tokens_.push_back({token, RowKind::generated});
+    draft_.push(token);
+    output_.push({.id = token, .logprob = 0, .top = {}});
+  }
+  return {};
+}
+
 RowOutput RunningRequest::output_of(std::uint32_t rows) const {
-  const bool ends = rows == rest().size();
+  const bool ends = rows == unplanned().size();
   if (!pool_) return ends ? RowOutput::last_logits : RowOutput::none;
   if (needs_all_rows()) return RowOutput::all_hidden;
   return ends ? RowOutput::last_hidden : RowOutput::none;
@@ -49,8 +65,21 @@ void RunningRequest::give_back() {
 }
 
 std::uint32_t RunningRequest::rows_of_next_kind() const {
-  const auto left = static_cast<std::uint32_t>(rest().size());
-  return sequence_.size() < prompt_size_ ? std::min(left, prompt_size_ - sequence_.size()) : left;
+  const auto left = static_cast<std::uint32_t>(unplanned().size());
+  return planned_size() < prompt_size_ ? std::min(left, prompt_size_ - planned_size()) : left;
+}
+
+void RunningRequest::start(std::uint32_t rows) {
+  rows_started_ += rows;
+  own_rows_started_ += rows - static_cast<std::uint32_t>(guessed_.size());
+}
+
+void RunningRequest::take_rows(std::uint32_t rows) {
+  const auto own = rows - static_cast<std::uint32_t>(guessed_.size());
+  CHECK(rows <= rows_started_ && own <= own_rows_started_, rows, rows_started_);
+  rows_started_ -= rows;
+  own_rows_started_ -= own;
+  sequence_.append(rest().first(own));
 }
 
 void RunningRequest::guess(std::uint32_t limit) {
@@ -101,10 +130,14 @@ Result<std::optional<FinishReason>> RunningRequest::take_token(std::span<const f
   tokens_.push_back({token, RowKind::generated});
   draft_.push(token);
   output_.push(std::move(sampled));
-  if (output_.stopped()) return std::optional(FinishReason::stop);
-  if (constraint_ && constraint_->must_end()) return std::optional(FinishReason::stop);
-  if (tokens_.size() - prompt_size_ == tokens_max_) return std::optional(FinishReason::length);
-  return std::optional<FinishReason>();
+  return over();
+}
+
+std::optional<FinishReason> RunningRequest::over() const {
+  if (output_.stopped()) return FinishReason::stop;
+  if (constraint_ && constraint_->must_end()) return FinishReason::stop;
+  if (tokens_.size() - prompt_size_ == tokens_max_) return FinishReason::length;
+  return std::nullopt;
 }
 
 GenerateResult RunningRequest::result(FinishReason finish) const {

@@ -25,7 +25,7 @@ class RunningRequest {
     std::uint32_t vocab, width, context;
     std::span<const std::uint64_t> end_tokens;  // bit id % 64 of word id / 64
   };
-  // Errors: invalid_argument (sampling options).
+  // Errors: invalid_argument (sampling options; an answer so far that does not fit its constraint).
   static Result<std::unique_ptr<RunningRequest>> create(const Context& context, std::uint64_t id,
                                                         GenerationJob job);
 
@@ -39,6 +39,15 @@ class RunningRequest {
   std::span<const SequenceToken> rest() const {
     return std::span(tokens_).subspan(sequence_.size());
   }
+  // Of those, the ones that are in no step on its way either; planned_size(): where they begin.
+  std::span<const SequenceToken> unplanned() const { return rest().subspan(own_rows_started_); }
+  std::uint32_t planned_size() const { return sequence_.size() + own_rows_started_; }
+  bool on_the_way() const { return rows_started_ > 0; }
+  // The next `rows` rows, guesses among them, are in a step that has started.
+  void start(std::uint32_t rows);
+  // That step has ended: the cache holds them. Guesses count once take_logits() finds them right.
+  void take_rows(std::uint32_t rows);
+
   // All but the last sampled token stands in the cache: one row gives the next token.
   bool writing() const { return tokens_.size() > prompt_size_ && rest().size() == 1; }
   // Set: it wants one vector instead of text.
@@ -64,6 +73,8 @@ class RunningRequest {
   // the answer is over.
   Result<std::optional<FinishReason>> take_logits(std::span<const float> logits);
 
+  // Why the answer can have no more tokens; nullopt: it can.
+  std::optional<FinishReason> over() const;
   // What was held back, at the end.
   void flush() { output_.finish(); }
   // The figures of the answer, whose times the caller fills in. After flush(), which may find that
@@ -78,6 +89,7 @@ class RunningRequest {
   std::uint32_t guessed_tokens = 0, right_tokens = 0;
 
  private:
+  Result<void> go_on();
   Result<std::optional<FinishReason>> take_token(std::span<const float> logits);
   // Which tokens may come next, in the sampler's form.
   Result<std::span<const std::uint64_t>> allowed();
@@ -99,6 +111,7 @@ class RunningRequest {
   std::optional<TokenId> stop_token_;  // that came
   NgramDraft draft_;
   std::vector<TokenId> guessed_;
+  std::uint32_t rows_started_ = 0, own_rows_started_ = 0;  // the second without guesses
   std::optional<std::uint32_t> reported_;  // by report_prompt()
 };
 

@@ -164,6 +164,12 @@ Result<Sampled> Sampler::sample(std::span<const float> logits,
   return sampled;
 }
 
+void Sampler::follow(TokenId id) {
+  if (options_.temperature != 0) rng_.uniform_double();  // as pick() does, once for each token
+  observe(id);
+  ++generated_[id];
+}
+
 TokenId Sampler::draw(std::span<const float> logits, float max) {
   gather(logits, max);
   if (options_.typical_p < 1) keep_typical();

@@ -56,6 +56,10 @@ class Sampler {
   // The prompt counts for the repetition penalty. Call before the first sample().
   void observe_prompt(std::span<const TokenId> prompt);
 
+  // Counts a token as generated that the same sampler has picked elsewhere: what follows is what
+  // would have followed there.
+  void follow(TokenId id);
+
   // Picks a token and counts it as generated. `logits`: f32 [vocab], only read. `allowed`: bit id %
   // 64 of word id / 64 for each token that may be picked; empty: all may. Wall time grows
   // with vocab, not with its logarithm: nothing is sorted but what survives the filters. Errors:

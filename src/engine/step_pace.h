@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+namespace drystone {
+
+// How much of the prompts a step may read beside requests that write, so that nobody's text comes
+// much more slowly because somebody else's prompt is long. Learns from the time that steps take.
+class StepPace {
+ public:
+  // `stall`: how many times as long as without prompts a step of writing requests may take (more
+  // where more requests read than write); 0: no bound.
+  explicit StepPace(double stall) : stall_(stall) {}
+
+  // What a step with so many writing requests may take longer for prompts, in seconds; infinite when
+  // nobody minds.
+  double time_for(std::size_t readers, std::uint32_t writing) const;
+  // Prompt rows that take `left_s`, at most `room`; at least a few.
+  std::uint32_t rows_in(double left_s, std::uint32_t room) const;
+  double prompt_row_s() const { return prompt_row_s_; }  // 0: not known yet
+
+  // A step of `rows` rows, `prompt_rows` of them of prompts, took so long.
+  void measure(double step_s, std::uint32_t rows, std::uint32_t prompt_rows);
+
+ private:
+  const double stall_;
+  double writing_step_s_ = 0, prompt_row_s_ = 0;  // 0: not yet
+};
+
+}  // namespace drystone
