@@ -11,8 +11,13 @@
 
 namespace drystone {
 
-// K or V of one layer in pages. Within a page of `page_tokens` positions, each KV head has its
-// positions one after the other: [kv_heads][page_tokens][head_dim], in the cache's type.
+// Keys that stand together, dimension by dimension, and between which attention looks at the
+// running maximum. Pages hold a multiple of it.
+constexpr std::uint32_t kKeyBlock = 32;
+
+// K or V of one layer in pages of `page_tokens` positions, in the cache's type. Within a page each
+// KV head has its values position by position, [kv_heads][page_tokens][head_dim], and its keys
+// in blocks, [kv_heads][page_tokens / kKeyBlock][head_dim][kKeyBlock] (vector/kv_rows.h).
 struct KvView {
   const std::byte* base;       // page 0
   std::size_t page_bytes;      // from one page to the next
@@ -51,8 +56,10 @@ struct VectorKernels {
   void (*gelu_mul)(const float* gate, const float* up, float* out, std::uint32_t n);
   // cos_sin: [pairs][2], magnitude included. x: one head.
   void (*rope)(float* x, const float* cos_sin, std::uint32_t pairs, bool interleaved);
-  // One position of one KV head into the cache.
-  void (*store_kv)(const float* x, std::byte* row, std::uint32_t head_dim, KvType type);
+  // One position of one KV head into the cache: as key number `key` of its block, as a row of values.
+  void (*store_key)(const float* x, std::byte* block, std::uint32_t key, std::uint32_t head_dim,
+                    KvType type);
+  void (*store_value)(const float* x, std::byte* row, std::uint32_t head_dim, KvType type);
   // Per row, the order of the sums depends on the row's position alone: not on `rows`, chunk
   // borders or pages' places.
   void (*attend)(const AttentionTask& task);

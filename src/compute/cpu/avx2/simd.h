@@ -6,7 +6,7 @@ namespace drystone {
 
 // PortableSimd (portable/simd.h) in two 256-bit registers.
 struct Avx2Simd : Avx2Lanes {
-  static constexpr int kScoreRows = 1, kValueRows = 3;
+  static constexpr int kScoreRows = 3, kValueRows = 3, kValueColumns = 2;
 
   static F sub(F x, F y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
   static F div(F x, F y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
@@ -23,16 +23,11 @@ struct Avx2Simd : Avx2Lanes {
     };
     return {scale(biased.a), scale(biased.b)};
   }
-  static void sum4(F a, F b, F c, F d, float* out) {
-    const __m256 ab = _mm256_hadd_ps(_mm256_add_ps(a.a, a.b), _mm256_add_ps(b.a, b.b));
-    const __m256 cd = _mm256_hadd_ps(_mm256_add_ps(c.a, c.b), _mm256_add_ps(d.a, d.b));
-    const __m256 all = _mm256_hadd_ps(ab, cd);
-    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
-  }
   static float sum(F x) {
-    float out[4];
-    sum4(x, x, x, x, out);
-    return out[0];
+    const __m256 eight = _mm256_add_ps(x.a, x.b);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
   }
   static float largest(F x) {
     const __m256 eight = _mm256_max_ps(x.a, x.b);

@@ -6,7 +6,7 @@ namespace drystone {
 
 // PortableSimd (portable/simd.h) in one 512-bit register.
 struct Avx512Simd : Avx512Lanes {
-  static constexpr int kScoreRows = 4, kValueRows = 6;
+  static constexpr int kScoreRows = 8, kValueRows = 4, kValueColumns = 4;
 
   static F sub(F x, F y) { return _mm512_sub_ps(x, y); }
   static F div(F x, F y) { return _mm512_div_ps(x, y); }
@@ -19,20 +19,11 @@ struct Avx512Simd : Avx512Lanes {
     const __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(biased), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(shifted, _mm512_set1_epi32(0x3f800000)));
   }
-  static void sum4(F a, F b, F c, F d, float* out) {
-    const auto pairs = [](F x, F y) {
-      return _mm512_add_ps(_mm512_unpacklo_ps(x, y), _mm512_unpackhi_ps(x, y));
-    };
-    const __m512d ab = _mm512_castps_pd(pairs(a, b)), cd = _mm512_castps_pd(pairs(c, d));
-    const __m512 all = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)),
-                                     _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)));
-    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
-    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
-  }
   static float sum(F x) {
-    float out[4];
-    sum4(x, x, x, x, out);
-    return out[0];
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
   }
   static float largest(F x) { return _mm512_reduce_max_ps(x); }
   static F load_i8(const std::byte* at) {

@@ -61,9 +61,11 @@ void AttentionRunner::append(const PlannedAttention& attention, const StepRows& 
       const KvView values = cache.values(attention.cache_layer, pages);
       const std::uint32_t position = rows.positions[row];
       for (std::uint32_t h = 0; h < op.kv_heads; ++h) {
-        kernels_.store_kv(k + h * op.head_dim, kv_row(keys, h, position), op.head_dim, keys.type);
-        kernels_.store_kv(v + h * op.head_dim, kv_row(values, h, position), op.head_dim,
-                          values.type);
+        const std::uint32_t key = position % kKeyBlock;
+        kernels_.store_key(k + h * op.head_dim, kv_row(keys, h, position - key), key, op.head_dim,
+                           keys.type);
+        kernels_.store_value(v + h * op.head_dim, kv_row(values, h, position), op.head_dim,
+                             values.type);
       }
     }
   });

@@ -10,9 +10,10 @@
 namespace drystone {
 
 constexpr std::uint32_t kKvPageTokens = 64;
+static_assert(kKvPageTokens % kKeyBlock == 0);
 
 // Sizes of the keys and values of a stage.
-//   [layers][K, V][pages][kv_heads][kKvPageTokens][head_dim]
+//   [layers][K, V][pages][kv_heads][kKvPageTokens][head_dim], keys in blocks (KvView)
 struct KvLayout {
   KvType type = KvType::f16;
   std::uint32_t layers = 0, pages = 0, kv_heads = 0, head_dim = 0;
@@ -39,7 +40,7 @@ class KvCache {
   KvView values(std::uint32_t layer, const std::uint32_t* pages) const {
     return view(2 * layer + 1, pages);
   }
-  // A page of all layers: [layers][K, V][kv_heads][kKvPageTokens][head_dim].
+  // A page of all layers: [layers][K, V][kv_heads][kKvPageTokens][head_dim], keys in blocks.
   void read_page(std::uint32_t page, std::span<std::byte> bytes) const;
   void write_page(std::uint32_t page, std::span<const std::byte> bytes);
 

@@ -6,7 +6,7 @@ namespace drystone {
 
 // PortableSimd (portable/simd.h) in four 128-bit registers.
 struct NeonSimd : NeonLanes {
-  static constexpr int kScoreRows = 1, kValueRows = 3;
+  static constexpr int kScoreRows = 2, kValueRows = 2, kValueColumns = 2;
 
   static F sub(F x, F y) {
     return each([&](int i) { return vsubq_f32(x.v[i], y.v[i]); });
@@ -33,16 +33,7 @@ struct NeonSimd : NeonLanes {
   static float32x4_t quarter(F x) {
     return vaddq_f32(vaddq_f32(x.v[0], x.v[1]), vaddq_f32(x.v[2], x.v[3]));
   }
-  static void sum4(F a, F b, F c, F d, float* out) {
-    const float32x4_t ab = vpaddq_f32(quarter(a), quarter(b)),
-                      cd = vpaddq_f32(quarter(c), quarter(d));
-    vst1q_f32(out, vpaddq_f32(ab, cd));
-  }
-  static float sum(F x) {
-    float out[4];
-    sum4(x, x, x, x, out);
-    return out[0];
-  }
+  static float sum(F x) { return vaddvq_f32(quarter(x)); }
   static float largest(F x) {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.v[0], x.v[1]), vmaxq_f32(x.v[2], x.v[3])));
   }

@@ -8,7 +8,7 @@ namespace drystone {
 // that the other instruction sets' versions must have. Sums over lanes: first lane l with l + 8,
 // then l with l + 4, then neighbours; other sets may take another fixed order.
 struct PortableSimd : PortableLanes {
-  static constexpr int kScoreRows = 1, kValueRows = 1;  // query rows per tile of attention
+  static constexpr int kScoreRows = 1, kValueRows = 1, kValueColumns = 1;  // tiles of attention
 
   template <typename Op>
   static F zip(F a, F b, Op op) {
@@ -61,13 +61,6 @@ struct PortableSimd : PortableLanes {
     float out = x.v[0];
     for (int i = 1; i < 16; ++i) out = x.v[i] > out ? x.v[i] : out;
     return out;
-  }
-  // The sums of four vectors, each in the order that depends on nothing but its lanes.
-  static void sum4(F a, F b, F c, F d, float* out) {
-    out[0] = sum(a);
-    out[1] = sum(b);
-    out[2] = sum(c);
-    out[3] = sum(d);
   }
   static F load_i8(const std::byte* at) {
     F out;

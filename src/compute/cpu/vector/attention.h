@@ -9,16 +9,13 @@
 
 namespace drystone {
 
-inline constexpr std::uint32_t kAttentionKeys =
-    32;  // keys between two looks at the running maximum
-inline constexpr std::uint32_t kAttentionRows =
-    32;  // queries (a row's head each) that share a block of keys converted to f32
+// Queries (a row's head each) that share a block of keys converted to f32.
+inline constexpr std::uint32_t kAttentionRows = 32;
 
-// Softmax as it goes, over blocks of keys that begin at multiples of kAttentionKeys. Heads of a row
-// count as rows here: query r is head r % heads of row r / heads. A row's scores, weights and sums
-// are the same operations in the same order whether it comes alone or among others: tiles of rows
-// only share loads. A row alone reads f16 and f32 keys and values straight from the cache; several
-// rows have each block converted once.
+// Softmax as it goes, over blocks of kKeyBlock keys. Heads of a row count as rows here: query r is
+// head r % heads of row r / heads. A row's scores, weights and sums are the same operations in the
+// same order whether it comes alone or among others: tiles of rows only share loads. Few rows read
+// f16 and f32 keys and values straight from the cache; more have each block converted once.
 template <typename S>
 class Attention {
  public:
@@ -33,20 +30,22 @@ class Attention {
   }
 
  private:
-  static constexpr std::uint32_t kKeys = kAttentionKeys;
+  static constexpr std::uint32_t kKeys = kKeyBlock;
+  static constexpr std::uint32_t kDirectRows = 4;  // at most so many read from the cache itself
 
-  struct F32Rows {
-    static constexpr std::uint32_t kValueBytes = 4;
+  struct F32Values {
+    static constexpr std::uint32_t kBytes = 4;
     static F load(const std::byte* at) { return S::load_f32(reinterpret_cast<const float*>(at)); }
   };
-  struct F16Rows {
-    static constexpr std::uint32_t kValueBytes = 2;
+  struct F16Values {
+    static constexpr std::uint32_t kBytes = 2;
     static F load(const std::byte* at) { return S::load_f16(at); }
   };
 
-  // The keys (or values) of a block, [kKeys] rows of `padded_` values.
-  struct Block {
-    const std::byte* rows[kKeys];
+  // Values of consecutive keys: key j of the block at data + j * stride.
+  struct ValueBlock {
+    const std::byte* data;
+    std::size_t stride;
   };
 
   Attention(const AttentionTask& task, std::uint32_t first_row, std::uint32_t rows)
@@ -54,16 +53,13 @@ class Attention {
         rows_(rows),
         first_(first_row),
         padded_((task.head_dim + 15) / 16 * 16),
+        direct_(rows <= kDirectRows && task.k.type != KvType::q8_0 && padded_ == task.head_dim),
         acc_(task.scratch),
         converted_(acc_ + kAttentionRows * padded_),
-        queries_(converted_ + kKeys * padded_),
-        scores_(queries_ + kAttentionRows * padded_),
+        scores_(converted_ + kKeys * padded_),
         max_(scores_ + kAttentionRows * kKeys),
         sum_(max_ + kAttentionRows) {
     for (std::uint32_t r = 0; r < rows_; ++r) {
-      const float* q = task.q + place(r, task.q_stride);
-      float* copy = queries_ + r * padded_;
-      for (std::uint32_t i = 0; i < padded_; ++i) copy[i] = i < task.head_dim ? q[i] : 0.0f;
       for (std::uint32_t i = 0; i < padded_; ++i) acc_[r * padded_ + i] = 0;
       max_[r] = -__builtin_inff();
       sum_[r] = 0;
@@ -89,25 +85,14 @@ class Attention {
   void run_rows() {
     const std::uint32_t last = position_of(rows_ - 1);
     for (std::uint32_t first = begin_of(0) / kKeys * kKeys; first <= last; first += kKeys) {
-      const std::uint32_t low = first > begin_of(0) ? first : begin_of(0);
-      const std::uint32_t high = first + kKeys - 1 < last ? first + kKeys - 1 : last;
       // The rows that see a key of this block.
       std::uint32_t from = 0, to = rows_;
       while (from < to && position_of(from) < first) ++from;
       while (to > from && begin_of(to - 1) >= first + kKeys) --to;
       if (from >= to) continue;
-      Block block;
-      if (locate(task_.k, first, low, high, block)) {
-        with_type(task_.k, [&](auto type) { score_rows<decltype(type)>(block, from, to); });
-      } else {
-        score_rows<F32Rows>(block, from, to);
-      }
+      score(first, from, to);
       for (std::uint32_t r = from; r < to; ++r) weigh(r, first);
-      if (locate(task_.v, first, low, high, block)) {
-        with_type(task_.v, [&](auto type) { add_values<decltype(type)>(block, first, from, to); });
-      } else {
-        add_values<F32Rows>(block, first, from, to);
-      }
+      add_values(first, last, from, to);
     }
     for (std::uint32_t r = 0; r < rows_; ++r) {
       const float* acc = acc_ + r * padded_;
@@ -117,67 +102,61 @@ class Attention {
     }
   }
 
+  // What the cache holds of the block that begins at position `first`.
+  const std::byte* block_of(const KvView& view, std::uint32_t first) const {
+    return view.base + view.pages[first / view.page_tokens] * view.page_bytes +
+           task_.kv_head * view.head_bytes + first % view.page_tokens * view.row_bytes;
+  }
+
+  // use(values) with how they are loaded.
   template <typename Use>
-  static void with_type(const KvView& view, Use use) {
-    if (view.type == KvType::f16) {
-      use(F16Rows{});
+  static void with_type(KvType type, Use use) {
+    if (type == KvType::f16) {
+      use(F16Values{});
     } else {
-      use(F32Rows{});
+      use(F32Values{});
     }
   }
 
-  // Where the rows of positions [low, high] stand; the others point at one of these, and their
-  // scores are dropped. True: in the cache, in its own type. False: converted to f32.
-  bool locate(const KvView& view, std::uint32_t first, std::uint32_t low, std::uint32_t high,
-              Block& block) {
-    const bool direct = rows_ == 1 && view.type != KvType::q8_0 && padded_ == task_.head_dim;
-    const std::byte* page = nullptr;
-    for (std::uint32_t p = low; p <= high; ++p) {
-      const std::uint32_t in_page = p % view.page_tokens;
-      if (page == nullptr || in_page == 0) {
-        page = view.base + view.pages[p / view.page_tokens] * view.page_bytes +
-               task_.kv_head * view.head_bytes;
-      }
-      const std::byte* row = page + in_page * view.row_bytes;
-      if (!direct) {
-        float* copy = converted_ + (p - first) * padded_;
-        KvRows<S>::load(row, copy, task_.head_dim, view.type);
-        row = reinterpret_cast<const std::byte*>(copy);
-      }
-      block.rows[p - first] = row;
-    }
-    for (std::uint32_t j = 0; j < kKeys; ++j) {
-      if (first + j < low) block.rows[j] = block.rows[low - first];
-      if (first + j > high) block.rows[j] = block.rows[high - first];
-    }
-    return direct;
+  // Keys that no row sees give scores without meaning, which weigh() drops.
+  void score(std::uint32_t first, std::uint32_t from, std::uint32_t to) {
+    const std::byte* keys = block_of(task_.k, first);
+    if (direct_)
+      return with_type(task_.k.type, [&](auto values) {
+        score_rows<decltype(values), S::kScoreRows>(keys, from, to);
+      });
+    KeyBlocks<S>::load(keys, converted_, task_.head_dim, task_.k.type);
+    score_rows<F32Values, S::kScoreRows>(reinterpret_cast<const std::byte*>(converted_), from, to);
   }
 
-  template <typename Type>
-  void score_rows(const Block& block, std::uint32_t from, std::uint32_t to) {
+  template <typename Values, int kRows>
+  void score_rows(const std::byte* keys, std::uint32_t from, std::uint32_t to) {
     std::uint32_t r = from;
-    for (; r + S::kScoreRows <= to; r += S::kScoreRows) score_tile<Type, S::kScoreRows>(block, r);
-    for (; r < to; ++r) score_tile<Type, 1>(block, r);
+    for (; r + kRows <= to; r += kRows) score_tile<Values, kRows>(keys, r);
+    if constexpr (kRows > 1) score_rows<Values, kRows / 2>(keys, r, to);
   }
 
-  // kRows query rows times the block's keys, four at a time: lanes over head_dim, then over lanes.
-  template <typename Type, int kRows>
-  void score_tile(const Block& block, std::uint32_t r) {
-    for (std::uint32_t j = 0; j < kKeys; j += 4) {
-      F sums[kRows][4];
-      for (auto& row : sums) row[0] = row[1] = row[2] = row[3] = S::zero();
-      const std::byte* const* keys = block.rows + j;
-      for (std::uint32_t i = 0; i < padded_; i += 16) {
-        F k[4];
-        for (int c = 0; c < 4; ++c) k[c] = Type::load(keys[c] + i * Type::kValueBytes);
-        for (int t = 0; t < kRows; ++t) {
-          const F q = S::load_f32(queries_ + (r + t) * padded_ + i);
-          for (int c = 0; c < 4; ++c) sums[t][c] = S::fma(q, k[c], sums[t][c]);
-        }
-      }
+  // kRows query rows times the block's keys: a lane for each key, so that nothing is summed over
+  // lanes.
+  template <typename Values, int kRows>
+  void score_tile(const std::byte* keys, std::uint32_t r) {
+    const float* q[kRows];
+    F sums[kRows][2];
+    for (int t = 0; t < kRows; ++t) {
+      q[t] = task_.q + place(r + t, task_.q_stride);
+      sums[t][0] = sums[t][1] = S::zero();
+    }
+    for (std::uint32_t i = 0; i < task_.head_dim; ++i, keys += kKeys * Values::kBytes) {
+      const F low = Values::load(keys), high = Values::load(keys + 16 * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {
-        S::sum4(sums[t][0], sums[t][1], sums[t][2], sums[t][3], scores_ + (r + t) * kKeys + j);
+        const F value = S::broadcast(q[t][i]);
+        sums[t][0] = S::fma(value, low, sums[t][0]);
+        sums[t][1] = S::fma(value, high, sums[t][1]);
       }
+    }
+    for (int t = 0; t < kRows; ++t) {
+      S::store_f32(scores_ + (r + t) * kKeys, sums[t][0]);
+      S::store_f32(scores_ + (r + t) * kKeys + 16, sums[t][1]);
     }
   }
 
@@ -222,47 +201,69 @@ class Attention {
       S::store_f32(acc + i, S::mul(S::load_f32(acc + i), f));
   }
 
-  template <typename Type>
-  void add_values(const Block& block, std::uint32_t first, std::uint32_t from, std::uint32_t to) {
-    const auto keys_low = [&](std::uint32_t r) {
-      return begin_of(r) > first ? begin_of(r) - first : 0;
+  // acc += weight * value. `last`: the last position that the cache must hold.
+  void add_values(std::uint32_t first, std::uint32_t last, std::uint32_t from, std::uint32_t to) {
+    const std::byte* values = block_of(task_.v, first);
+    if (direct_)
+      return with_type(task_.v.type, [&](auto type) {
+        value_rows<decltype(type)>({values, task_.v.row_bytes}, first, from, to);
+      });
+    const std::uint32_t low = begin_of(from) > first ? begin_of(from) - first : 0;
+    const std::uint32_t high = last < first + kKeys ? last - first + 1 : kKeys;
+    for (std::uint32_t j = low; j < high; ++j)
+      KvRows<S>::load(values + j * task_.v.row_bytes, converted_ + j * padded_, task_.head_dim,
+                      task_.v.type);
+    value_rows<F32Values>(
+        {reinterpret_cast<const std::byte*>(converted_), padded_ * sizeof(float)}, first, from, to);
+  }
+
+  template <typename Values>
+  void value_rows(ValueBlock block, std::uint32_t first, std::uint32_t from, std::uint32_t to) {
+    for (std::uint32_t r = from; r < to;) r += value_tiles<Values, S::kValueRows>(block, first, r, to);
+  }
+
+  // The largest tile of at most kRows rows from r on that see the same keys of the block: at the
+  // edges they may not, and a weight of 0 is no harm only for finite values. Returns its rows.
+  template <typename Values, int kRows>
+  std::uint32_t value_tiles(ValueBlock block, std::uint32_t first, std::uint32_t r,
+                            std::uint32_t to) {
+    const auto low_of = [&](std::uint32_t row) {
+      return begin_of(row) > first ? begin_of(row) - first : 0;
     };
-    const auto keys_high = [&](std::uint32_t r) {
-      return position_of(r) < first + kKeys ? position_of(r) - first + 1 : kKeys;
+    const auto high_of = [&](std::uint32_t row) {
+      return position_of(row) < first + kKeys ? position_of(row) - first + 1 : kKeys;
     };
-    for (std::uint32_t r = from; r < to;) {
-      const std::uint32_t last = r + S::kValueRows - 1;
-      if (last < to && keys_low(last) == 0 && keys_high(r) == kKeys) {
-        value_tile<Type, S::kValueRows>(block, r, 0, kKeys);
-        r += S::kValueRows;
-      } else {  // at the edges rows see different keys, and a weight of 0 is no harm only for
-                // finite values
-        value_tile<Type, 1>(block, r, keys_low(r), keys_high(r));
-        ++r;
-      }
+    const std::uint32_t last = r + kRows - 1;
+    if (kRows == 1 || (last < to && low_of(last) == low_of(r) && high_of(last) == high_of(r))) {
+      value_tile<Values, kRows>(block, r, low_of(r), high_of(r));
+      return kRows;
     }
+    if constexpr (kRows > 1) return value_tiles<Values, kRows / 2>(block, first, r, to);
+    return 1;
   }
 
-  // acc += weight * value over keys in rising order, 32 values of kRows rows at a time.
-  template <typename Type, int kRows>
-  void value_tile(const Block& block, std::uint32_t r, std::uint32_t low, std::uint32_t high) {
+  // Over keys in rising order.
+  template <typename Values, int kRows>
+  void value_tile(ValueBlock block, std::uint32_t r, std::uint32_t low, std::uint32_t high) {
+    constexpr int kColumns = S::kValueColumns;
     std::uint32_t i = 0;
-    for (; i + 32 <= padded_; i += 32) value_columns<Type, kRows, 2>(block, r, low, high, i);
-    for (; i < padded_; i += 16) value_columns<Type, kRows, 1>(block, r, low, high, i);
+    for (; i + 16 * kColumns <= padded_; i += 16 * kColumns)
+      value_columns<Values, kRows, kColumns>(block, r, low, high, i);
+    for (; i < padded_; i += 16) value_columns<Values, kRows, 1>(block, r, low, high, i);
   }
 
-  template <typename Type, int kRows, int kColumns>
-  void value_columns(const Block& block, std::uint32_t r, std::uint32_t low, std::uint32_t high,
+  template <typename Values, int kRows, int kColumns>
+  void value_columns(ValueBlock block, std::uint32_t r, std::uint32_t low, std::uint32_t high,
                      std::uint32_t i) {
     F sums[kRows][kColumns];
     for (int t = 0; t < kRows; ++t) {
       for (int c = 0; c < kColumns; ++c)
         sums[t][c] = S::load_f32(acc_ + (r + t) * padded_ + i + 16 * c);
     }
-    for (std::uint32_t j = low; j < high; ++j) {
+    const std::byte* at = block.data + low * block.stride + i * Values::kBytes;
+    for (std::uint32_t j = low; j < high; ++j, at += block.stride) {
       F v[kColumns];
-      for (int c = 0; c < kColumns; ++c)
-        v[c] = Type::load(block.rows[j] + (i + 16 * c) * Type::kValueBytes);
+      for (int c = 0; c < kColumns; ++c) v[c] = Values::load(at + 16 * c * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {
         const F weight = S::broadcast(scores_[(r + t) * kKeys + j]);
         for (int c = 0; c < kColumns; ++c) sums[t][c] = S::fma(weight, v[c], sums[t][c]);
@@ -276,12 +277,12 @@ class Attention {
 
   const AttentionTask& task_;
   const std::uint32_t rows_, first_, padded_;  // first_: of the task's queries
-  float* const acc_;                           // [kAttentionRows, padded]
-  float* const converted_;                     // [kKeys, padded]
-  float* const queries_;                       // [kAttentionRows, padded]
-  float* const scores_;                        // [kAttentionRows, kKeys], then the weights
-  float* const max_;                           // [kAttentionRows]
-  float* const sum_;                           // [kAttentionRows]
+  const bool direct_;
+  float* const acc_;        // [kAttentionRows, padded]
+  float* const converted_;  // keys: [head_dim, kKeys]; values: [kKeys, padded]
+  float* const scores_;     // [kAttentionRows, kKeys], then the weights
+  float* const max_;        // [kAttentionRows]
+  float* const sum_;        // [kAttentionRows]
 };
 
 }  // namespace drystone

@@ -99,14 +99,19 @@ struct VectorKernelSet {
     }
   }
 
-  static void store_kv(const float* x, std::byte* row, std::uint32_t head_dim, KvType type) {
+  static void store_key(const float* x, std::byte* block, std::uint32_t key, std::uint32_t head_dim,
+                        KvType type) {
+    KeyBlocks<S>::store(x, block, key, head_dim, type);
+  }
+
+  static void store_value(const float* x, std::byte* row, std::uint32_t head_dim, KvType type) {
     KvRows<S>::store(x, row, head_dim, type);
   }
 
   static void attend(const AttentionTask& task) { Attention<S>::run(task); }
 
   static constexpr VectorKernels table() {
-    return {rms_norm, add, scale, softcap, silu_mul, gelu_mul, rope, store_kv, attend};
+    return {rms_norm, add, scale, softcap, silu_mul, gelu_mul, rope, store_key, store_value, attend};
   }
 };
 

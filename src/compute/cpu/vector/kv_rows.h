@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "compute/device.h"
+#include "compute/cpu/vector_kernels.h"
 
 namespace drystone {
 
@@ -83,6 +83,50 @@ struct KvRows {
     float lanes[16];
     S::store_f32(lanes, x);
     return lanes[0];
+  }
+};
+
+// Keys stand in blocks of kKeyBlock positions, dimension by dimension: [head_dim][kKeyBlock] values.
+// q8_0: first the scales, f16 [head_dim / 32][kKeyBlock], then bytes [head_dim][kKeyBlock], both
+// with head_dim rounded up to 32.
+template <typename S>
+struct KeyBlocks {
+  using F = typename S::F;
+  using Rows = KvRows<S>;
+  static constexpr std::uint32_t kGroup = Rows::kBlock;
+
+  static void store(const float* x, std::byte* block, std::uint32_t key, std::uint32_t n,
+                    KvType type) {
+    const std::uint32_t groups = (n + kGroup - 1) / kGroup;
+    for (std::uint32_t g = 0; g < groups; ++g) {
+      const std::uint32_t first = g * kGroup, left = n - first < kGroup ? n - first : kGroup;
+      std::byte row[kGroup * sizeof(float)];
+      Rows::store(x + first, row, left, type);
+      if (type == KvType::q8_0) {
+        Rows::copy(row, block + 2 * (g * kKeyBlock + key), 2);
+        std::byte* bytes = block + 2 * groups * kKeyBlock + first * kKeyBlock + key;
+        for (std::uint32_t i = 0; i < kGroup; ++i) bytes[i * kKeyBlock] = row[2 + i];
+        continue;
+      }
+      const std::uint32_t size = type == KvType::f32 ? 4 : 2;
+      for (std::uint32_t i = 0; i < left; ++i)
+        Rows::copy(row + i * size, block + ((first + i) * kKeyBlock + key) * size, size);
+    }
+  }
+
+  // f32 [n, kKeyBlock].
+  static void load(const std::byte* block, float* out, std::uint32_t n, KvType type) {
+    const std::byte* bytes = block + (n + kGroup - 1) / kGroup * 2 * kKeyBlock;  // q8_0
+    for (std::uint32_t i = 0; i < n * kKeyBlock; i += 16) {
+      if (type == KvType::f16) {
+        S::store_f32(out + i, S::load_f16(block + 2 * i));
+      } else if (type == KvType::f32) {
+        S::store_f32(out + i, S::load_f32(reinterpret_cast<const float*>(block) + i));
+      } else {
+        const std::byte* scales = block + 2 * (i / (kGroup * kKeyBlock) * kKeyBlock + i % kKeyBlock);
+        S::store_f32(out + i, S::mul(S::load_f16(scales), S::load_i8(bytes + i)));
+      }
+    }
   }
 };
 

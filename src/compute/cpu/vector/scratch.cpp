@@ -5,7 +5,7 @@ namespace drystone {
 
 std::size_t attention_scratch_floats(std::uint32_t head_dim) {
   const std::size_t padded = (head_dim + 15) / 16 * 16;
-  return (2 * kAttentionRows + kAttentionKeys) * padded + kAttentionRows * (kAttentionKeys + 2);
+  return (kAttentionRows + kKeyBlock) * padded + kAttentionRows * (kKeyBlock + 2);
 }
 
 }  // namespace drystone

@@ -56,6 +56,25 @@ std::vector<double> cached_row(const std::byte* row, std::uint32_t head_dim, KvT
   return out;
 }
 
+// What a block of keys holds of its key number `key`, likewise.
+std::vector<double> cached_key(const std::byte* block, std::uint32_t key, std::uint32_t head_dim,
+                               KvType type) {
+  const std::size_t size = type == KvType::f32 ? 4 : type == KvType::f16 ? 2 : 1;
+  const std::uint32_t groups = (head_dim + 31) / 32;
+  const std::byte* data = type == KvType::q8_0 ? block + 2 * groups * kKeyBlock : block;
+  std::vector<double> out(head_dim);
+  for (std::uint32_t i = 0; i < head_dim; ++i) {
+    const std::byte* at = data + (i * kKeyBlock + key) * size;
+    if (type != KvType::q8_0) {
+      out[i] = cached_row(at, 1, type)[0];
+      continue;
+    }
+    out[i] = cached_row(block + 2 * (i / 32 * kKeyBlock + key), 1, KvType::f16)[0] *
+             static_cast<std::int8_t>(*at);
+  }
+  return out;
+}
+
 // A sequence whose pages lie in shuffled order; what lies between its last position and the page's
 // end is not a number.
 struct Sequence {
@@ -77,8 +96,11 @@ struct Sequence {
           random_values(std::size_t{kv_heads} * n * dim, seed + which + 1);
       for (std::uint32_t h = 0; h < kv_heads; ++h) {
         for (std::uint32_t p = 0; p < n; ++p) {
-          kernels.store_kv(values.data() + (std::size_t{h} * n + p) * dim, row(which, h, p), dim,
-                           t);
+          const float* x = values.data() + (std::size_t{h} * n + p) * dim;
+          if (which == 0)
+            kernels.store_key(x, row(0, h, p / kKeyBlock * kKeyBlock), p % kKeyBlock, dim, t);
+          else
+            kernels.store_value(x, row(1, h, p), dim, t);
         }
       }
     }
@@ -97,6 +119,10 @@ struct Sequence {
     const KvView v = view(which);
     return memory[which].data() + pages[position / page_tokens] * v.page_bytes +
            head * v.head_bytes + position % page_tokens * v.row_bytes;
+  }
+  std::vector<double> key(std::uint32_t head, std::uint32_t position) {
+    return cached_key(row(0, head, position / kKeyBlock * kKeyBlock), position % kKeyBlock, head_dim,
+                      type);
   }
 };
 
@@ -145,7 +171,7 @@ std::vector<double> reference(Sequence& s, const float* q, std::uint32_t positio
       options.window > 0 && position >= options.window ? position - options.window + 1 : 0;
   std::vector<double> scores, out(s.head_dim);
   for (std::uint32_t p = begin; p <= position; ++p) {
-    const auto k = cached_row(s.row(0, 1, p), s.head_dim, s.type);
+    const auto k = s.key(1, p);
     double dot = 0;
     for (std::uint32_t i = 0; i < s.head_dim; ++i) dot += q[i] * k[i];
     dot /= std::sqrt(static_cast<double>(s.head_dim));
@@ -245,7 +271,7 @@ TEST_P(VectorKernelsTest, AttentionDoesNotDependOnChunksOrPages) {
         const std::uint32_t rows = 110, positions = 130, position = positions - rows;
         Sequence s(head_dim, positions, type, 64, 1, kernels);
         Sequence moved = s;  // the same values on other pages, of another size
-        moved = Sequence(head_dim, positions, type, 16, 1, kernels);
+        moved = Sequence(head_dim, positions, type, 32, 1, kernels);
         const auto q = random_values(std::size_t{rows} * head_dim, 9, 2);
         const auto whole = attend(kernels, s, q, 0, rows, position, options);
         EXPECT_EQ(whole, attend(kernels, moved, q, 0, rows, position, options)) << "other pages";
@@ -385,9 +411,13 @@ TEST_P(VectorKernelsTest, CacheRowsHoldTheNearestValues) {
       const auto x = random_values(head_dim, head_dim);
       const std::size_t bytes = row_bytes(type, head_dim);
       std::vector<std::byte> row(bytes + 1, std::byte{0x5a});
-      kernels.store_kv(x.data(), row.data(), head_dim, type);
+      kernels.store_value(x.data(), row.data(), head_dim, type);
       EXPECT_EQ(row[bytes], std::byte{0x5a});
       const auto held = cached_row(row.data(), head_dim, type);
+      std::vector<std::byte> block(kKeyBlock * bytes + 1, std::byte{0x5a});
+      kernels.store_key(x.data(), block.data(), 7, head_dim, type);
+      EXPECT_EQ(block.back(), std::byte{0x5a});
+      EXPECT_EQ(cached_key(block.data(), 7, head_dim, type), held);
       for (std::uint32_t i = 0; i < head_dim; ++i) {
         float max = 0;
         for (std::uint32_t j = i / 32 * 32; j < std::min(head_dim, i / 32 * 32 + 32); ++j)
