@@ -17,6 +17,7 @@ using asio::awaitable;
 namespace {
 
 constexpr std::size_t kRunningTokens = 16;  // of each stream before the foreign prompt comes
+constexpr std::size_t kAfterTokens = 32;    // and after it
 // A client that was refused waits, as clients do, instead of asking as fast as it can.
 constexpr std::chrono::milliseconds kRefusedPause{50};
 
@@ -38,7 +39,8 @@ class LoadRun {
     return seconds(clock_.monotonic()) - start_s_ < work_.duration_s;
   }
   std::uint64_t own_conversations() const { return work_.conversations - (work_.foreign ? 1 : 0); }
-  bool streams_run() const;
+  // Each stream that goes on has so many events since `from_s`.
+  bool streams_have(std::size_t events, double from_s) const;
 
   const Workload& work_;
   const LoadTarget& target_;
@@ -91,16 +93,20 @@ awaitable<void> LoadRun::open_arrivals() {
   }
 }
 
-bool LoadRun::streams_run() const {
+bool LoadRun::streams_have(std::size_t events, double from_s) const {
   return exchanges_.size() >= work_.clients &&
-         std::all_of(exchanges_.begin(), exchanges_.end(), [](const Exchange& one) {
-           return !one.ok() || one.chunk_times_s.size() >= kRunningTokens;
+         std::ranges::all_of(exchanges_, [&](const Exchange& one) {
+           const auto since = std::ranges::upper_bound(one.chunk_times_s, from_s);
+           return one.foreign || one.end_s > 0 || !one.ok() ||
+                  static_cast<std::size_t>(one.chunk_times_s.end() - since) >= events;
          });
 }
 
 awaitable<void> LoadRun::foreign_client() {
-  while (!streams_run()) co_await pause(std::chrono::milliseconds(1));
+  while (!streams_have(kRunningTokens, 0)) co_await pause(std::chrono::milliseconds(1));
   co_await converse(work_.conversation(own_conversations()));
+  const double done_s = seconds(clock_.monotonic());
+  while (!streams_have(kAfterTokens, done_s)) co_await pause(std::chrono::milliseconds(1));
   foreign_done_ = true;
 }
 

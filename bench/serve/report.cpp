@@ -66,12 +66,18 @@ json::value stall_of(const std::vector<const Exchange*>& streams, const Exchange
   std::vector<double> during = gaps_of(streams, foreign.start_s, foreign.chunk_times_s.front());
   if (before.empty() || during.empty()) return nullptr;
   const Percentiles alone = percentiles(std::move(before)), with = percentiles(std::move(during));
+  // The streams are longer then, so that their own work is.
+  const std::vector<double> after =
+      gaps_of(streams, foreign.end_s, std::numeric_limits<double>::max());
+  const Percentiles later = percentiles(after.empty() ? std::vector{alone.p50} : after);
   return {{"foreign_ttft_ms", rounded(foreign.ttft_s() * 1e3)},
           {"gap_p50_before_ms", rounded(alone.p50 * 1e3)},
           {"gap_p50_during_ms", rounded(with.p50 * 1e3)},
           {"gap_p99_during_ms", rounded(with.p99 * 1e3)},
           {"gap_max_during_ms", rounded(with.max * 1e3)},
-          {"p99_over_median", rounded(with.p99 / alone.p50)}};
+          {"gap_p50_after_ms", rounded(later.p50 * 1e3)},
+          {"p99_over_median", rounded(with.p99 / alone.p50)},
+          {"p99_over_median_after", rounded(with.p99 / later.p50)}};
 }
 
 bool said_later(const std::string& error) { return error == "http 429" || error == "http 503"; }
