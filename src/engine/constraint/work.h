@@ -7,8 +7,8 @@
 namespace drystone::constraint {
 
 // What one mask, or one token that is taken, has cost so far: all its items together, so that no
-// grammar holds the others' step up. In steps of some nanoseconds: a node of the trie that is looked
-// at by table is one, an item that is followed with its stack is kFollowed.
+// grammar holds the others' step up. In steps of some nanoseconds: a node of the trie that is
+// looked at by table is one, an item that is followed with its stack is kFollowed.
 class Work {
  public:
   static constexpr std::size_t kFollowed = 2;
