@@ -216,6 +216,7 @@ TEST(OpenAiApi, RefusesWhatTheEngineCannotDo) {
       {R"("response_format":{"type":"json_object"})", "response_format"},
       {R"("guided_regex":"a+")", "guided_regex"},
       {std::string(kTools) + R"(,"tool_choice":"required")", "tool_choice"},
+      {kTools, "tools"},
       {R"("stop_token_ids":[300])", "stop_token_ids"},
       {R"("min_tokens":10,"max_tokens":9)", "min_tokens"},
       {R"("min_tokens":999)", "min_tokens"},

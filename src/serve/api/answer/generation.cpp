@@ -128,6 +128,12 @@ std::optional<SplitterOptions> splitter_of(const ChatRequest& request,
   return out;
 }
 
+// Whether the model can learn of tools at all.
+bool shows_tools(const ServedModel& model) {
+  return model.reply_format().tools != ToolFormat::none ||
+         model.facts().chat_template.find("tools") != std::string::npos;
+}
+
 // Thinking has no place in a constrained answer, so templates that can are asked to leave it out.
 ChatRequest without_thinking(const ChatRequest& request) {
   ChatRequest out = request;
@@ -147,6 +153,8 @@ ApiResult<Generation> chat_generation(const ChatRequest& request, const ServedMo
     return cannot(
         request.options.constraint.field,
         "an answer that is held to a form can call none of the 'tools'; send one of both");
+  if (!request.tools.empty() && !forced && !shows_tools(model))
+    return cannot("tools", "this model's chat template knows no tools and would not show them");
   auto prompt = chat_prompt(constrained ? without_thinking(request) : request, model);
   if (!prompt) return prompt.error();
   Generation out;
