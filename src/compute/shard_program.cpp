@@ -13,9 +13,9 @@
 namespace drystone {
 namespace {
 
-// Inputs that are quantized together (kScaleGroup in compute/cpu): a cut between such groups leaves
-// the rounding of the whole.
-constexpr std::uint32_t kRoundingGroup = 128;
+// Inputs that are quantized together (kScaleGroup in compute/cpu), then those that kernels take
+// together: a cut between groups of 128 leaves the rounding of the whole.
+constexpr std::uint32_t kInputGroups[] = {128, 64, 32};
 // Borders that leave each rank so many units on average are close enough.
 constexpr std::uint32_t kEnoughUnits = 4;
 constexpr std::uint32_t kVocabGrain = 64;
@@ -68,8 +68,10 @@ Result<std::vector<CutRange>> divide(const Divided& divided, Loads& loads) {
 // Multiples of how many indices, each `cols` columns of a weight, are borders of blocks.
 std::uint32_t grain_of(std::uint32_t cols, std::uint32_t block, std::uint32_t total,
                        std::uint32_t ranks) {
-  const std::uint32_t rounding = std::lcm(std::lcm(block, kRoundingGroup), cols) / cols;
-  if (total / rounding >= kEnoughUnits * ranks) return rounding;
+  for (const std::uint32_t group : kInputGroups) {
+    const std::uint32_t grain = std::lcm(std::lcm(block, group), cols) / cols;
+    if (total / grain >= kEnoughUnits * ranks) return grain;
+  }
   return std::lcm(block, cols) / cols;
 }
 

@@ -35,11 +35,10 @@ struct ShardCut {
 // Cuts for ranks that take `shares` of the work (any positive unit; 1 to kShardRanksMax of them):
 // the rank with the most to do for its share has as little as possible, in bytes of weights.
 //   kv_heads  at multiples such that no block of an attention output row is cut
-//   ff        at multiples of the blocks of the down projection, and of 128 where that leaves
-//   enough
-//             to divide: activations are quantized in groups of 128, so that a shard rounds as the
-//             whole does
+//   ff        at multiples of the blocks of the down projection
 //   vocab     at multiples of 64 rows (packed panels have 16)
+// The first two also at multiples of 128 inputs where that leaves enough to divide: activations are
+// quantized in groups of 128, so that a shard rounds as the whole does.
 // Every rank gets some of each. The same figures give the same cuts on every machine.
 // Errors: invalid_argument  no shares, too many, or one that is not positive and finite
 //         unsupported       more ranks than there are KV heads, MLP blocks or vocabulary rows to

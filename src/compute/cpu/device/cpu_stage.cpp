@@ -22,6 +22,12 @@ std::uint32_t linear_cols_max(const Program& program, LayerRange layers) {
   return cols;
 }
 
+// Rows of a step that are multiplied with weights: without layers only those of the head.
+std::uint32_t linear_rows_max(const StageOptions& options) {
+  return options.layers.size() > 0 ? options.batch_tokens_max
+                                   : std::min(options.logit_rows_max, options.batch_tokens_max);
+}
+
 std::size_t logit_floats(const Program& program, const StageOptions& options) {
   if (options.head == HeadPlace::none) return 0;
   return std::size_t{options.logit_rows_max} * logit_width(program);
@@ -35,7 +41,8 @@ Bytes stage_working_bytes(const Program& program, const StageOptions& options, I
   return workspace_layout(program, options.layers, rows).bytes() +
          RopeTables::bytes(distinct_ropes(program, options.layers), rows) +
          AttentionRunner::bytes(threads, program.head_dim, rows) +
-         Activations::reserved_bytes(isa, threads, rows, linear_cols_max(program, options.layers)) +
+         Activations::reserved_bytes(isa, threads, linear_rows_max(options),
+                                     linear_cols_max(program, options.layers)) +
          logit_floats(program, options) * sizeof(float);
 }
 
@@ -51,7 +58,7 @@ CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const Stag
       plan_(plan_stage(program_, options.layers, parts_.weights)),
       ropes_(plan_.ropes, options.batch_tokens_max),
       attention_(isa, pool, program.head_dim, options.batch_tokens_max),
-      activations_(isa, pool.threads(), options.batch_tokens_max,
+      activations_(isa, pool.threads(), linear_rows_max(options),
                    linear_cols_max(program, options.layers)),
       rows_(options.batch_tokens_max),
       logits_(logit_floats(program, options)),
