@@ -9,7 +9,8 @@ namespace {
 
 // Of a step of readers alone that bring pages back from the tier: others may want to join.
 constexpr double kRestoreMaxS = 0.25;
-// Into how many pieces each lane of several cuts what is left of a prompt, and the least rows of one.
+// Into how many pieces each lane of several cuts what is left of a prompt, and the least rows of
+// one.
 constexpr std::uint32_t kPiecesOfALane = 8, kPieceRowsMin = 64;
 
 }  // namespace
@@ -30,8 +31,7 @@ void Batcher::plan() {
   CHECK(rows > 0 || !readers.empty() || spent_s >= kRestoreMaxS || !on_the_way_.empty() ||
             running_.empty(),
         spent_s);
-  std::uint32_t budget =
-      step_pace_.rows_in(time_s - spent_s, options_.batch_tokens_max - rows);
+  std::uint32_t budget = step_pace_.rows_in(time_s - spent_s, options_.batch_tokens_max - rows);
   for (RunningRequest* reader : readers) {
     if (budget == 0) break;
     if (plan_rows(*reader, budget)) budget -= planned_.parts.back().rows;
@@ -100,7 +100,8 @@ bool Batcher::take_over(RunningRequest& reader, double until_s, double& spent_s)
   Sequence& sequence = reader.sequence();
   while (true) {
     count_cached(reader, sequence.reuse(reader.tokens()));
-    if (!sequence.is_stored(reader.tokens()) || !restore_pace_.worth(step_pace_.prompt_row_s() * pool_.page_tokens()))
+    if (!sequence.is_stored(reader.tokens()) ||
+        !restore_pace_.worth(step_pace_.prompt_row_s() * pool_.page_tokens()))
       return true;
     if (spent_s > 0 && spent_s >= until_s) return false;
     const auto start = clock_.monotonic();

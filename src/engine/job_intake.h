@@ -14,8 +14,8 @@
 
 namespace drystone {
 
-// The jobs that wait for a batcher: by priority, within one the clients in turn. It also knows which
-// ones the batcher has taken and not ended yet, so that any job can be cancelled by its id.
+// The jobs that wait for a batcher: by priority, within one the clients in turn. It also knows
+// which ones the batcher has taken and not ended yet, so that any job can be cancelled by its id.
 // Thread-safe.
 class JobIntake {
  public:

@@ -112,7 +112,7 @@ class RunningRequest {
   NgramDraft draft_;
   std::vector<TokenId> guessed_;
   std::uint32_t rows_started_ = 0, own_rows_started_ = 0;  // the second without guesses
-  std::optional<std::uint32_t> reported_;  // by report_prompt()
+  std::optional<std::uint32_t> reported_;                  // by report_prompt()
 };
 
 }  // namespace drystone

@@ -21,8 +21,8 @@ void blend(double& mean, double value, double weight = kNewest) {
 
 }  // namespace
 
-// Where several wait to read for each that writes, it is several times more: in small portions, each
-// with a pass over the weights, all would wait longer.
+// Where several wait to read for each that writes, it is several times more: in small portions,
+// each with a pass over the weights, all would wait longer.
 double StepPace::time_for(std::size_t readers, std::uint32_t writing) const {
   if (writing == 0 || stall_ == 0) return std::numeric_limits<double>::infinity();
   const double crowd = static_cast<double>(readers) / writing;

@@ -12,8 +12,8 @@ class StepPace {
   // where more requests read than write); 0: no bound.
   explicit StepPace(double stall) : stall_(stall) {}
 
-  // What a step with so many writing requests may take longer for prompts, in seconds; infinite when
-  // nobody minds.
+  // What a step with so many writing requests may take longer for prompts, in seconds; infinite
+  // when nobody minds.
   double time_for(std::size_t readers, std::uint32_t writing) const;
   // Prompt rows that take `left_s`, at most `room`; at least a few.
   std::uint32_t rows_in(double left_s, std::uint32_t room) const;

@@ -213,13 +213,14 @@ class Attention {
     for (std::uint32_t j = low; j < high; ++j)
       KvRows<S>::load(values + j * task_.v.row_bytes, converted_ + j * padded_, task_.head_dim,
                       task_.v.type);
-    value_rows<F32Values>(
-        {reinterpret_cast<const std::byte*>(converted_), padded_ * sizeof(float)}, first, from, to);
+    value_rows<F32Values>({reinterpret_cast<const std::byte*>(converted_), padded_ * sizeof(float)},
+                          first, from, to);
   }
 
   template <typename Values>
   void value_rows(ValueBlock block, std::uint32_t first, std::uint32_t from, std::uint32_t to) {
-    for (std::uint32_t r = from; r < to;) r += value_tiles<Values, S::kValueRows>(block, first, r, to);
+    for (std::uint32_t r = from; r < to;)
+      r += value_tiles<Values, S::kValueRows>(block, first, r, to);
   }
 
   // The largest tile of at most kRows rows from r on that see the same keys of the block: at the

@@ -111,7 +111,8 @@ struct VectorKernelSet {
   static void attend(const AttentionTask& task) { Attention<S>::run(task); }
 
   static constexpr VectorKernels table() {
-    return {rms_norm, add, scale, softcap, silu_mul, gelu_mul, rope, store_key, store_value, attend};
+    return {rms_norm, add,  scale,     softcap,     silu_mul,
+            gelu_mul, rope, store_key, store_value, attend};
   }
 };
 

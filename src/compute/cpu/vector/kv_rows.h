@@ -86,9 +86,9 @@ struct KvRows {
   }
 };
 
-// Keys stand in blocks of kKeyBlock positions, dimension by dimension: [head_dim][kKeyBlock] values.
-// q8_0: first the scales, f16 [head_dim / 32][kKeyBlock], then bytes [head_dim][kKeyBlock], both
-// with head_dim rounded up to 32.
+// Keys stand in blocks of kKeyBlock positions, dimension by dimension: [head_dim][kKeyBlock]
+// values. q8_0: first the scales, f16 [head_dim / 32][kKeyBlock], then bytes [head_dim][kKeyBlock],
+// both with head_dim rounded up to 32.
 template <typename S>
 struct KeyBlocks {
   using F = typename S::F;
@@ -123,7 +123,8 @@ struct KeyBlocks {
       } else if (type == KvType::f32) {
         S::store_f32(out + i, S::load_f32(reinterpret_cast<const float*>(block) + i));
       } else {
-        const std::byte* scales = block + 2 * (i / (kGroup * kKeyBlock) * kKeyBlock + i % kKeyBlock);
+        const std::byte* scales =
+            block + 2 * (i / (kGroup * kKeyBlock) * kKeyBlock + i % kKeyBlock);
         S::store_f32(out + i, S::mul(S::load_f16(scales), S::load_i8(bytes + i)));
       }
     }
