@@ -43,7 +43,7 @@ run_tests() {
   local part=$1 preset=$2
   shift 2
   printf '\n== %s ==\n' "$part"
-  # gcc's thread sanitizer cannot live with the widest address randomization.
+  # The thread sanitizer cannot live with the widest address randomization.
   local run=""
   if [ "$preset" = tsan ] && command -v setarch >/dev/null; then run="setarch $(uname -m) -R"; fi
   $run ctest --test-dir "build/$preset" -j "$jobs" --no-tests=error --output-junit "$PWD/$reports/$part.xml" "$@" \
@@ -55,7 +55,7 @@ scripts/setup.sh "$(if $full; then echo full; else echo test; fi)" || exit 1
 
 configure_and_build release release all && run_tests release release
 
-# One clang build with sanitizers serves the fuzz targets and the parsers' tests.
+# One clang build with sanitizers serves the fuzz targets, the parsers' tests and, with --full, all other tests.
 configure_and_build parsers fuzz "fuzzers parser_tests" &&
   DRYSTONE_FUZZ_SECONDS=$fuzz_seconds run_tests parsers fuzz -L "^(parser|fuzz)$"
 
@@ -67,9 +67,8 @@ fi
 
 if $full; then
   run_tests tidy release -C Full -L "^full$"
-  for preset in asan tsan; do
-    configure_and_build $preset $preset all && run_tests $preset $preset
-  done
+  configure_and_build asan fuzz all && run_tests asan fuzz -LE "^(parser|fuzz)$"
+  configure_and_build tsan tsan all && run_tests tsan tsan
 fi
 
 echo
