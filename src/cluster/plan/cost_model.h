@@ -24,12 +24,15 @@ struct StepRows {
   KvFormat kv_format = KvFormat::f16;
 };
 
-// A time, or what is missing for it.
+// A time with what it is made of, or what is missing for it.
 struct Time {
   double seconds = 0;
-  std::vector<std::string> unknown;  // figures that count as 0 in `seconds`
+  double read_bytes = 0, read_s = 0;        // of which as long as reading takes
+  double multiply_adds = 0, compute_s = 0;  // of which as long as computing takes
+  std::vector<std::string> unknown;         // figures that are missing and count as 0
   bool known() const { return unknown.empty(); }
   void add(const Time& other);
+  void add(const Time& other, double times);
 };
 
 // What of a layer, or of the head, one rank has.
