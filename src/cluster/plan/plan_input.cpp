@@ -119,7 +119,7 @@ void PlanInput::assume_nodes() {
       for (const TypedWeights& weights : *half) types.insert(weights.type);
   const auto assume = [&](auto figure, bool low_is_bad, double otherwise) {
     std::optional<double> worst;
-    for (const Site& site : sites_) worse(worst, figure(site.assumed), low_is_bad);
+    for (Site& site : sites_) worse(worst, figure(site.assumed), low_is_bad);
     for (Site& site : sites_)
       if (auto& own = figure(site.assumed); !own) own = worst.value_or(otherwise);
   };
@@ -176,12 +176,15 @@ SiteTimes PlanInput::times_of(const Site& site, const StepRows& rows) const {
 }
 
 const std::vector<SiteTimes>& PlanInput::times(const StepRows& rows) const {
-  constexpr std::size_t kKept = 256;
-  if (times_.size() > kKept) times_.clear();
   auto& times = times_[{rows.prompt, rows.generated, rows.position}];
   if (times.empty())
     for (const Site& site : sites_) times.push_back(times_of(site, rows));
   return times;
+}
+
+void PlanInput::forget_times() const {
+  constexpr std::size_t kKept = 64;
+  if (times_.size() > kKept) times_.clear();
 }
 
 double PlanInput::hop_s(std::uint32_t from, std::uint32_t to, Bytes bytes) const {

@@ -53,8 +53,9 @@ class PlanInput {
   // Index into SiteTimes::kinds of each layer: equal layers are computed once.
   const std::vector<std::uint32_t>& layer_kinds() const { return layer_kinds_; }
 
-  // Of every site. Valid until the next call.
+  // Of every site. Valid until forget_times(), which keeps the memory of a long search bounded.
   const std::vector<SiteTimes>& times(const StepRows& rows) const;
+  void forget_times() const;
   // From one site to another.
   double hop_s(std::uint32_t from, std::uint32_t to, Bytes bytes) const;
   // Over the sites of a group.
