@@ -40,9 +40,13 @@ void add_work(Time& time, const NodeFigures& node, const std::string& type, doub
   compute(prompt_ops, rates.prompt, "prompt");
   compute(generated_ops, rates.generated, "generated");
   time.seconds += std::max(read_s, compute_s);
-  time.read_bytes += bytes;
-  time.multiply_adds += prompt_ops + generated_ops;
-  (read_s >= compute_s ? time.read_s : time.compute_s) += std::max(read_s, compute_s);
+  if (read_s >= compute_s) {
+    time.read_bytes += bytes;
+    time.read_s += read_s;
+  } else {
+    time.multiply_adds += prompt_ops + generated_ops;
+    time.compute_s += compute_s;
+  }
 }
 
 void add_weights(Time& time, const NodeFigures& node, const TypedWeights& weights, double share,

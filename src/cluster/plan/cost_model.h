@@ -27,8 +27,8 @@ struct StepRows {
 // A time with what it is made of, or what is missing for it.
 struct Time {
   double seconds = 0;
-  double read_bytes = 0, read_s = 0;        // of which as long as reading takes
-  double multiply_adds = 0, compute_s = 0;  // of which as long as computing takes
+  double read_bytes = 0, read_s = 0;        // where reading takes longer
+  double multiply_adds = 0, compute_s = 0;  // where computing does
   std::vector<std::string> unknown;         // figures that are missing and count as 0
   bool known() const { return unknown.empty(); }
   void add(const Time& other);

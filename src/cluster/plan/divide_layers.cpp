@@ -26,8 +26,35 @@ std::uint32_t reach(const StageLoad& stage, std::uint32_t begin, double limit_s)
   return low;
 }
 
-// Every stage takes as many layers as it can: if that does not cover all, nothing does, for a stage
-// that begins later never ends earlier.
+// Where each stage can end when the stages before it end where they can: every end of a run that
+// begins where the stage before can end, over stages.
+std::optional<Ends> cover_by_all_ends(const std::vector<StageLoad>& stages, double limit_s) {
+  const auto layers = static_cast<std::uint32_t>(stages[0].seconds.size() - 1);
+  constexpr std::uint32_t kNever = std::numeric_limits<std::uint32_t>::max();
+  std::vector<std::vector<std::uint32_t>> begins;  // a begin of a run of stage p that ends at [n]
+  std::vector<bool> ended(layers + 1, false);
+  ended[0] = true;
+  for (const StageLoad& stage : stages) {
+    std::vector<std::uint32_t>& begin_of = begins.emplace_back(layers + 1, kNever);
+    std::uint32_t known = 0;  // ends up to here have been seen: runs that begin later end later
+    for (std::uint32_t begin = 0; begin < layers; ++begin) {
+      if (!ended[begin]) continue;
+      const std::uint32_t end = reach(stage, begin, limit_s);
+      for (std::uint32_t to = std::max(known, begin) + 1; to <= end; ++to) begin_of[to] = begin;
+      known = std::max(known, end);
+    }
+    for (std::uint32_t end = 0; end <= layers; ++end) ended[end] = begin_of[end] != kNever;
+  }
+  if (!ended[layers]) return std::nullopt;
+  Ends ends(stages.size());
+  for (std::size_t p = stages.size(), end = layers; p-- > 0; end = begins[p][end])
+    ends[p] = static_cast<std::uint32_t>(end);
+  return ends;
+}
+
+// Every stage takes as many layers as it can, for a stage that begins later never ends earlier.
+// Only where that leaves a stage in front of a layer that it cannot take must other ends be looked
+// at.
 std::optional<Ends> cover(const std::vector<StageLoad>& stages, double limit_s) {
   const auto layers = static_cast<std::uint32_t>(stages[0].seconds.size() - 1);
   Ends ends;
@@ -35,7 +62,7 @@ std::optional<Ends> cover(const std::vector<StageLoad>& stages, double limit_s) 
   for (std::size_t p = 0; p < stages.size(); ++p) {
     const auto behind = static_cast<std::uint32_t>(stages.size() - 1 - p);
     const std::uint32_t end = std::min(reach(stages[p], at, limit_s), layers - behind);
-    if (end <= at) return std::nullopt;
+    if (end <= at) return cover_by_all_ends(stages, limit_s);
     ends.push_back(at = end);
   }
   if (at != layers) return std::nullopt;

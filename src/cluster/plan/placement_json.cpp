@@ -20,9 +20,11 @@ Span read_span(JsonFields& fields, std::string_view name) {
   const json::array* ends = fields.need_array(name, 2);
   if (ends == nullptr) return {};
   const auto at = [&](std::size_t i) -> std::optional<std::uint32_t> {
-    const auto* number = ends->size() == 2 ? (*ends)[i].if_int64() : nullptr;
-    if (number == nullptr || *number < 0 || *number > kU32Max) return std::nullopt;
-    return static_cast<std::uint32_t>(*number);
+    if (ends->size() != 2) return std::nullopt;
+    json::error_code not_one;
+    const auto number = (*ends)[i].to_number<std::uint32_t>(not_one);
+    if (not_one || (*ends)[i].is_double()) return std::nullopt;
+    return number;
   };
   const auto begin = at(0), end = at(1);
   if (!begin || !end || *begin > *end) return fields.fail(name, "is no range [begin, end]"), Span{};

@@ -298,9 +298,8 @@ Error no_offer(const Plan& plan, const ModelFigures& model, const std::vector<No
                  fmt::format("cannot place {}: that takes {} nodes, and {} can be used. Running "
                              "models are unaffected. {}",
                              model.name, wanted, usable, instead(model, nodes, links, request)));
-  const std::string why = plan.refusals.empty() ? "there is no node to place it on"
-                                                : fmt::format("{}: {}", plan.refusals[0].summary,
-                                                              plan.refusals[0].reason);
+  const std::string why =
+      plan.refusals.empty() ? "there is no node to place it on" : plan.refusals[0].reason;
   return Error(Errc::out_of_memory,
                fmt::format("cannot place {}: {}. Running models are unaffected. {}", model.name,
                            why, instead(model, nodes, links, request)));

@@ -22,7 +22,8 @@ class AllShapes {
 
  private:
   void extend(std::uint32_t left) {
-    for (std::uint32_t group = left; group > 0; group = (group - 1) & left) {
+    // Subsets of `left` in ascending order: of equal shapes the one of the lower ids comes first.
+    for (std::uint32_t group = left & -left; group > 0; group = (group - left) & left) {
       std::vector<std::uint32_t> sites;
       for (std::uint32_t i = 0; i < input_.sites().size(); ++i)
         if (group >> i & 1) sites.push_back(i);
