@@ -1,44 +1,20 @@
 #pragma once
 
-#include <boost/json/value.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
-#include "cluster/instance/desired.h"
-#include "cluster/instance/map_view.h"
-#include "cluster/instance/part_state.h"
-#include "cluster/plan/placement.h"
+#include "cluster/instance/actions.h"
+#include "cluster/instance/holder.h"
+#include "cluster/instance/instance_map.h"
+#include "cluster/instance/keeper.h"
 
 namespace drystone {
-
-// ---- What the core asks for.
-
-// Put `value` under `key` into the replicated map; a null deletes.
-struct Publish {
-  std::string key;
-  boost::json::value value;
-};
-// Reserve placement.part_of(self)->bytes in the ledger, load it, connect it with the others; then
-// part_loaded() or part_failed(). A part of a lower epoch of the instance ends first. Where
-// `reuse`, that part has the very same weights and KV size: they may stay in memory.
-struct LoadPart {
-  Placement placement;
-  bool reuse = false;
-};
-// End the part of that epoch and give its memory back. Also ends one that is still loading.
-struct DropPart {
-  std::string instance;
-  Epoch epoch;
-};
-using InstanceAction = std::variant<Publish, LoadPart, DropPart>;
-
-// ---- What it tells.
 
 enum class InstancePhase { waiting, loading, ready, failed, refused };
 std::string_view to_string(InstancePhase phase);
@@ -68,53 +44,44 @@ class InstanceCore {
  public:
   using Time = std::chrono::nanoseconds;  // monotonic
 
-  // Waits, all of them from tick() to tick().
-  // After its own start a keeper gives the nodes of known placements this long to appear.
-  static constexpr Time kStartWait = std::chrono::seconds(20);
-  // A placement that failed n times in a row is tried again after 2^n times the first, up to the
-  // last.
-  static constexpr Time kBackoffFirst = std::chrono::seconds(1);
-  static constexpr Time kBackoffLast = std::chrono::seconds(60);
-  // A part that loads and tells no progress for this long has failed.
-  static constexpr Time kLoadStall = std::chrono::seconds(120);
-  // A node whose part failed twice is left out this long, where the model fits without it.
-  static constexpr Time kLeaveOut = std::chrono::seconds(300);
-  // What was asked for must have been possible this long before it replaces a substitute.
-  static constexpr Time kSettle = std::chrono::seconds(10);
-  // Progress is published when it has grown by as much.
-  static constexpr double kProgressStep = 0.05;
-
   struct Options {
     std::string self;        // node id
     std::uint64_t boot = 0;  // of this process: another number after each start
     Time now{};
   };
-  // Borrows `map` for its life.
+  // Borrows `map` for its life. It should hold what was persisted before the first take_actions().
   InstanceCore(Options options, const MapView& map);
 
-  // Events. Each may be told again. None of them acts before the next take_actions().
+  // Events. Each may be told again.
   void node_alive(const std::string& node);  // self is alive from the start
   void node_dead(const std::string& node);
   void key_changed(std::string_view key);
   void part_progress(const std::string& instance, const Epoch& epoch, double done);
   void part_loaded(const std::string& instance, const Epoch& epoch);
-  // Also when a part that was ready broke: a pipe error, a worker that answers no more.
+  // While loading: nothing is held any more. Later: the part broke (a pipe error, a peer that
+  // answers no more); what it holds in memory stays until the LoadPart or DropPart that follows.
   void part_failed(const std::string& instance, const Epoch& epoch, const std::string& error);
   // Time passes; call it at least once a second.
   void tick(Time now);
 
-  // What follows from all events so far, in the order in which it should be done. At most one
-  // LoadPart or DropPart per instance and epoch is handed out, until the next epoch.
+  // What follows from all events so far. Do it, then ask again until there is nothing: what was
+  // published must stand in the map before the next call. A part is handed out once for each epoch.
   std::vector<InstanceAction> take_actions();
 
-  bool is_keeper() const;
+  bool is_keeper() const { return self_ == *alive_.begin(); }
   // Of everything that is wanted or still held, by name.
   std::vector<InstanceStatus> statuses() const;
 
  private:
-  struct Known;  // of one instance
-  struct Mine;
-  struct Keeping;
+  InstanceStatus status(const std::string& instance, const DesiredInstance* desired) const;
+
+  const std::string self_;
+  const InstanceMap map_;
+  std::set<std::string> alive_;
+  Time now_;
+  bool dirty_ = true;  // something happened since the last take_actions() that gave nothing
+  Holder holder_;
+  Keeper keeper_;
 };
 
 }  // namespace drystone

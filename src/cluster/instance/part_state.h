@@ -8,6 +8,8 @@
 
 namespace drystone {
 
+constexpr std::size_t kPartErrorMax = 2048;  // bytes; longer texts are cut
+
 enum class PartPhase {
   loading,
   ready,

@@ -118,6 +118,16 @@ Result<void> JsonFields::finish_strictly() {
   return finish();
 }
 
+std::string one_line(std::string_view text, std::size_t bytes_max) {
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+  std::size_t end = std::min(text.size(), bytes_max);
+  while (end > 0 && end < text.size() && continues(text[end])) --end;
+  std::string line(text.substr(0, end));
+  for (char& c : line)
+    if (has_control({&c, 1})) c = ' ';
+  return line;
+}
+
 Result<json::value> parse_json(std::string_view text, std::size_t bytes_max,
                                std::string_view what) {
   if (text.size() > bytes_max)

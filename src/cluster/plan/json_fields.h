@@ -68,6 +68,10 @@ class JsonFields {
   std::optional<Error> error_;
 };
 
+// Text that JsonFields::string() takes: without control characters, at most `bytes_max`, cut
+// between characters.
+std::string one_line(std::string_view text, std::size_t bytes_max);
+
 // JSON from foreign bytes: at most `bytes_max`, 32 levels deep, nothing behind it.
 // Errors: limit, corrupt.
 Result<boost::json::value> parse_json(std::string_view text, std::size_t bytes_max,
