@@ -30,7 +30,7 @@ struct Outgoing {
 
 struct ClusterEvent {
   enum class Kind {
-    node_alive,      // also after suspect, dead or left
+    node_alive,  // also after suspect, dead or left
     node_suspect,
     node_dead,
     node_left,
@@ -90,7 +90,7 @@ class ClusterCore {
   std::vector<NodeId> alive() const;  // with this node and suspects; sorted
   bool settled() const;               // Membership::settled: before, do not act as keeper
   const Membership& membership() const { return membership_; }
-  void stop(Time now);                // tells the others that this node stops
+  void stop(Time now);  // tells the others that this node stops
 
   // --- who belongs
   const MemberList& members() const { return members_; }

@@ -28,8 +28,8 @@ struct Invitation {
   std::int64_t expires_s = 0;  // wall time, seconds since 1970 UTC, by the clock of who admits
   std::uint32_t uses = 1;
   PublicKey made_by{};
-  Digest removed{};            // MemberList::removed_digest when it was made
-  Signature signature{};       // of made_by, over all above and the cluster's id
+  Digest removed{};       // MemberList::removed_digest when it was made
+  Signature signature{};  // of made_by, over all above and the cluster's id
 
   bool operator==(const Invitation&) const = default;
 };
@@ -51,9 +51,10 @@ Result<Invitation> make_invitation(const InvitationSecret& secret, const Invitat
 
 // May it let one more in, after `used` others?
 // Errors: invalid_argument, with the reason a person can act on (expired, used up, void)
-Result<void> check_invitation(const Invitation& invitation, std::uint32_t used,
-                              std::int64_t wall_s, const MemberList& members,
-                              const Crypto& crypto);
+Result<void> check_invitation(const Invitation& invitation, std::uint32_t used, std::int64_t wall_s,
+                              const MemberList& members, const Crypto& crypto);
+
+constexpr std::size_t kInvitationBytesMax = 1024;  // as JSON
 
 std::string to_json(const Invitation& invitation);
 Result<Invitation> parse_invitation(std::string_view json);

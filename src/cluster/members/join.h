@@ -15,12 +15,12 @@
 namespace drystone::cluster {
 
 constexpr std::size_t kJoinRequestBytesMax = 4096;
-constexpr std::size_t kJoinWelcomeBytesMax = kMemberEntriesMax * 512 + (1 << 20);
+constexpr std::size_t kJoinWelcomeBytesMax = 6 << 20;  // a member list inside a JSON string
 
 // What makes a connection this one and no other.
 struct JoinBinding {
-  std::string exporter;   // RFC 5705 exporter value of the connection, at least 32 bytes
-  PublicKey joining{};    // the keys that the TLS handshake proved
+  std::string exporter;  // RFC 5705 exporter value of the connection, at least 32 bytes
+  PublicKey joining{};   // the keys that the TLS handshake proved
   PublicKey member{};
 };
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +17,7 @@ namespace drystone::cluster {
 
 constexpr std::size_t kMemberEntriesMax = 1024;  // with those of removed members
 constexpr std::size_t kRemovalsMax = 1024;
+constexpr std::size_t kKeptTotalMax = 8192;  // kept keys of all removals together
 
 // Who belongs: a set of signed entries and removals that only grows. Two lists merge to the same
 // one in whatever order their parts come, so members need no agreement to admit or remove.
@@ -53,44 +54,57 @@ class MemberList {
 
   bool is_member(const PublicKey& key) const;
   bool is_member(const NodeId& id) const { return members_.contains(id); }
-  bool is_removed(const PublicKey& key) const { return removals_of(key) > 0; }
+  bool is_removed(const PublicKey& key) const;
   const Member* find(const NodeId& id) const;  // valid until the next change; null: no member
   const std::map<NodeId, Member>& members() const { return members_; }
 
   // Signs a new entry with this node's key and adds it.
-  // Errors: invalid_argument (name; this node is no member; `key` was removed or is a member), limit
+  // Errors: invalid_argument (name; this node is no member; `key` was removed or is a member),
+  // limit
   Result<MemberEntry> admit(const PublicKey& key, std::string_view name, const Crypto& crypto);
   // Signs a removal with this node's key and adds it. The key of this node itself: it leaves.
   // Errors: invalid_argument (this node is no member), not_found (`key` is no member), limit
   Result<Removal> remove(const PublicKey& key, const Crypto& crypto);
 
-  // True: something new. Errors leave the list as it was, and name entry and reason: corrupt (bad
-  // signature or form), not_found (its signer is unknown here: merge the signer's entry first), limit
-  Result<bool> merge(const MemberEntry& entry, const Crypto& crypto);
-  Result<bool> merge(const Removal& removal, const Crypto& crypto);
+  // Takes from another list what is new and valid, entries first, in the order given. What is
+  // refused is named with its place and the reason: corrupt (bad signature or form), not_found (its
+  // signer is unknown here: give the signer's entry first), limit.
+  struct Merged {
+    bool changed = false;
+    std::vector<Error> refused;
+  };
+  Merged merge(std::span<const MemberEntry> entries, std::span<const Removal> removals,
+               const Crypto& crypto);
 
   // All that there is, signers before those they signed: merged in this order nothing is missing.
   std::vector<MemberEntry> entries() const;
   std::vector<Removal> removals() const;
 
-  // Equal exactly for equal lists.
-  Digest digest(const Crypto& crypto) const;
+  // Equal exactly for equal lists of a cluster; zeros for an empty one.
+  const Digest& digest() const { return digest_; }
   // Of the set of removed keys alone: invitations made before another removal are void.
-  Digest removed_digest(const Crypto& crypto) const;
+  const Digest& removed_digest() const { return removed_digest_; }
 
  private:
-  using EntryKey = std::pair<PublicKey, PublicKey>;  // key, added by
-  std::size_t removals_of(const PublicKey& key) const;
+  using KeyPair = std::pair<PublicKey, PublicKey>;  // whose, signed by whom
+
+  Result<void> check_self(const Crypto& crypto) const;
   bool is_rooted(const PublicKey& key) const;  // its chain of entries leads to genesis
-  bool counts(const MemberEntry& entry) const;
+  bool is_kept(const PublicKey& removed, const PublicKey& key) const;  // by every removal
+  Result<bool> take(const MemberEntry& entry, const Crypto& crypto);
+  Result<bool> take(const Removal& removal, const Crypto& crypto);
+  // Signers before those they signed; with `counting`, only entries that count.
+  std::vector<const MemberEntry*> walk(bool counting) const;
   void refresh(const Crypto& crypto);
 
   ClusterId cluster_;
   PublicKey founder_;
-  std::map<EntryKey, MemberEntry> entries_;  // every one of them rooted
-  std::map<EntryKey, Removal> removals_;     // key, removed by
+  std::map<KeyPair, MemberEntry> entries_;  // every one of them rooted
+  std::map<KeyPair, Removal> removals_;     // every one by a rooted key
   // Made anew on each change.
+  std::map<PublicKey, NodeId> ids_;
   std::map<NodeId, Member> members_;
+  Digest digest_{}, removed_digest_{};
 };
 
 }  // namespace drystone::cluster

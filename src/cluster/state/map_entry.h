@@ -13,7 +13,7 @@ namespace drystone::cluster {
 
 constexpr std::size_t kMapKeyBytesMax = 256;
 constexpr std::size_t kMapValueBytesMax = 64 << 10;
-constexpr std::size_t kMapEntriesMax = 8192;      // values and tombstones
+constexpr std::size_t kMapEntriesMax = 8192;  // values and tombstones
 constexpr std::uint64_t kCounterMax = std::uint64_t{1} << 53;
 
 // Which of two writes is the later one: greater counter, then greater node id. A counter is greater
@@ -30,7 +30,7 @@ struct MapEntry {
   std::string key;                   // printable ASCII without spaces
   std::optional<std::string> value;  // JSON text; none: erased (a tombstone)
   Version version;
-  std::int64_t erased_s = 0;         // tombstones: wall time, for pruning
+  std::int64_t erased_s = 0;  // tombstones: wall time, for pruning
 
   bool operator==(const MapEntry&) const = default;
 };

@@ -18,8 +18,8 @@ constexpr std::int64_t kTombstoneSeconds = 30 * 24 * 3600;  // then forgotten
 constexpr std::size_t kTombstonesMax = 4096;                // beyond, the oldest are forgotten
 
 // The state that all members share: keys with JSON texts, last writer wins, merged in any order to
-// the same. What is erased leaves a tombstone for 30 days: a node that was away for longer can bring
-// such a key back.
+// the same. What is erased leaves a tombstone for 30 days: a node that was away for longer can
+// bring such a key back.
 //
 // Keys `node/<id>/...` are written by that node only, and belong to one life of its process: what
 // an earlier life wrote is erased when it comes back from others, unless this life wrote it again.

@@ -4,7 +4,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 
@@ -14,8 +13,8 @@ namespace drystone::cluster {
 std::string to_base32(std::span<const std::uint8_t> bytes);
 
 // Fills `bytes`; `text` must be what to_base32 makes of them, but may be in upper case.
-// Errors: corrupt (length, a letter outside the alphabet, bits that stand for nothing); `bytes` then
-// hold anything.
+// Errors: corrupt (length, a letter outside the alphabet, bits that stand for nothing); `bytes`
+// then hold anything.
 Result<void> from_base32(std::string_view text, std::span<std::uint8_t> bytes);
 
 }  // namespace drystone::cluster

@@ -19,13 +19,13 @@ using SecretKey = std::array<std::uint8_t, 32>;  // shared keys: discovery, invi
 class Crypto {
  public:
   virtual ~Crypto() = default;
-  virtual PublicKey public_key() const = 0;                     // of this node
-  virtual Signature sign(std::string_view bytes) const = 0;     // with this node's key
+  virtual PublicKey public_key() const = 0;                  // of this node
+  virtual Signature sign(std::string_view bytes) const = 0;  // with this node's key
   virtual bool verify(const PublicKey& key, std::string_view bytes,
                       const Signature& signature) const = 0;
   virtual Digest sha256(std::string_view bytes) const = 0;
   virtual Digest hmac_sha256(std::string_view key, std::string_view bytes) const = 0;
-  virtual void random(std::span<std::uint8_t> bytes) = 0;       // fit for keys
+  virtual void random(std::span<std::uint8_t> bytes) = 0;  // fit for keys
 };
 
 // The bytes of an array or span, as the view that Crypto takes. Borrowed.
