@@ -149,18 +149,19 @@ Result<bool> MemberList::take(const Removal& removal, const Crypto& crypto) {
 MemberList::Merged MemberList::merge(std::span<const MemberEntry> entries,
                                      std::span<const Removal> removals, const Crypto& crypto) {
   Merged merged;
-  const auto note = [&](Result<bool> taken, std::string_view place) {
+  const auto note = [&](Result<bool> taken, const auto& part, auto& into, std::string_view place) {
     if (!taken) {
       merged.refused.push_back(std::move(taken).error().with(place));
     } else if (*taken) {
-      merged.changed = true;
+      into.push_back(part);
     }
   };
   for (std::size_t i = 0; i < entries.size(); ++i)
-    note(take(entries[i], crypto), fmt::format("entries[{}] ({})", i, entries[i].name));
+    note(take(entries[i], crypto), entries[i], merged.entries,
+         fmt::format("entries[{}] ({})", i, entries[i].name));
   for (std::size_t i = 0; i < removals.size(); ++i)
-    note(take(removals[i], crypto), fmt::format("removals[{}]", i));
-  if (merged.changed) refresh(crypto);
+    note(take(removals[i], crypto), removals[i], merged.removals, fmt::format("removals[{}]", i));
+  if (merged.changed()) refresh(crypto);
   return merged;
 }
 

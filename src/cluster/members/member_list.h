@@ -70,8 +70,11 @@ class MemberList {
   // refused is named with its place and the reason: corrupt (bad signature or form), not_found (its
   // signer is unknown here: give the signer's entry first), limit.
   struct Merged {
-    bool changed = false;
+    std::vector<MemberEntry> entries;  // those that were new
+    std::vector<Removal> removals;
     std::vector<Error> refused;
+
+    bool changed() const { return !entries.empty() || !removals.empty(); }
   };
   Merged merge(std::span<const MemberEntry> entries, std::span<const Removal> removals,
                const Crypto& crypto);

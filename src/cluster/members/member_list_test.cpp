@@ -58,7 +58,7 @@ TEST(MemberList, AStrangerLetsNobodyIn) {
   MemberList other = founded(p.nova, "nova");
   ASSERT_TRUE(other.admit(p.pine.public_key(), "pine", p.nova));
   const auto merged = list.merge(other.entries(), {}, p.atlas);
-  EXPECT_FALSE(merged.changed);
+  EXPECT_FALSE(merged.changed());
   ASSERT_EQ(merged.refused.size(), 2U);
   EXPECT_EQ(merged.refused[0].message(),
             "entries[0] (nova): it is signed by the very key it adds, which is not the founder's");
@@ -73,7 +73,7 @@ TEST(MemberList, WhatWasAlteredIsRefused) {
   const MemberEntry good = *MemberList(list).admit(p.nova.public_key(), "nova", p.atlas);
   const auto refused = [&](MemberEntry entry) {
     const auto merged = list.merge({&entry, 1}, {}, p.atlas);
-    return !merged.changed && merged.refused.size() == 1;
+    return !merged.changed() && merged.refused.size() == 1;
   };
   MemberEntry renamed = good, later = good, moved = good, forged = good;
   renamed.name = "Nova";
@@ -183,7 +183,7 @@ TEST(MemberList, MergesToTheSameInEveryOrder) {
       for (std::size_t i = removals.size(); i > 1; --i)
         std::swap(removals[i - 1], removals[rng.below(i)]);
       // Until nothing new comes: a part whose signer was not known yet is given again.
-      while (list.merge(entries, removals, *keys[0]).changed) {
+      while (list.merge(entries, removals, *keys[0]).changed()) {
       }
     }
     ASSERT_EQ(merged[0].digest(), merged[1].digest()) << "seed " << seed;

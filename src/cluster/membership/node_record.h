@@ -8,6 +8,9 @@
 
 namespace drystone::cluster {
 
+// Of starts and incarnations: exact in JSON, with room above for contradiction.
+constexpr std::uint64_t kStartMax = std::uint64_t{1} << 52;
+
 enum class NodeState {
   alive,
   suspect,  // silent for a second; still counted as one of us

@@ -61,7 +61,7 @@ bool NodeTable::learn(const NodeRecord& record, Time now) {
 }
 
 void NodeTable::contradict(const NodeRecord& record) {
-  if (self_.state == NodeState::left) return;
+  if (self_.state == NodeState::left || record.start >= kStartMax) return;
   if (record.start > self_.start) {  // our clock went back since an earlier life
     self_.start = record.start + 1;
     self_.incarnation = 0;

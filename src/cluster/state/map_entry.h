@@ -13,8 +13,9 @@ namespace drystone::cluster {
 
 constexpr std::size_t kMapKeyBytesMax = 256;
 constexpr std::size_t kMapValueBytesMax = 64 << 10;
-constexpr std::size_t kMapEntriesMax = 8192;  // values and tombstones
-constexpr std::uint64_t kCounterMax = std::uint64_t{1} << 53;
+constexpr std::size_t kMapEntriesMax = 8192;    // values and tombstones
+constexpr std::size_t kMapBytesMax = 32 << 20;  // of keys and values together
+constexpr std::uint64_t kCounterMax = (std::uint64_t{1} << 53) - 1;
 
 // Which of two writes is the later one: greater counter, then greater node id. A counter is greater
 // than all its writer had seen, and not below the writer's wall time in milliseconds, so of two
@@ -42,7 +43,10 @@ bool supersedes(const MapEntry& a, const MapEntry& b);
 // The owner of a key: of `node/<id>/...` that node, of others nobody ("").
 std::string_view owner_of(std::string_view key);
 
-// Form, limits, and that an owned key is written by its owner. Errors: invalid_argument, limit
+// Form and limits. Errors: invalid_argument
+Result<void> check_key(std::string_view key);
+// The same of all parts, and that an owned key is written by its owner.
+// Errors: invalid_argument, corrupt (the value is no JSON), limit
 Result<void> check_entry(const MapEntry& entry);
 
 // "node/<id>/<name>"
