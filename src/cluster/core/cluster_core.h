@@ -30,7 +30,7 @@ constexpr std::size_t kSavedBytesMax = 96 << 20;
 constexpr std::size_t kEventsMax = 1 << 20;  // that nobody took: our own mistake
 constexpr Time kTidyInterval = std::chrono::seconds(10);
 constexpr Time kMembersExchangeInterval = std::chrono::milliseconds(300);
-constexpr Time kMembersExchangeIntervalMax = std::chrono::seconds(4);
+constexpr Time kMembersExchangeIntervalMax = std::chrono::seconds(1);
 
 // Keys of the shared state that the core itself keeps. Others leave them alone.
 constexpr std::string_view kDiscoveryKey = "cluster/discovery";

@@ -71,13 +71,14 @@ Result<Invitation> make_invitation(const InvitationSecret& secret, const Invitat
 
 Result<void> check_invitation(const Invitation& invitation, std::uint32_t used, std::int64_t wall_s,
                               const MemberList& members, const Crypto& crypto) {
-  if (!members.is_member(invitation.made_by) ||
-      !crypto.verify(invitation.made_by, signed_bytes(members.cluster(), invitation),
+  if (!crypto.verify(invitation.made_by, signed_bytes(members.cluster(), invitation),
                      invitation.signature))
     return refused("the invitation was not made by a member of this cluster");
   if (invitation.removed != members.removed_digest())
     return refused(
         "the invitation is void, because a node has gone since it was made: ask for a new one");
+  if (!members.is_member(invitation.made_by))
+    return refused("the invitation was not made by a member of this cluster");
   if (wall_s >= invitation.expires_s)
     return refused("the invitation has expired: ask for a new one");
   if (used >= invitation.uses)

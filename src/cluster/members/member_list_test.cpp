@@ -192,8 +192,9 @@ TEST(MemberList, MergesToTheSameInEveryOrder) {
     ASSERT_EQ(names(merged[0]), names(merged[2])) << "seed " << seed;
     ASSERT_EQ(merged[0].removed_digest(), merged[1].removed_digest());
     for (const auto& key : keys) {
-      if (merged[0].is_removed(key->public_key()))
-        ASSERT_FALSE(merged[0].is_member(key->public_key())) << "seed " << seed;
+      ASSERT_FALSE(merged[0].is_removed(key->public_key()) &&
+                   merged[0].is_member(key->public_key()))
+          << "seed " << seed;
     }
   }
 }

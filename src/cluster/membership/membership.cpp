@@ -114,14 +114,12 @@ void Membership::judge(Time now) {
   for (const NodeRecord& verdict : verdicts) table_.learn(verdict, now);
 }
 
-void Membership::send_ping(const NodeId& target, Time now, Probe probe) {
-  probe.target = target;
-  probe.sent_at = now;
+void Membership::send_ping(const NodeId& target, Time now, const NodeId& asker,
+                           std::uint64_t asked_number) {
   std::vector<std::uint64_t>& pings = part_to(target).pings;
   if (pings.size() == kProbesPerMessageMax) return;
   pings.push_back(next_number_);
-  probes_.emplace(next_number_++, std::move(probe));
-  if (probes_.size() > kProbesInFlightMax) probes_.erase(probes_.begin());
+  probes_.emplace(next_number_++, Probe{target, now, asker, asked_number});
 }
 
 void Membership::probe_alive(Time now) {
@@ -149,9 +147,11 @@ void Membership::probe_alive(Time now) {
   }
 }
 
-// Those who spoke to us just now are most likely to hear us.
+// First the one that reached it last time; then those who spoke to us just now, as they are most
+// likely to hear us.
 void Membership::ask_others(const NodeId& target, Time now) {
   std::vector<NodeId> fresh, other;
+  const NodeId& last = watches_[target].relay;
   for (const auto& [id, node] : table_.others()) {
     if (id == target || !table_.is_alive(node)) continue;
     const bool is_fresh = node.direct_at && now - *node.direct_at < kFreshContact;
@@ -159,7 +159,9 @@ void Membership::ask_others(const NodeId& target, Time now) {
   }
   std::vector<NodeId>& relays = fresh.empty() ? other : fresh;
   for (std::size_t i = 0; i < std::min(kRelaysMax, relays.size()); ++i) {
-    std::swap(relays[i], relays[i + rng_.below(relays.size() - i)]);
+    const auto best = std::ranges::find(relays, last);
+    const bool take_last = i == 0 && best != relays.end();
+    std::swap(relays[i], take_last ? *best : relays[i + rng_.below(relays.size() - i)]);
     std::vector<MembershipPart::Ask>& asks = part_to(relays[i]).asks;
     if (asks.size() == kProbesPerMessageMax) continue;
     asks.push_back({target, next_number_});
@@ -230,8 +232,7 @@ void Membership::receive(const NodeId& from, const MembershipPart& part, Time no
   for (const std::uint64_t number : part.pings)
     if (part_to(from).acks.size() < kProbesPerMessageMax) part_to(from).acks.push_back(number);
   for (const MembershipPart::Ask& ask : part.asks)
-    if (table_.find(ask.target) && ask.target != from)
-      send_ping(ask.target, now, {.asker = from, .asked_number = ask.number});
+    if (table_.find(ask.target) && ask.target != from) send_ping(ask.target, now, from, ask.number);
   if (part.view != table_.digest() && !part.leaving) exchange_views(from, now);
 }
 
@@ -254,6 +255,7 @@ void Membership::receive_answers(const NodeId& from, const MembershipPart& part,
     if (found == asks_.end() || found->second.target != vouch.target || found->second.asker != from)
       continue;
     asks_.erase(found);
+    watches_[vouch.target].relay = from;
     table_.heard_from(vouch.target, /*direct=*/false, now);
   }
 }

@@ -91,6 +91,7 @@ class Membership {
     std::size_t exchanged = 0;  // where the next exchange of views goes on
     bool correct = false;       // it holds a record of itself that is not the last one
     std::optional<Time> round_trip;
+    NodeId relay;  // that vouched for it last
   };
   struct Probe {  // a ping that was sent
     NodeId target;
@@ -100,7 +101,8 @@ class Membership {
   };
 
   MembershipPart& part_to(const NodeId& id) { return outputs_[id]; }
-  void send_ping(const NodeId& target, Time now, Probe probe = {});
+  void send_ping(const NodeId& target, Time now, const NodeId& asker = {},
+                 std::uint64_t asked_number = 0);
   void choose_watched(Time now);
   void probe_alive(Time now);
   void probe_dead(Time now);

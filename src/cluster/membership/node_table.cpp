@@ -79,6 +79,8 @@ void NodeTable::apply(Node& node, const NodeRecord& record, Time now) {
   const bool was_known = node.heard;
   const NodeRecord before = std::exchange(node.record, record);
   node.heard = true;
+  // It contradicted somebody, so it speaks to somebody.
+  if (record.state == NodeState::alive) node.heard_at = now;
   node.tell_rounds = kTellRounds;
   digest_.reset();
   if (record.state != NodeState::suspect) {

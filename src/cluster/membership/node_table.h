@@ -34,7 +34,7 @@ class NodeTable {
     bool heard = false;  // of it or about it, since our start; else nobody knows: counted as dead
     Time known_since{};  // as a member
     std::optional<Time> direct_at;      // its last message to us
-    std::optional<Time> heard_at;       // the same, or the last voucher
+    std::optional<Time> heard_at;       // the same, or the last voucher or word of its own
     std::optional<Time> suspect_since;  // while it is suspect
     int tell_rounds = 0;                // in which its record is still pushed
   };

@@ -16,7 +16,7 @@
 namespace drystone::cluster {
 
 constexpr std::chrono::nanoseconds kStateExchangeInterval = std::chrono::milliseconds(300);
-constexpr std::chrono::nanoseconds kStateExchangeIntervalMax = std::chrono::seconds(4);
+constexpr std::chrono::nanoseconds kStateExchangeIntervalMax = std::chrono::seconds(1);
 constexpr std::size_t kGivenBytesMax = 1 << 20;  // of entries to one node, between two calls
 
 // Keeps this node's map equal to those of others: pushes news, and compares and repairs when
