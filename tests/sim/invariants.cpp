@@ -35,13 +35,25 @@ void Invariants::wrote(std::size_t by, const std::string& key) {
   writes_of_[by][key] = entry->version;
 }
 
+void Invariants::lost_disk(std::size_t machine) {
+  writes_of_[machine].clear();
+  versions_[machine].clear();
+  removed_[machine].clear();
+}
+
 std::vector<Machine*> Invariants::running_members() const {
   std::vector<Machine*> running;
+  std::set<NodeId> removed;
   for (const auto& machine : machines_) {
-    const ClusterCore* core = machine->core();
-    if (network_.is_up(machine->number()) && core && core->members().is_member(core->self()))
-      running.push_back(machine.get());
+    if (!network_.is_up(machine->number()) || !machine->core()) continue;
+    running.push_back(machine.get());
+    for (const cluster::Removal& removal : machine->core()->members().removals())
+      removed.insert(node_id(removal.key, machine->crypto()));
   }
+  std::erase_if(running, [&](const Machine* machine) {
+    return removed.contains(machine->id()) ||
+           !machine->core()->members().is_member(machine->core()->self());
+  });
   return running;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,7 +42,7 @@ class Invariants {
 
   // A write that machine `by` made itself, to be found again.
   void wrote(std::size_t by, const std::string& key);
-  void lost_disk(std::size_t machine) { writes_of_[machine].clear(); }
+  void lost_disk(std::size_t machine);  // and became another node
   void restarted(std::size_t machine) { records_[machine].clear(); }
 
   void check();
@@ -54,6 +55,8 @@ class Invariants {
  private:
   static constexpr std::size_t kFailuresMax = 20;
 
+  // Those that run and that nobody who runs knows as removed: a node that was put out while nobody
+  // reached it may not know it itself.
   std::vector<Machine*> running_members() const;
   void check_members(Machine& machine);
   void check_versions(Machine& machine);

@@ -54,6 +54,7 @@ class Scenario {
   std::optional<InvitationSecret> invitation_;
   bool calm_ = false;  // nobody may be suspected
   bool nobody_dies_ = false;
+  bool closed_ = false;  // to guests
   std::map<std::pair<std::size_t, NodeId>, Time> dead_at_;
   Outcome outcome_;
 };
@@ -129,7 +130,7 @@ void Scenario::found() {
 void Scenario::guest_tries(std::size_t guest) {
   Rng& rng = network_.rng();
   Machine& machine = *machines_[guest];
-  if (!network_.is_up(guest) || machine.core()) return;
+  if (!network_.is_up(guest) || machine.core() || closed_) return;
   network_.at(network_.now() + milliseconds(50 + rng.below(1000)),
               [this, guest] { guest_tries(guest); });
   const auto host = random_running();
@@ -271,6 +272,7 @@ void Scenario::heal_and_check() {
   // Faults and restarts that were under way end within the longest of them; only then time counts.
   network_.run_until(network_.now() + seconds(10));
   network_.heal();
+  closed_ = true;
   network_.run_until(network_.now() + kSettledAfter);
   invariants_.check_healed();
   calm_ = true;

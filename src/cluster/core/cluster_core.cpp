@@ -76,8 +76,11 @@ void ClusterCore::tick(Time now, Wall wall) {
 }
 
 Result<void> ClusterCore::receive(const NodeId& from, std::string_view text, Time now) {
-  if (!members_.is_member(from))
+  if (!members_.is_member(from)) {
+    now_ = std::max(now_, now);
+    bid_farewell(from);
     return Error(Errc::invalid_argument, fmt::format("a message of {}, who is no member", from));
+  }
   if (!members_.is_member(self()))
     return Error(Errc::invalid_argument, "this node is no member any more");
   auto parsed = parse_message(text);
@@ -142,6 +145,18 @@ void ClusterCore::compare_members(const NodeId& from, std::uint64_t theirs, Time
   members_out_[from] = {.entries = members_.entries(), .removals = members_.removals()};
 }
 
+// Who was put out learns it, so that it knows why nobody speaks to it.
+void ClusterCore::bid_farewell(const NodeId& removed) {
+  MembersOut farewell;
+  for (const Removal& removal : members_.removals())
+    if (node_id(removal.key, crypto_) == removed) farewell.removals.push_back(removal);
+  if (farewell.removals.empty()) return;
+  const auto [told, is_first] = farewells_.try_emplace(removed, now_);
+  if (!is_first && now_ - told->second < kFarewellInterval) return;
+  told->second = now_;
+  members_out_[removed] = std::move(farewell);
+}
+
 void ClusterCore::follow_members() {
   std::set<NodeId> members;
   for (const auto& [id, member] : members_.members()) members.insert(id);
@@ -158,11 +173,7 @@ void ClusterCore::follow_members() {
     if (id == self()) {
       event(Kind::removed_self, id);
     } else {
-      // It is told once, so that it knows why nobody speaks to it.
-      MembersOut farewell;
-      for (const Removal& removal : members_.removals())
-        if (node_id(removal.key, crypto_) == id) farewell.removals.push_back(removal);
-      members_out_[id] = std::move(farewell);
+      bid_farewell(id);
       event(Kind::member_removed, id);
     }
   }

@@ -29,6 +29,7 @@ constexpr std::size_t kDiscoveryKeysMax = 4;  // this one, and those before it
 constexpr std::size_t kSavedBytesMax = 96 << 20;
 constexpr std::size_t kEventsMax = 1 << 20;  // that nobody took: our own mistake
 constexpr Time kTidyInterval = std::chrono::seconds(10);
+constexpr Time kFarewellInterval = std::chrono::seconds(5);  // to one removed node
 constexpr Time kMembersExchangeInterval = std::chrono::milliseconds(300);
 constexpr Time kMembersExchangeIntervalMax = std::chrono::seconds(1);
 
@@ -78,8 +79,8 @@ class ClusterCore {
                                                       const Options& options, Wall wall);
 
   void tick(Time now, Wall wall);
-  // Errors: invalid_argument (`from` is no member), corrupt (form, another cluster: nothing was
-  // taken), corrupt or limit (of one part: the others were taken)
+  // Errors: invalid_argument (`from` is no member; one that was removed is told so), corrupt (form,
+  // another cluster: nothing was taken), corrupt or limit (of one part: the others were taken)
   Result<void> receive(const NodeId& from, std::string_view text, Time now);
 
   std::vector<Outgoing> take_outbox();
@@ -148,6 +149,7 @@ class ClusterCore {
 
   std::uint64_t members_digest() const;
   void receive_members(const NodeId& from, const Message& message, Result<void>& result);
+  void bid_farewell(const NodeId& removed);
   void compare_members(const NodeId& from, std::uint64_t theirs, Time now);
   void push_members(const std::vector<MemberEntry>& entries, const std::vector<Removal>& removals);
   void follow_members();
@@ -169,6 +171,7 @@ class ClusterCore {
   std::set<NodeId> followed_;  // members, when follow_members last looked
   std::map<NodeId, MembersPeer> members_peers_;
   std::map<NodeId, MembersOut> members_out_;
+  std::map<NodeId, Time> farewells_;  // removed nodes, and when they were told
   std::vector<ClusterEvent> events_;
   std::optional<Time> tidied_at_;
   bool unsaved_ = true, settled_ = false;

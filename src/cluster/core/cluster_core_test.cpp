@@ -262,8 +262,11 @@ TEST(ClusterCore, ComesBackWithWhatItSaved) {
     ASSERT_TRUE(core) << core.error().message();
     cluster[i].core = *std::move(core);
     EXPECT_EQ(*cluster.core(i).get("want/pebble"), "1");
-    EXPECT_FALSE(cluster.core(i).settled());
   }
+  cluster[2].up = false;  // comes a little later
+  cluster.run(seconds(1));
+  EXPECT_FALSE(cluster.core(0).settled()) << "who knows what node 2 did meanwhile";
+  cluster[2].up = true;
   cluster.run(seconds(3));
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_TRUE(cluster.core(i).settled());

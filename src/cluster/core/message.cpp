@@ -221,7 +221,7 @@ json::object to_json(const MapEntry& entry) {
   if (entry.value) {
     object["value"] = *entry.value;
   } else {
-    object["erased"] = entry.erased_s;
+    object["erased"] = true;
   }
   return object;
 }
@@ -232,17 +232,16 @@ Result<MapEntry> parse_map_entry(const json::value& json) {
   MapEntry entry{
       .key = TRY(key_of(fields, "key")),
       .version = {TRY(fields.number("counter", kCounterMax)), TRY(id_of(fields, "node"))}};
-  if (fields.has("value") == fields.has("erased"))
-    return Error(Errc::corrupt, "an entry has either a value or the time when it was erased");
-  if (fields.has("value")) {
+  const bool erased = fields.has("erased") && TRY(fields.flag("erased"));
+  if (erased == fields.has("value"))
+    return Error(Errc::corrupt, "an entry has a value or is erased, one of both");
+  if (!erased) {
     entry.value = TRY(fields.text("value", kMapValueBytesMax));
     // JSON text has no others; they would grow sixfold when they are written.
     if (std::ranges::any_of(*entry.value, [](char c) {
           return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
         }))
       return Error(Errc::corrupt, "field value has a control character");
-  } else {
-    entry.erased_s = static_cast<std::int64_t>(TRY(fields.number("erased")));
   }
   return entry;
 }

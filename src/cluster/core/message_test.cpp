@@ -28,7 +28,7 @@ Message sample() {
   message.state.listing->keys[1].version.node = kB;
   message.state.wanted = {"x", "y"};
   message.state.entries = {{.key = "k", .value = R"({"a":"\n\"x"})", .version = {4, kA}},
-                           {.key = "gone", .version = {5, kB}, .erased_s = 77}};
+                           {.key = "gone", .version = {5, kB}}};
   message.members = 0x123;
   message.entries = {{.name = "nova", .added_at = 3}};
   message.removals = {{.kept = {PublicKey{1}}}};
@@ -86,7 +86,7 @@ TEST(Message, ErrorsSayWhere) {
   EXPECT_EQ(error_with([](auto& json) { json.at("pings").at(1) = -1; }),
             "pings[1]: is no whole number from 0");
   EXPECT_EQ(error_with([](auto& json) { json.at("entries").at(0).as_object()["erased"] = 1; }),
-            "entries[0]: an entry has either a value or the time when it was erased");
+            "entries[0]: field erased is neither true nor false");
   EXPECT_EQ(error_with([](auto& json) { json.at("listing").at("keys").at(1).at("key") = "b"; }),
             "listing: the listed keys are not in order");
   EXPECT_EQ(error_with([](auto& json) { json.at("buckets").as_array().pop_back(); }),

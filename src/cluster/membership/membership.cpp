@@ -55,6 +55,7 @@ void Membership::tick(Time now) {
     for (auto& [id, watch] : watches_)
       if (watch.since) watch.since = now;
   }
+  if (!ticked_at_) table_.begin(now);
   ticked_at_ = now;
   probes_left_ = kProbesPerTickMax;
   for (auto* sent : {&probes_, &asks_})

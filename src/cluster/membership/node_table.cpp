@@ -32,6 +32,10 @@ void NodeTable::set_members(const std::set<NodeId>& members, Time now) {
   digest_.reset();
 }
 
+void NodeTable::begin(Time now) {
+  for (auto& [id, node] : others_) node.known_since = now;
+}
+
 const NodeTable::Node* NodeTable::find(const NodeId& id) const {
   const auto found = others_.find(id);
   return found == others_.end() ? nullptr : &found->second;

@@ -43,6 +43,8 @@ class NodeTable {
 
   void set_members(const std::set<NodeId>& members, Time now);
 
+  void begin(Time now);  // nobody had time to be heard of before
+
   // Takes a record that holds against what is believed. One about this node is contradicted if it
   // is not true. Returns whether it is true of what is believed now, or already was.
   bool learn(const NodeRecord& record, Time now);

@@ -52,9 +52,6 @@ Result<void> check_entry(const MapEntry& entry) {
   if (!owner.empty() && owner != entry.version.node)
     return Error(Errc::invalid_argument,
                  fmt::format("the key {} is written by that node only", entry.key));
-  if (entry.erased_s < 0 || (entry.value && entry.erased_s != 0))
-    return Error(Errc::invalid_argument,
-                 fmt::format("{} says {} for when it was erased", entry.key, entry.erased_s));
   if (!entry.value) return {};
   auto json =
       parse_json(*entry.value, {.bytes_max = kMapValueBytesMax, .depth_max = kValueDepthMax});

@@ -31,7 +31,6 @@ struct MapEntry {
   std::string key;                   // printable ASCII without spaces
   std::optional<std::string> value;  // JSON text; none: erased (a tombstone)
   Version version;
-  std::int64_t erased_s = 0;  // tombstones: wall time, for pruning
 
   bool operator==(const MapEntry&) const = default;
 };

@@ -10,8 +10,6 @@
 namespace drystone::cluster {
 namespace {
 
-constexpr std::int64_t kClockMadSeconds = 24 * 3600;  // a peer's time further ahead is not believed
-
 std::size_t bytes_of(const MapEntry& entry) {
   return entry.key.size() + (entry.value ? entry.value->size() : 0);
 }
@@ -75,9 +73,7 @@ Result<void> StateMap::put(std::string_view key, std::string_view value, std::in
 
 Result<void> StateMap::erase(std::string_view key, std::int64_t wall_ms) {
   if (!get(key)) return {};
-  MapEntry entry{.key = std::string(key),
-                 .version = TRY(next_version(wall_ms)),
-                 .erased_s = std::max<std::int64_t>(wall_ms, 0) / 1000};
+  MapEntry entry{.key = std::string(key), .version = TRY(next_version(wall_ms))};
   TRY(check_entry(entry));
   store(std::move(entry), /*local=*/true);
   return {};
@@ -85,12 +81,9 @@ Result<void> StateMap::erase(std::string_view key, std::int64_t wall_ms) {
 
 Result<bool> StateMap::merge(MapEntry entry, std::int64_t wall_ms) {
   TRY(check_entry(entry));
-  const std::int64_t wall_s = std::max<std::int64_t>(wall_ms, 0) / 1000;
-  if (entry.erased_s > wall_s + kClockMadSeconds) entry.erased_s = wall_s;
   const auto present = slots_.find(entry.key);
   if (present != slots_.end() && !supersedes(entry, present->second.entry)) return false;
-  if (present == slots_.end() && !entry.value && entry.erased_s + kTombstoneSeconds <= wall_s)
-    return false;  // as good as forgotten
+  if (present == slots_.end() && is_forgotten(entry, wall_ms)) return false;
   if (owner_of(entry.key) == self_) return reclaim(entry, wall_ms);
   TRY(check_room(entry));
   store(std::move(entry), /*local=*/false);
@@ -108,8 +101,6 @@ Result<bool> StateMap::reclaim(const MapEntry& returned, std::int64_t wall_ms) {
     TRY(check_room(returned));
     store(returned, /*local=*/false);
     return true;
-  } else {
-    ours.erased_s = std::max<std::int64_t>(wall_ms, 0) / 1000;
   }
   ours.version = TRY(next_version(wall_ms));
   TRY(check_room(ours));
@@ -158,19 +149,26 @@ std::vector<std::string> StateMap::forget_owner(const NodeId& id) {
   return keys;
 }
 
+// Counters are times as well, and no member's clock that is behind makes them go back.
+bool StateMap::is_forgotten(const MapEntry& entry, std::int64_t wall_ms) const {
+  if (entry.value) return false;
+  const auto wall = static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ms, 0));
+  return entry.version.counter + kTombstoneMs <= std::max(counter_, wall);
+}
+
 void StateMap::prune(std::int64_t wall_ms) {
   if (tombstones_ == 0) return;
-  const std::int64_t wall_s = std::max<std::int64_t>(wall_ms, 0) / 1000;
-  std::vector<std::pair<std::int64_t, std::string>> tombstones;
+  std::vector<const MapEntry*> tombstones;
   for (const auto& [key, slot] : slots_)
-    if (!slot.entry.value) tombstones.emplace_back(slot.entry.erased_s, key);
-  std::ranges::sort(tombstones);
-  std::size_t left = tombstones.size();
-  for (const auto& [erased_s, key] : tombstones) {
-    if (left <= kTombstonesMax && erased_s + kTombstoneSeconds > wall_s) break;
-    drop(key);
-    --left;
+    if (!slot.entry.value) tombstones.push_back(&slot.entry);
+  std::ranges::sort(tombstones, {}, &MapEntry::version);
+  std::vector<std::string> forgotten;
+  for (const MapEntry* entry : tombstones) {
+    if (tombstones.size() - forgotten.size() <= kTombstonesMax && !is_forgotten(*entry, wall_ms))
+      break;
+    forgotten.push_back(entry->key);
   }
+  for (const std::string& key : forgotten) drop(key);
 }
 
 std::uint64_t StateMap::digest() const {

@@ -15,8 +15,8 @@
 namespace drystone::cluster {
 
 constexpr std::size_t kMapBuckets = 64;
-constexpr std::int64_t kTombstoneSeconds = 30 * 24 * 3600;  // then forgotten
-constexpr std::size_t kTombstonesMax = 4096;                // beyond, the oldest are forgotten
+constexpr std::uint64_t kTombstoneMs = std::uint64_t{30} * 24 * 3600 * 1000;  // then forgotten
+constexpr std::size_t kTombstonesMax = 4096;  // beyond, the oldest are forgotten
 
 // The state that all members share: keys with JSON texts, last writer wins, merged in any order to
 // the same. What is erased leaves a tombstone for 30 days: a node that was away for longer can
@@ -74,6 +74,7 @@ class StateMap {
     MapEntry entry;
     bool of_this_life = false;
   };
+  bool is_forgotten(const MapEntry& entry, std::int64_t wall_ms) const;
   Result<void> check_room(const MapEntry& entry) const;
   Result<Version> next_version(std::int64_t wall_ms) const;
   Result<bool> reclaim(const MapEntry& returned, std::int64_t wall_ms);
