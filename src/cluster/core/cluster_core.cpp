@@ -76,11 +76,6 @@ void ClusterCore::tick(Time now, Wall wall) {
 }
 
 Result<void> ClusterCore::receive(const NodeId& from, std::string_view text, Time now) {
-  if (!members_.is_member(from)) {
-    now_ = std::max(now_, now);
-    bid_farewell(from);
-    return Error(Errc::invalid_argument, fmt::format("a message of {}, who is no member", from));
-  }
   if (!members_.is_member(self()))
     return Error(Errc::invalid_argument, "this node is no member any more");
   auto parsed = parse_message(text);
@@ -88,17 +83,20 @@ Result<void> ClusterCore::receive(const NodeId& from, std::string_view text, Tim
   const Message& message = *parsed;
   if (message.cluster != members_.cluster())
     return Error(Errc::corrupt, fmt::format("message of {}: it is of another cluster", from));
-  now_ = now;
+  now_ = std::max(now_, now);
 
   Result<void> result;
   receive_members(from, message, result);
   if (members_.is_member(from)) {
-    membership_.receive(from, message.membership, now);
+    membership_.receive(from, message.membership, now_);
     auto taken = sync_.receive(
-        from, message.state, [&](const NodeId& id) { return members_.is_member(id); }, now,
+        from, message.state, [&](const NodeId& id) { return members_.is_member(id); }, now_,
         wall_ms_);
     if (!taken && result) result = std::move(taken);
-    compare_members(from, message.members, now);
+    compare_members(from, message.members, now_);
+  } else {
+    bid_farewell(from);
+    result = Error(Errc::invalid_argument, "it is no member");
   }
   follow();
   if (!result) return std::move(result).error().with("message of " + from);
@@ -145,16 +143,18 @@ void ClusterCore::compare_members(const NodeId& from, std::uint64_t theirs, Time
   members_out_[from] = {.entries = members_.entries(), .removals = members_.removals()};
 }
 
-// Who was put out learns it, so that it knows why nobody speaks to it.
-void ClusterCore::bid_farewell(const NodeId& removed) {
-  MembersOut farewell;
-  for (const Removal& removal : members_.removals())
-    if (node_id(removal.key, crypto_) == removed) farewell.removals.push_back(removal);
-  if (farewell.removals.empty()) return;
-  const auto [told, is_first] = farewells_.try_emplace(removed, now_);
+// Who was put out learns it, so that it knows why nobody speaks to it; so does one that was let in
+// by a node that was removed, if the removers did not know of it.
+void ClusterCore::bid_farewell(const NodeId& outsider) {
+  const PublicKey* key = members_.key_of(outsider);
+  if (!key) return;
+  const auto [told, is_first] = farewells_.try_emplace(outsider, now_);
   if (!is_first && now_ - told->second < kFarewellInterval) return;
   told->second = now_;
-  members_out_[removed] = std::move(farewell);
+  MembersOut farewell{.removals = members_.removals()};
+  if (members_.is_removed(*key))
+    std::erase_if(farewell.removals, [&](const Removal& removal) { return removal.key != *key; });
+  members_out_[outsider] = std::move(farewell);
 }
 
 void ClusterCore::follow_members() {
@@ -222,6 +222,7 @@ std::vector<ClusterEvent> ClusterCore::take_events() { return std::exchange(even
 
 std::vector<Outgoing> ClusterCore::take_outbox() {
   std::map<NodeId, Message> messages;
+  const std::vector<MemberEntry> chain = members_.chain(crypto_.public_key());
   const auto to = [&](const NodeId& id) -> Message& {
     const auto [at, is_new] = messages.try_emplace(id);
     if (is_new) {
@@ -234,9 +235,12 @@ std::vector<Outgoing> ClusterCore::take_outbox() {
   };
   for (Membership::Out& out : membership_.take_outputs())
     to(out.to).membership = std::move(out.part);
+  // To whom we are not alive we may be unknown: it was away when we came.
+  for (auto& [id, message] : messages)
+    if (membership_.state(id) == NodeState::dead) message.entries = chain;
   for (auto& [id, out] : std::exchange(members_out_, {})) {
     Message& message = to(id);
-    message.entries = std::move(out.entries);
+    message.entries.insert(message.entries.end(), out.entries.begin(), out.entries.end());
     message.removals = std::move(out.removals);
   }
   for (StateSync::Out& out : sync_.take_outputs()) {

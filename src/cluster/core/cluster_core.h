@@ -79,6 +79,8 @@ class ClusterCore {
                                                       const Options& options, Wall wall);
 
   void tick(Time now, Wall wall);
+  // A key that is not known yet may introduce itself: the entries and removals of its message are
+  // looked at, they prove themselves; and the rest, if `from` is a member then.
   // Errors: invalid_argument (`from` is no member; one that was removed is told so), corrupt (form,
   // another cluster: nothing was taken), corrupt or limit (of one part: the others were taken)
   Result<void> receive(const NodeId& from, std::string_view text, Time now);
@@ -149,13 +151,14 @@ class ClusterCore {
 
   std::uint64_t members_digest() const;
   void receive_members(const NodeId& from, const Message& message, Result<void>& result);
-  void bid_farewell(const NodeId& removed);
+  void bid_farewell(const NodeId& outsider);
   void compare_members(const NodeId& from, std::uint64_t theirs, Time now);
   void push_members(const std::vector<MemberEntry>& entries, const std::vector<Removal>& removals);
   void follow_members();
   void follow_map();
   void follow();  // after every change: events, and what others must hear
   void tidy();
+  bool is_discovery_key_old() const;
   void change_discovery_key();
   void event(ClusterEvent::Kind kind, const NodeId& node, std::string key = {});
   std::optional<Invitation> invitation(std::string_view id) const;

@@ -118,7 +118,7 @@ TEST(ClusterCore, ThoseWhoJoinFindEachOther) {
   EXPECT_TRUE(cluster.has_event(1, Kind::member_added, cluster.id(3)));
   EXPECT_TRUE(cluster.has_event(1, Kind::node_alive, cluster.id(3)));
   for (const std::string& message : cluster.refused)
-    EXPECT_TRUE(message.ends_with("who is no member")) << message;
+    EXPECT_TRUE(message.ends_with("it is no member")) << message;
 }
 
 TEST(ClusterCore, WhatOneWritesAllReadWithinATick) {
@@ -242,6 +242,21 @@ TEST(ClusterCore, AStrangerLearnsNothing) {
   EXPECT_TRUE(cluster.core(0)
                   .receive(node_id(bound.joining, cluster[0].crypto), "{}", seconds(60))
                   .is(Errc::invalid_argument));
+}
+
+// Nodes 1 and 2 never meet until the one who let both in is gone.
+TEST(ClusterCore, WhoWasAwayBelievesThoseWhoCameMeanwhile) {
+  Cluster cluster(2);
+  cluster[1].up = false;
+  const std::size_t late = cluster.add();
+  ASSERT_EQ(cluster.join(late, 0, cluster.invite(0)), "");
+  cluster.run(seconds(1));
+  cluster[0].up = false;
+  cluster[1].up = true;
+  cluster.run(seconds(8));
+  EXPECT_EQ(cluster.core(1).state(cluster.id(late)), NodeState::alive);
+  EXPECT_EQ(cluster.core(late).state(cluster.id(1)), NodeState::alive);
+  EXPECT_EQ(cluster.core(1).members().members().size(), 3U);
 }
 
 // After a power cut each node begins with what it had on disk.

@@ -121,13 +121,26 @@ std::vector<SecretKey> ClusterCore::discovery_keys() const {
   const std::string* value = map_.get(kDiscoveryKey);
   if (!value) return keys;
   const auto parsed = parse_json(*value, {.bytes_max = kMapValueBytesMax, .depth_max = 4});
-  const json::array* texts = parsed ? parsed->if_array() : nullptr;
-  for (std::size_t i = 0; texts && i < std::min(texts->size(), kDiscoveryKeysMax); ++i) {
+  const auto fields = parsed ? JsonFields::of(*parsed) : Result<JsonFields>(parsed.error());
+  const auto texts = fields ? fields->array("keys", kDiscoveryKeysMax)
+                            : Result<const json::array*>(fields.error());
+  if (!texts) return keys;
+  for (const json::value& element : **texts) {
     SecretKey key;
-    const json::string* text = (*texts)[i].if_string();
+    const json::string* text = element.if_string();
     if (text && from_base32({text->data(), text->size()}, key)) keys.push_back(key);
   }
   return keys;
+}
+
+// Whether somebody was removed of whom the maker of the newest key did not know.
+bool ClusterCore::is_discovery_key_old() const {
+  const std::string* value = map_.get(kDiscoveryKey);
+  if (!value) return true;
+  const auto parsed = parse_json(*value, {.bytes_max = kMapValueBytesMax, .depth_max = 4});
+  const auto fields = parsed ? JsonFields::of(*parsed) : Result<JsonFields>(parsed.error());
+  Digest removed;
+  return !fields || !fields->bytes("removed", removed) || removed != members_.removed_digest();
 }
 
 // Who was put out knows the old one. Whoever is away now will announce itself by it, so it is
@@ -140,14 +153,17 @@ void ClusterCore::change_discovery_key() {
   keys.insert(keys.begin(), fresh);
   json::array texts;
   for (const SecretKey& key : keys) texts.emplace_back(to_base32(key));
-  (void)map_.put(kDiscoveryKey, json::serialize(texts), wall_ms_);  // full: the old one stays
+  const json::object value{{"keys", std::move(texts)},
+                           {"removed", to_base32(members_.removed_digest())}};
+  (void)map_.put(kDiscoveryKey, json::serialize(value), wall_ms_);  // full: the old one stays
 }
 
-// Old tombstones and invitations. One node is enough for the latter: the first one alive.
+// Old tombstones, invitations and keys. One node is enough for these: the first one alive.
 void ClusterCore::tidy() {
   map_.prune(wall_ms_);
   const std::int64_t wall_s = wall_ms_ / 1000;
   if (!settled_ || membership_.alive().front() != self()) return;
+  if (is_discovery_key_old()) change_discovery_key();
   for (const auto& [key, value] : map_.list(kInvitationPrefix)) {
     const auto found = invitation(std::string_view(key).substr(kInvitationPrefix.size()));
     if (!found || wall_s >= found->expires_s + kExpiredKeptSeconds) (void)map_.erase(key, wall_ms_);

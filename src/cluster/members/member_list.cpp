@@ -195,6 +195,26 @@ std::vector<Removal> MemberList::removals() const {
   return all;
 }
 
+std::vector<MemberEntry> MemberList::chain(const PublicKey& key) const {
+  std::vector<MemberEntry> chain;
+  if (!is_member(key)) return chain;
+  const std::vector<const MemberEntry*> all = walk(/*counting=*/true);
+  for (PublicKey next = key;;) {
+    // The first entry of a key is the nearest to genesis, so this ends.
+    const auto found = std::ranges::find(all, next, [](const MemberEntry* e) { return e->key; });
+    chain.push_back(**found);
+    if (chain.back().key == chain.back().added_by) break;
+    next = chain.back().added_by;
+  }
+  std::ranges::reverse(chain);
+  return chain;
+}
+
+const PublicKey* MemberList::key_of(const NodeId& id) const {
+  const auto found = std::ranges::find(ids_, id, [](const auto& entry) { return entry.second; });
+  return found == ids_.end() ? nullptr : &found->first;
+}
+
 void MemberList::refresh(const Crypto& crypto) {
   for (const auto& [pair, entry] : entries_)
     if (!ids_.contains(entry.key)) ids_.emplace(entry.key, node_id(entry.key, crypto));

@@ -82,6 +82,12 @@ class MemberList {
   // All that there is, signers before those they signed: merged in this order nothing is missing.
   std::vector<MemberEntry> entries() const;
   std::vector<Removal> removals() const;
+  // The entries by which a member is one, genesis first: who has them needs nothing else to believe
+  // it. Empty: no member.
+  std::vector<MemberEntry> chain(const PublicKey& key) const;
+  // Of one that has or had an entry, a member or not; null: never heard of. Valid until the next
+  // change.
+  const PublicKey* key_of(const NodeId& id) const;
 
   // Equal exactly for equal lists of a cluster; zeros for an empty one.
   const Digest& digest() const { return digest_; }

@@ -211,6 +211,23 @@ TEST(MemberList, GivesSignersFirst) {
   EXPECT_EQ(copy.digest(), list.digest());
 }
 
+// A node that was away believes one that came meanwhile by its chain alone.
+TEST(MemberList, AChainIsAllThatAStrangerNeeds) {
+  People p;
+  MemberList away = founded(p.atlas), list = away;
+  ASSERT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas));
+  ASSERT_TRUE(list.admit(p.pine.public_key(), "pine", p.atlas));
+  ASSERT_TRUE(list.admit(p.spare.public_key(), "spare", p.nova));
+  ASSERT_TRUE(list.remove(p.nova.public_key(), p.atlas));
+  const std::vector<MemberEntry> chain = list.chain(p.spare.public_key());
+  EXPECT_EQ(chain.size(), 3U);
+  EXPECT_TRUE(away.merge(chain, {}, p.atlas).refused.empty());
+  EXPECT_TRUE(away.is_member(p.spare.public_key()));
+  EXPECT_TRUE(list.chain(p.nova.public_key()).empty());
+  EXPECT_EQ(*list.key_of(id(p.nova)), p.nova.public_key()) << "still known, though no member";
+  EXPECT_EQ(list.key_of(id(p.oak)), nullptr);
+}
+
 TEST(MemberList, NamesAreShortPrintableUtf8) {
   People p;
   MemberList list = founded(p.atlas);
