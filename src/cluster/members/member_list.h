@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/members/member_entry.h"
+#include "cluster/wire/crypto.h"
+#include "cluster/wire/node_id.h"
+
+namespace drystone::cluster {
+
+constexpr std::size_t kMemberEntriesMax = 1024;  // with those of removed members
+constexpr std::size_t kRemovalsMax = 1024;
+constexpr std::size_t kKeptTotalMax = 8192;  // kept keys of all removals together
+
+// Who belongs: a set of signed entries and removals that only grows. Two lists merge to the same
+// one in whatever order their parts come, so members need no agreement to admit or remove.
+//
+// A key is a member when it has an entry that counts and no removal. An entry counts when the one
+// who signed it was let in by an entry that counts (genesis does) and is not removed, or is removed
+// and every removal of it keeps the key. So:
+//  - those whom a removed node had let in stay, as far as the remover knew them;
+//  - a removed key is out for ever, and nothing it signs afterwards lets anybody in, whatever
+//    counter it writes; another member may let those keys in again;
+//  - a machine that was removed or has left comes back with a new key only.
+// Every member may remove every other: a signature is taken when its signer's chain of entries
+// leads to genesis, removed or not (a removed node reaches nobody who knows of its removal).
+//
+// A value. Not thread-safe. Merging is independent of order while the limits are not reached.
+class MemberList {
+ public:
+  struct Member {
+    NodeId id;
+    PublicKey key{};
+    std::string name;
+    std::uint64_t added_at = 0;
+    NodeId added_by;
+  };
+
+  // A new cluster, of this node alone. Errors: invalid_argument (name).
+  static Result<MemberList> found(const ClusterId& cluster, std::string_view name,
+                                  const Crypto& crypto);
+  // An empty list that takes the genesis of `founder` and what follows from it.
+  MemberList(const ClusterId& cluster, const PublicKey& founder);
+
+  const ClusterId& cluster() const { return cluster_; }
+  const PublicKey& founder() const { return founder_; }
+
+  bool is_member(const PublicKey& key) const;
+  bool is_member(const NodeId& id) const { return members_.contains(id); }
+  bool is_removed(const PublicKey& key) const;
+  const Member* find(const NodeId& id) const;  // valid until the next change; null: no member
+  const std::map<NodeId, Member>& members() const { return members_; }
+
+  // Signs a new entry with this node's key and adds it.
+  // Errors: invalid_argument (name; this node is no member; `key` was removed or is a member),
+  // limit
+  Result<MemberEntry> admit(const PublicKey& key, std::string_view name, const Crypto& crypto);
+  // Signs a removal with this node's key and adds it. The key of this node itself: it leaves.
+  // Errors: invalid_argument (this node is no member), not_found (`key` is no member), limit
+  Result<Removal> remove(const PublicKey& key, const Crypto& crypto);
+
+  // Takes from another list what is new and valid, entries first, in the order given. What is
+  // refused is named with its place and the reason: corrupt (bad signature or form), not_found (its
+  // signer is unknown here: give the signer's entry first), limit.
+  struct Merged {
+    std::vector<MemberEntry> entries;  // those that were new
+    std::vector<Removal> removals;
+    std::vector<Error> refused;
+
+    bool changed() const { return !entries.empty() || !removals.empty(); }
+  };
+  Merged merge(std::span<const MemberEntry> entries, std::span<const Removal> removals,
+               const Crypto& crypto);
+
+  // All that there is, signers before those they signed: merged in this order nothing is missing.
+  std::vector<MemberEntry> entries() const;
+  std::vector<Removal> removals() const;
+  // The entries by which a member is one, genesis first: who has them needs nothing else to believe
+  // it. Empty: no member.
+  std::vector<MemberEntry> chain(const PublicKey& key) const;
+  // Of one that has or had an entry, a member or not; null: never heard of. Valid until the next
+  // change.
+  const PublicKey* key_of(const NodeId& id) const;
+
+  // Equal exactly for equal lists of a cluster; zeros for an empty one.
+  const Digest& digest() const { return digest_; }
+  // Of the set of removed keys alone: invitations made before another removal are void.
+  const Digest& removed_digest() const { return removed_digest_; }
+
+ private:
+  using KeyPair = std::pair<PublicKey, PublicKey>;  // whose, signed by whom
+
+  Result<void> check_self(const Crypto& crypto) const;
+  bool is_rooted(const PublicKey& key) const;  // its chain of entries leads to genesis
+  bool is_kept(const PublicKey& removed, const PublicKey& key) const;  // by every removal
+  Result<bool> take(const MemberEntry& entry, const Crypto& crypto);
+  Result<bool> take(const Removal& removal, const Crypto& crypto);
+  // Signers before those they signed; with `counting`, only entries that count.
+  std::vector<const MemberEntry*> walk(bool counting) const;
+  void refresh(const Crypto& crypto);
+
+  ClusterId cluster_;
+  PublicKey founder_;
+  std::map<KeyPair, MemberEntry> entries_;  // every one of them rooted
+  std::map<KeyPair, Removal> removals_;     // every one by a rooted key
+  // Made anew on each change.
+  std::map<PublicKey, NodeId> ids_;
+  std::map<NodeId, Member> members_;
+  Digest digest_{}, removed_digest_{};
+};
+
+}  // namespace drystone::cluster
