@@ -72,10 +72,7 @@ TEST(Placement, GapsAndOverlapsAreRefused) {
          p.parts[0].layers = p.parts[1].layers = {0, 32};
          p.parts[2].layers = {32, 32};
        }},
-      {"ranks differ in layers",
-       [](Placement& p) {
-         p.parts[1].layers = {0, 19};
-       }},
+      {"ranks differ in layers", [](Placement& p) { p.parts[1].layers = {0, 19}; }},
       {"a KV head is missing", [](Placement& p) { p.parts[1].kv_heads.begin = 6; }},
       {"a KV head is there twice", [](Placement& p) { p.parts[1].kv_heads.begin = 4; }},
       {"a rank has no KV head",
@@ -85,10 +82,7 @@ TEST(Placement, GapsAndOverlapsAreRefused) {
        }},
       {"columns are missing", [](Placement& p) { p.parts[2].ff.end -= 32; }},
       {"vocabulary is missing", [](Placement& p) { p.parts[1].vocab.end -= 1; }},
-      {"vocabulary behind the first stage",
-       [](Placement& p) {
-         p.parts[2].vocab = {0, 10};
-       }},
+      {"vocabulary behind the first stage", [](Placement& p) { p.parts[2].vocab = {0, 10}; }},
       {"a rank is missing", [](Placement& p) { p.parts.erase(p.parts.begin() + 1); }},
       {"ranks in the wrong order", [](Placement& p) { std::swap(p.parts[0], p.parts[1]); }},
       {"a node stands twice", [](Placement& p) { p.parts[2].node = "aa"; }},

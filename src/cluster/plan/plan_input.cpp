@@ -125,18 +125,14 @@ void PlanInput::assume_nodes() {
   };
   // Where nobody knows a figure, all nodes are alike; the number itself has no meaning.
   constexpr double kAlike = 1e10;
-  assume(
-      [](NodeFigures & node) -> auto& { return node.read_bandwidth; }, true, kAlike);
+  assume([](NodeFigures& node) -> auto& { return node.read_bandwidth; }, true, kAlike);
   for (const std::string& type : types) {
-    assume(
-        [&](NodeFigures & node) -> auto& { return node.rates[type].prompt; }, true, 10 * kAlike);
-    assume(
-        [&](NodeFigures & node) -> auto& { return node.rates[type].generated; }, true, 10 * kAlike);
+    assume([&](NodeFigures& node) -> auto& { return node.rates[type].prompt; }, true, 10 * kAlike);
+    assume([&](NodeFigures& node) -> auto& { return node.rates[type].generated; }, true,
+           10 * kAlike);
   }
-  assume(
-      [](NodeFigures & node) -> auto& { return node.step_fixed_s; }, false, 0);
-  assume(
-      [](NodeFigures & node) -> auto& { return node.layer_fixed_s; }, false, 0);
+  assume([](NodeFigures& node) -> auto& { return node.step_fixed_s; }, false, 0);
+  assume([](NodeFigures& node) -> auto& { return node.layer_fixed_s; }, false, 0);
 }
 
 void PlanInput::assume_paths() {
