@@ -9,7 +9,7 @@ namespace drystone {
 namespace {
 
 // Prompt rows of a step before anything was measured, and the least that is worth a pass.
-constexpr std::uint32_t kFirstRows = 64, kRowsMin = 6;
+constexpr std::uint32_t kFirstRows = 64, kRowsMin = 4;
 // How far a crowd of readers stretches the patience of writers.
 constexpr double kCrowdMax = 12;
 // Weight of the newest measurement.
