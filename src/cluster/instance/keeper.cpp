@@ -115,8 +115,7 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
   if (again != nullptr) return publish({.placement = *again}, instance, highest, actions);
 
   // Nobody has told its figures yet.
-  if (std::ranges::none_of(view.alive,
-                           [&](const auto& node) { return view.map.node(node).has_value(); }))
+  if (std::ranges::none_of(view.alive, [&](const auto& node) { return view.map.node(node).has_value(); }))
     return;
   PlaceValue made = make(view, instance, desired, *model);
   const bool as_asked = made.placement && made.placement->degraded.empty();
