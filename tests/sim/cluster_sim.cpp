@@ -30,7 +30,7 @@ void print(std::uint64_t seed, const std::vector<std::string>& failures, const c
 }
 
 int run_one(std::uint64_t seed, const char* program) {
-  const drystone::sim::Outcome outcome = drystone::sim::run_scenario(seed);
+  const drystone::sim::Outcome outcome = drystone::sim::run_scenario(seed, /*verbose=*/true);
   for (const std::string& sentence : outcome.log) fmt::print("{}\n", sentence);
   print(seed, outcome.failures, program);
   fmt::print("{} packets, {}\n", outcome.packets,

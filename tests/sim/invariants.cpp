@@ -45,15 +45,14 @@ std::vector<Machine*> Invariants::running_members() const {
   std::vector<Machine*> running;
   std::set<NodeId> removed;
   for (const auto& machine : machines_) {
-    if (!network_.is_up(machine->number()) || !machine->core()) continue;
+    if (!network_.is_up(machine->number()) || !machine->core() ||
+        !machine->core()->members().is_member(machine->core()->self()))
+      continue;
     running.push_back(machine.get());
     for (const cluster::Removal& removal : machine->core()->members().removals())
       removed.insert(node_id(removal.key, machine->crypto()));
   }
-  std::erase_if(running, [&](const Machine* machine) {
-    return removed.contains(machine->id()) ||
-           !machine->core()->members().is_member(machine->core()->self());
-  });
+  std::erase_if(running, [&](const Machine* machine) { return removed.contains(machine->id()); });
   return running;
 }
 
@@ -94,7 +93,7 @@ void Invariants::check_members(Machine& machine) {
 
 void Invariants::check_versions(Machine& machine) {
   const ClusterCore& core = *machine.core();
-  std::map<std::string, cluster::Version>& before = versions_[machine.number()];
+  std::map<std::string, MapEntry>& before = versions_[machine.number()];
   for (const MapEntry* entry : core.state_map().entries()) {
     const auto owner = cluster::owner_of(entry->key);
     if (!owner.empty()) {
@@ -105,19 +104,25 @@ void Invariants::check_versions(Machine& machine) {
         fail(fmt::format("machine {} has {} of no member", machine.number(), entry->key));
       continue;
     }
-    cluster::Version& last = before[entry->key];
-    if (entry->version < last)
+    MapEntry& last = before[entry->key];
+    if (entry->version < last.version)
       fail(fmt::format("machine {}: the version of {} went back from {} to {}", machine.number(),
-                       entry->key, last.counter, entry->version.counter));
-    last = entry->version;
+                       entry->key, last.version.counter, entry->version.counter));
+    last = *entry;
   }
-  for (const auto& [key, version] : before)
-    if (!core.state_map().entry(key))
-      fail(fmt::format("machine {} has forgotten {}", machine.number(), key));
+  std::erase_if(before, [&](const auto& known) {
+    if (core.state_map().entry(known.first)) return false;
+    if (known.second.value)
+      fail(fmt::format("machine {} has forgotten {}", machine.number(), known.first));
+    return true;  // the tombstone was old
+  });
 }
 
 void Invariants::check_records(Machine& machine) {
   auto& before = records_[machine.number()];
+  std::erase_if(before, [&](const auto& known) {  // put out, and perhaps let in again
+    return !machine.core()->membership().others().contains(known.first);
+  });
   for (const auto& [id, node] : machine.core()->membership().others()) {
     const std::pair now(node.record.start, node.record.incarnation);
     if (now < before[id])
@@ -161,7 +166,8 @@ void Invariants::check_healed() {
   for (const Machine* machine : running)
     for (const auto& [key, version] : writes_of_[machine->number()]) {
       const MapEntry* entry = first.state_map().entry(key);
-      if (!entry || entry->version < version)
+      const bool erased = written_[key].contains("") && !entry;  // and its tombstone forgotten
+      if (!erased && (!entry || entry->version < version))
         fail(fmt::format("machine {}'s write of {} is lost", machine->number(), key));
     }
 }

@@ -48,6 +48,10 @@ class Invariants {
   void check();
   void check_healed();
 
+  // Those that run and that nobody who runs knows as removed: a node that was put out while nobody
+  // reached it may not know it itself.
+  std::vector<Machine*> running_members() const;
+
   // Empty while all holds; at most kFailuresMax sentences.
   const std::vector<std::string>& failures() const { return failures_; }
   void fail(std::string sentence);
@@ -55,9 +59,6 @@ class Invariants {
  private:
   static constexpr std::size_t kFailuresMax = 20;
 
-  // Those that run and that nobody who runs knows as removed: a node that was put out while nobody
-  // reached it may not know it itself.
-  std::vector<Machine*> running_members() const;
   void check_members(Machine& machine);
   void check_versions(Machine& machine);
   void check_records(Machine& machine);
@@ -66,7 +67,7 @@ class Invariants {
   std::vector<std::unique_ptr<Machine>>& machines_;
   std::vector<std::string> failures_;
   std::map<std::size_t, std::set<cluster::NodeId>> removed_;  // that a machine knows of
-  std::map<std::size_t, std::map<std::string, cluster::Version>> versions_;
+  std::map<std::size_t, std::map<std::string, cluster::MapEntry>> versions_;
   std::map<std::size_t, std::map<cluster::NodeId, std::pair<std::uint64_t, std::uint64_t>>>
       records_;
   std::map<std::string, std::set<std::string>> written_;  // key: all values, "" for erased

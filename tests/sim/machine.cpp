@@ -35,9 +35,10 @@ void Machine::receive(const Packet& packet, Time now) {
   if (!core_) return;
   const auto from = packet.text.substr(0, cluster::kNodeIdLength);
   const std::string_view text = std::string_view(packet.text).substr(from.size());
-  if (const auto taken = core_->receive(from, text, now + clocks_.monotonic_offset);
-      !taken && !taken.is(Errc::invalid_argument))
-    complaints.push_back(taken.error().message());
+  const auto taken = core_->receive(from, text, now + clocks_.monotonic_offset);
+  if (taken) return;
+  if (on_refused) on_refused(taken.error().message());
+  if (!taken.is(Errc::invalid_argument)) complaints.push_back(taken.error().message());
 }
 
 std::vector<Packet> Machine::take_outbox() {

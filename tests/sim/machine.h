@@ -54,6 +54,7 @@ class Machine final : public SimNode {
   // are not wrong.
   std::vector<std::string> complaints;
   std::function<void(const cluster::ClusterEvent&)> on_event;
+  std::function<void(const std::string& why)> on_refused;
 
  private:
   cluster::ClusterCore::Options options(Time now, std::uint64_t seed) const;

@@ -15,6 +15,7 @@ struct Outcome {
 // One life of a cluster, from its founding, all of it decided by `seed`: machines join, write,
 // crash, freeze, restart, leave and are removed, while the network does its worst; then it heals,
 // and all invariants (invariants.h) must hold.
-Outcome run_scenario(std::uint64_t seed);
+// `verbose`: the log tells every message that was refused, too.
+Outcome run_scenario(std::uint64_t seed, bool verbose = false);
 
 }  // namespace drystone::sim

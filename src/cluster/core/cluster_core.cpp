@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 
@@ -76,14 +77,16 @@ void ClusterCore::tick(Time now, Wall wall) {
 }
 
 Result<void> ClusterCore::receive(const NodeId& from, std::string_view text, Time now) {
-  if (!members_.is_member(self()))
+  now_ = std::max(now_, now);
+  if (!members_.is_member(self())) {
+    bid_farewell(from);
     return Error(Errc::invalid_argument, "this node is no member any more");
+  }
   auto parsed = parse_message(text);
   if (!parsed) return std::move(parsed).error().with("message of " + from);
   const Message& message = *parsed;
   if (message.cluster != members_.cluster())
     return Error(Errc::corrupt, fmt::format("message of {}: it is of another cluster", from));
-  now_ = std::max(now_, now);
 
   Result<void> result;
   receive_members(from, message, result);
@@ -106,7 +109,13 @@ Result<void> ClusterCore::receive(const NodeId& from, std::string_view text, Tim
 void ClusterCore::receive_members(const NodeId& from, const Message& message,
                                   Result<void>& result) {
   if (message.entries.empty() && message.removals.empty()) return;
-  auto merged = members_.merge(message.entries, message.removals, crypto_);
+  auto merged = members_.merge(message.entries, {}, crypto_);
+  // One that was put out must not put out others.
+  if (members_.is_member(from)) {
+    auto removed = members_.merge({}, message.removals, crypto_);
+    merged.removals = std::move(removed.removals);
+    std::ranges::move(removed.refused, std::back_inserter(merged.refused));
+  }
   // An unknown signer is not the sender's fault: the message that had it is late or lost.
   for (Error& refused : merged.refused)
     if (refused.code() != Errc::not_found && result) result = std::move(refused);
@@ -152,12 +161,19 @@ void ClusterCore::bid_farewell(const NodeId& outsider) {
   if (!is_first && now_ - told->second < kFarewellInterval) return;
   told->second = now_;
   MembersOut farewell{.removals = members_.removals()};
-  if (members_.is_removed(*key))
+  if (members_.is_member(self()) && members_.is_removed(*key))
     std::erase_if(farewell.removals, [&](const Removal& removal) { return removal.key != *key; });
+  // It may not know yet who signed that.
+  for (const Removal& removal : farewell.removals)
+    for (const MemberEntry& entry : members_.chain(removal.removed_by))
+      if (std::ranges::find(farewell.entries, entry) == farewell.entries.end())
+        farewell.entries.push_back(entry);
   members_out_[outsider] = std::move(farewell);
 }
 
 void ClusterCore::follow_members() {
+  if (followed_digest_ == members_.digest()) return;
+  followed_digest_ = members_.digest();
   std::set<NodeId> members;
   for (const auto& [id, member] : members_.members()) members.insert(id);
   if (members == followed_) return;
@@ -222,7 +238,6 @@ std::vector<ClusterEvent> ClusterCore::take_events() { return std::exchange(even
 
 std::vector<Outgoing> ClusterCore::take_outbox() {
   std::map<NodeId, Message> messages;
-  const std::vector<MemberEntry> chain = members_.chain(crypto_.public_key());
   const auto to = [&](const NodeId& id) -> Message& {
     const auto [at, is_new] = messages.try_emplace(id);
     if (is_new) {
@@ -236,8 +251,12 @@ std::vector<Outgoing> ClusterCore::take_outbox() {
   for (Membership::Out& out : membership_.take_outputs())
     to(out.to).membership = std::move(out.part);
   // To whom we are not alive we may be unknown: it was away when we came.
-  for (auto& [id, message] : messages)
-    if (membership_.state(id) == NodeState::dead) message.entries = chain;
+  std::vector<MemberEntry> chain;
+  for (auto& [id, message] : messages) {
+    if (membership_.state(id) != NodeState::dead) continue;
+    if (chain.empty()) chain = members_.chain(crypto_.public_key());
+    message.entries = chain;
+  }
   for (auto& [id, out] : std::exchange(members_out_, {})) {
     Message& message = to(id);
     message.entries.insert(message.entries.end(), out.entries.begin(), out.entries.end());

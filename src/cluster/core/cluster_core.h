@@ -79,8 +79,8 @@ class ClusterCore {
                                                       const Options& options, Wall wall);
 
   void tick(Time now, Wall wall);
-  // A key that is not known yet may introduce itself: the entries and removals of its message are
-  // looked at, they prove themselves; and the rest, if `from` is a member then.
+  // A key that is not known yet may introduce itself: the member entries of its message are looked
+  // at, they prove themselves; and the rest, if `from` is a member then.
   // Errors: invalid_argument (`from` is no member; one that was removed is told so), corrupt (form,
   // another cluster: nothing was taken), corrupt or limit (of one part: the others were taken)
   Result<void> receive(const NodeId& from, std::string_view text, Time now);
@@ -172,6 +172,7 @@ class ClusterCore {
   Time now_{};
   std::int64_t wall_ms_ = 0;
   std::set<NodeId> followed_;  // members, when follow_members last looked
+  Digest followed_digest_{};
   std::map<NodeId, MembersPeer> members_peers_;
   std::map<NodeId, MembersOut> members_out_;
   std::map<NodeId, Time> farewells_;  // removed nodes, and when they were told

@@ -197,8 +197,8 @@ std::vector<Removal> MemberList::removals() const {
 
 std::vector<MemberEntry> MemberList::chain(const PublicKey& key) const {
   std::vector<MemberEntry> chain;
-  if (!is_member(key)) return chain;
-  const std::vector<const MemberEntry*> all = walk(/*counting=*/true);
+  if (!is_rooted(key)) return chain;
+  const std::vector<const MemberEntry*> all = walk(/*counting=*/is_member(key));
   for (PublicKey next = key;;) {
     // The first entry of a key is the nearest to genesis, so this ends.
     const auto found = std::ranges::find(all, next, [](const MemberEntry* e) { return e->key; });

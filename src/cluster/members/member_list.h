@@ -82,8 +82,8 @@ class MemberList {
   // All that there is, signers before those they signed: merged in this order nothing is missing.
   std::vector<MemberEntry> entries() const;
   std::vector<Removal> removals() const;
-  // The entries by which a member is one, genesis first: who has them needs nothing else to believe
-  // it. Empty: no member.
+  // The entries by which a key is a member, or was one, genesis first: who has them needs nothing
+  // else to take what it signed. Empty: never heard of.
   std::vector<MemberEntry> chain(const PublicKey& key) const;
   // Of one that has or had an entry, a member or not; null: never heard of. Valid until the next
   // change.

@@ -256,6 +256,7 @@ void Membership::receive_answers(const NodeId& from, const MembershipPart& part,
     if (found == asks_.end() || found->second.target != vouch.target || found->second.asker != from)
       continue;
     asks_.erase(found);
+    if (!table_.find(vouch.target)) continue;  // no member any more
     watches_[vouch.target].relay = from;
     table_.heard_from(vouch.target, /*direct=*/false, now);
   }
