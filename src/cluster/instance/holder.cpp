@@ -63,20 +63,16 @@ void Holder::act(const InstanceMap& map, std::vector<InstanceAction>& actions) {
   const auto wanted = map.wanted();
   for (const std::string& instance : held())
     if (!wanted.contains(instance)) drop(instance, actions);
-  for (const auto& [instance, place] : map.places())
-    if (wanted.contains(instance)) follow(instance, place, map, actions);
-  std::erase_if(seen_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  for (const auto& [instance, desired] : wanted)
+    if (const auto place = map.place(instance)) follow(instance, *place, map, actions);
   tell(map, actions);
 }
 
 void Holder::follow(const std::string& instance, const PlaceValue& place, const InstanceMap& map,
                     std::vector<InstanceAction>& actions) {
-  Epoch& seen = seen_[instance];
-  // An older one that won in the map: its keeper will see our state and make a newer one.
-  if (place.epoch < seen) return;
-  seen = place.epoch;
   const bool takes_part = place.placement.has_value() && place.placement->part_of(self_) != nullptr;
   const auto own = parts_.find(instance);
+  // An older one may have won in the map: its keeper will see our state and make a newer one.
   if (own != parts_.end() && own->second.state.epoch >= place.epoch) return;
   if (takes_part)
     begin(*place.placement, map, actions);

@@ -25,8 +25,6 @@ class Holder {
   // Appends what follows from the map.
   void act(const InstanceMap& map, std::vector<InstanceAction>& actions);
 
-  // By instance: the highest epoch that this node has come across.
-  const std::map<std::string, Epoch>& seen() const { return seen_; }
   std::vector<std::string> held() const;  // instances
 
  private:
@@ -47,7 +45,6 @@ class Holder {
   const std::string self_;
   const std::uint64_t boot_;
   std::map<std::string, Part> parts_;  // by instance
-  std::map<std::string, Epoch> seen_;
 };
 
 // Whether a node's part is made of the same weights and the same cache in both placements.

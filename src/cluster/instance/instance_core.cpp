@@ -99,7 +99,7 @@ std::vector<InstanceAction> InstanceCore::take_actions() {
   // First what this node holds: its states are what a keeper goes by.
   holder_.act(map_, actions);
   if (is_keeper())
-    keeper_.act({map_, alive_, now_}, holder_.seen(), actions);
+    keeper_.act({map_, alive_, now_}, actions);
   else
     keeper_.rest();
   dirty_ = !actions.empty();

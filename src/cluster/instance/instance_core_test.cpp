@@ -34,7 +34,7 @@ TEST(InstanceCore, LoadsWhatIsWantedAndDropsWhatIsNot) {
   EXPECT_EQ(cluster.status("b", "llama").placement->stages(), 2u);
   EXPECT_EQ(cluster.trace(),
             "0.0 a starts\n0.0 b starts\n"
-            "5.5 llama epoch 1 by a: a 0..9 b 9..22\n"
+            "5.5 llama epoch 1 by a: a 0..10 b 10..22\n"
             "5.5 a loads llama epoch 1\n"
             "6.0 b loads llama epoch 1\n");
   cluster.unwant("llama");
@@ -42,7 +42,7 @@ TEST(InstanceCore, LoadsWhatIsWantedAndDropsWhatIsNot) {
   EXPECT_EQ(cluster.trace(),
             "8.5 a drops llama epoch 1\n"
             "8.5 b drops llama epoch 1\n"
-            "18.5 a deletes place/llama\n");
+            "18.5 llama epoch 2 refused\n");
   EXPECT_EQ(cluster.disagreement(), "");
   EXPECT_TRUE(cluster.core("a").statuses().empty());
 }
@@ -294,7 +294,7 @@ TEST(InstanceCore, APartitionHealsToOnePlacement) {
 TEST(InstanceCore, TwoModelsAtOnceDoNotOverbook) {
   SimCluster cluster(13);
   cluster.add_node("a", kLarge);
-  cluster.add_node("b", kSmall);
+  cluster.add_node("b", 100 * kMiB);
   cluster.add_model(small_model("llama"));
   cluster.add_model(small_model("qwen"));
   cluster.run(5);

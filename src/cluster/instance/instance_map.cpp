@@ -49,7 +49,7 @@ std::optional<PlaceValue> InstanceMap::place(const std::string& instance) const 
 std::map<std::string, PlaceValue> InstanceMap::places() const {
   std::map<std::string, PlaceValue> places;
   for (const std::string& key : map_.keys(kPlacePrefix)) {
-    if (places.size() == kInstancesMax) break;
+    if (places.size() == kPlacesMax) break;
     std::string instance = key.substr(kPlacePrefix.size());
     if (auto value = place(instance)) places.emplace(std::move(instance), *std::move(value));
   }

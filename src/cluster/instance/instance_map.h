@@ -16,7 +16,8 @@
 
 namespace drystone {
 
-constexpr std::size_t kInstancesMax = 256;  // further ones are not looked at
+constexpr std::size_t kInstancesMax = 256;  // wanted at once; further ones are not looked at
+constexpr std::size_t kPlacesMax = 4096;    // with those that nobody wants any more
 
 // The replicated map with its values understood. What cannot be understood counts as absent: it is
 // for those who can. Reads afresh with every call.

@@ -19,7 +19,7 @@
 namespace drystone {
 namespace {
 
-constexpr std::uint64_t kSeeds = 150;
+constexpr std::uint64_t kSeeds = 100;
 
 class Trouble {
  public:

@@ -42,8 +42,7 @@ void Keeper::rest() {
   orphans_.clear();
 }
 
-void Keeper::act(const KeeperView& view, const std::map<std::string, Epoch>& seen,
-                 std::vector<InstanceAction>& actions) {
+void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
   const auto wanted = view.map.wanted();
   if (!looked_)
     for (const auto& [instance, desired] : wanted) at_start_.insert(instance);
@@ -52,9 +51,8 @@ void Keeper::act(const KeeperView& view, const std::map<std::string, Epoch>& see
   clean(view, wanted, actions);
   for (const auto& [instance, desired] : wanted) {
     Epoch highest;
-    if (const auto known = seen.find(instance); known != seen.end()) highest = known->second;
     if (const auto place = current_.find(instance); place != current_.end())
-      highest = std::max(highest, place->second.epoch);
+      highest = place->second.epoch;
     for (const auto& [node, state] : view.map.parts(instance))
       highest = std::max(highest, state.epoch);
     keep(view, instance, desired, highest, actions);
@@ -64,13 +62,19 @@ void Keeper::act(const KeeperView& view, const std::map<std::string, Epoch>& see
 // What nobody asks for, and what dead nodes left behind.
 void Keeper::clean(const KeeperView& view, const std::map<std::string, DesiredInstance>& wanted,
                    std::vector<InstanceAction>& actions) {
+  // Epochs never begin anew, so that a node that missed it all cannot take an old placement for a
+  // new one: what is over keeps its number.
   for (const auto& [instance, place] : current_) {
-    if (wanted.contains(instance)) continue;
+    if (wanted.contains(instance) || !place.placement) continue;
     const Time since = orphans_.try_emplace(instance, view.now).first->second;
-    if (view.now - since >= kOrphanWait)
-      actions.push_back(Publish{place_key(instance), json::value(nullptr)});
+    if (view.now - since < kOrphanWait) continue;
+    const PlaceValue over{.epoch = {place.epoch.number + 1, self_}, .refused = "unloaded"};
+    actions.push_back(Publish{place_key(instance), to_json(over)});
   }
-  std::erase_if(orphans_, [&](const auto& orphan) { return !current_.contains(orphan.first); });
+  std::erase_if(orphans_, [&](const auto& orphan) {
+    const auto place = current_.find(orphan.first);
+    return place == current_.end() || !place->second.placement;
+  });
   std::erase_if(current_, [&](const auto& place) { return !wanted.contains(place.first); });
   std::erase_if(kept_, [&](const auto& kept) { return !wanted.contains(kept.first); });
   std::erase_if(at_start_, [&](const auto& instance) { return !wanted.contains(instance); });
@@ -115,7 +119,8 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
   if (again != nullptr) return publish({.placement = *again}, instance, highest, actions);
 
   // Nobody has told its figures yet.
-  if (std::ranges::none_of(view.alive, [&](const auto& node) { return view.map.node(node).has_value(); }))
+  if (std::ranges::none_of(view.alive,
+                           [&](const auto& node) { return view.map.node(node).has_value(); }))
     return;
   PlaceValue made = make(view, instance, desired, *model);
   const bool as_asked = made.placement && made.placement->degraded.empty();

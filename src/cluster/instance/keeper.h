@@ -31,7 +31,8 @@ class Keeper {
   static constexpr Time kStartWait = std::chrono::seconds(20);
   // It makes none where it knows of none before the map has had this long to come from the others.
   static constexpr Time kJoinWait = std::chrono::seconds(3);
-  // A placement that nobody asks for is deleted after this long: the wish may still be on its way.
+  // A placement that nobody asks for is struck out after this long: the wish may still be on its
+  // way.
   static constexpr Time kOrphanWait = std::chrono::seconds(10);
   // A placement that failed n times in a row waits 2^(n-1) times the first, up to the last.
   static constexpr Time kBackoffFirst = std::chrono::seconds(1);
@@ -52,10 +53,8 @@ class Keeper {
   void node_went(const std::string& node);
   void key_changed(std::string_view key);
 
-  // Appends the placements that should be published. `seen`: the highest epoch that this node knows
-  // of an instance beside the map.
-  void act(const KeeperView& view, const std::map<std::string, Epoch>& seen,
-           std::vector<InstanceAction>& actions);
+  // Appends the placements that should be published.
+  void act(const KeeperView& view, std::vector<InstanceAction>& actions);
   // This node is not the keeper: forgets what only a keeper needs.
   void rest();
 

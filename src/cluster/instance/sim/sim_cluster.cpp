@@ -194,7 +194,7 @@ void SimCluster::step() {
   for (auto& [name, node] : nodes_) {
     if (!node.core) continue;
     detect(name, node);
-    load(name, node);
+    load(node);
     check_pipes(name, node);
     node.core->tick(now_);
     act(name, node);
@@ -222,7 +222,7 @@ void SimCluster::detect(const std::string& name, Node& node) {
   }
 }
 
-void SimCluster::load(const std::string& name, Node& node) {
+void SimCluster::load(Node& node) {
   for (auto& [instance, held] : node.held) {
     if (held.ready || held.failed) continue;
     const Epoch& epoch = held.placement.epoch;

@@ -93,7 +93,7 @@ class SimCluster {
   void step();
   void gossip();
   void detect(const std::string& name, Node& node);
-  void load(const std::string& name, Node& node);
+  void load(Node& node);
   void act(const std::string& name, Node& node);
   void begin_part(const std::string& name, Node& node, const LoadPart& action);
   void end_part(const std::string& name, Node& node, const DropPart& action);
