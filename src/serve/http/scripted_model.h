@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class ScriptedModel : public ServedModel {
     ChatRequest last_chat;
     std::string answer;  // when set: what it answers to everything
     ReplyFormat format;
+    // When set: called with the last message of a chat before its prompt is made.
+    std::function<void(const std::string&)> preparing;
     bool ranks = false;  // made for ranking instead of writing: how much the last byte says
 
     void hold(bool value) {
@@ -60,6 +63,8 @@ class ScriptedModel : public ServedModel {
       script_.last_chat = request;
     }
     const std::string text(request.messages.back().at("content").as_string());
+    script_.changed.notify_all();
+    if (script_.preparing) script_.preparing(text);
     if (text == "raise") return Error(Errc::invalid_argument, "the template refuses this");
     return text_prompt(text);
   }

@@ -1,6 +1,9 @@
 #include "serve/http/server.h"
 
 #include <csignal>
+#include <future>
+#include <new>
+#include <stdexcept>
 
 #include "serve/http/test_server.h"
 
@@ -89,6 +92,41 @@ TEST(Server, AKeyMayHaveALowestPriorityNumber) {
   EXPECT_EQ(priority_of("batch", ""), 7);
   EXPECT_EQ(priority_of("batch", R"("priority":8)"), 8);
   EXPECT_EQ(priority_of("any", R"("priority":-100)"), -100);
+}
+
+// A request that needs more memory than there is must not end the others with it.
+TEST(Server, ARequestWithoutMemoryEndsAlone) {
+  TestServer server;
+  server.script.preparing = [](const std::string& text) {
+    if (text == "huge") throw std::bad_alloc();
+    if (text == "odd") throw std::length_error("too long");
+  };
+  TestClient client = server.connect();
+  TestReply reply = client.ask("POST", kChat, chat_body("huge"));
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(error_code_of(reply), "out_of_memory");
+  EXPECT_EQ(reply.headers["retry-after"], "5");
+  EXPECT_EQ(client.ask("POST", kChat, chat_body("odd")).status, 500);
+  EXPECT_EQ(client.ask("POST", kChat, chat_body("Hi")).status, 200);
+}
+
+// A long template or a large schema takes its time; what watches the server must not wait for it.
+TEST(Server, WhatIsLookedUpDoesNotWaitForAPreparation) {
+  TestServer server;
+  std::promise<void> looked_up;
+  const auto waited = looked_up.get_future().share();
+  server.script.preparing = [waited](const std::string& text) {
+    if (text == "slow") waited.wait();
+  };
+  TestClient slow = server.connect(), quick = server.connect();
+  slow.send("POST", kChat, chat_body("slow"));
+  ASSERT_TRUE(server.script.wait_for(
+      [](const auto& script) { return !script.last_chat.messages.empty(); }));
+  for (const char* path : {"/health", "/v1/models", "/v1/models/scripted", "/api/tags"})
+    EXPECT_EQ(quick.ask("GET", path).status, 200) << path;
+  EXPECT_EQ(quick.ask("GET", "/v1/responses/resp_none").status, 404);
+  looked_up.set_value();
+  EXPECT_EQ(slow.read().status, 200);
 }
 
 TEST(Server, AnswersACompletion) {

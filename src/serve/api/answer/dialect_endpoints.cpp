@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <limits>
 
@@ -137,8 +135,6 @@ class DialectEndpoints::Quiet {
   std::string last_;                                // progress that was told
 };
 
-DialectEndpoints::~DialectEndpoints() { preparing_.join(); }
-
 HttpReply DialectEndpoints::refusal(const ApiError& error) const {
   HttpReply reply = error_reply(error);
   reply.body = error_body_(error);
@@ -162,35 +158,24 @@ void DialectEndpoints::add_answer(Router& router, std::string path, Prepare prep
 }
 
 void DialectEndpoints::add_work(Router& router, std::string method, std::string path, Work job) {
+  OffLoop& thread = method == "POST" ? preparing_ : looking_up_;
   router.add(
       std::move(method), std::move(path),
-      [this, job = std::move(job)](const HttpRequest& request, ReplySink& sink) {
-        return work(request, sink, job);
+      [this, job = std::move(job), &thread](const HttpRequest& request, ReplySink& sink) {
+        return work(request, sink, job, thread);
       },
       error_body_);
 }
 
-awaitable<void> DialectEndpoints::off_loop(const std::function<void()>& job) {
-  // The caller's frame, which holds what `job` uses, waits for this, also when the client leaves.
-  // Not by co_spawn: a cancellation would reach the other thread's coroutine after its end.
-  const auto start = [this, &job](auto handler) {
-    asio::post(preparing_, [&job, handler = std::move(handler)]() mutable {
-      job();
-      const auto back = asio::get_associated_executor(handler);
-      asio::post(back, std::move(handler));
-    });
-  };
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
-}
-
 awaitable<void> DialectEndpoints::work(const HttpRequest& request, ReplySink& sink,
-                                       const Work& work) {
+                                       const Work& work, OffLoop& thread) {
   std::optional<ApiResult<boost::json::value>> result;
   if (const auto ready = context_.host.ready(); !ready) {
     result = ready.error();
   } else {
     const std::function<void()> job = [&] { result = work(request, ready->model); };
-    co_await off_loop(job);
+    const auto refused = co_await thread.run(job);
+    if (refused) result = *refused;
   }
   HttpReply reply;
   if (*result)
@@ -207,7 +192,8 @@ awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& 
     prepared = early.error();
   } else {
     const std::function<void()> job = [&] { prepared = prepare(request, early->model); };
-    co_await off_loop(job);
+    const auto refused = co_await preparing_.run(job);
+    if (refused) prepared = *refused;
   }
   const auto ready = context_.host.ready();
   if (!*prepared || !ready) {

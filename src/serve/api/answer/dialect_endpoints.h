@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +8,7 @@
 #include "serve/api/answer/answer_writer.h"
 #include "serve/api/answer/vector_request.h"
 #include "serve/http/endpoints.h"
+#include "serve/http/off_loop.h"
 #include "serve/http/pending_reply.h"
 
 namespace drystone {
@@ -24,13 +24,14 @@ struct PreparedAnswer {
 };
 
 // What the endpoints of every dialect share: requests are read on a thread of their own, so that a
-// long prompt delays nobody's stream, and answered from the loop, whole or as a stream. On the loop
-// thread.
+// long prompt delays nobody's stream, and answered from the loop, whole or as a stream. What is
+// only looked up (GET, DELETE) has another thread, so that it does not wait for a long prompt
+// either. On the loop thread.
 class DialectEndpoints : public Endpoints {
  public:
   DialectEndpoints(const EndpointsContext& context, ErrorBody error_body)
       : context_(context), error_body_(error_body) {}
-  ~DialectEndpoints() override;  // waits for requests that are being prepared
+  // Its end waits for requests that are being prepared.
 
  protected:
   // These run off the loop, and only when the model is ready.
@@ -54,19 +55,19 @@ class DialectEndpoints : public Endpoints {
                                       const Prepare& prepare);
   boost::asio::awaitable<void> vectors(const HttpRequest& request, ReplySink& sink,
                                        const PrepareVectors& prepare);
-  boost::asio::awaitable<void> work(const HttpRequest& request, ReplySink& sink, const Work& work);
+  boost::asio::awaitable<void> work(const HttpRequest& request, ReplySink& sink, const Work& work,
+                                    OffLoop& thread);
   boost::asio::awaitable<void> send_whole(Running& running, ReplySink& sink);
   boost::asio::awaitable<void> send_stream(Running& running, ReplySink& sink);
   // Returns when one of the choices has something, or after `patience`.
   boost::asio::awaitable<void> wait_for_any(Running& running, std::chrono::milliseconds patience);
-  boost::asio::awaitable<void> off_loop(const std::function<void()>& job);
   HttpReply refusal(const ApiError& error) const;
   static void add_headers(HttpHeaders& headers, const std::string& id,
                           const std::vector<std::string>& ignored);
 
   EndpointsContext context_;
   ErrorBody error_body_;
-  boost::asio::thread_pool preparing_{1};
+  OffLoop preparing_, looking_up_;
 };
 
 }  // namespace drystone

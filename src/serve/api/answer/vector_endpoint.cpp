@@ -78,7 +78,8 @@ awaitable<void> DialectEndpoints::vectors(const HttpRequest& request, ReplySink&
     prepared = early.error();
   } else {
     const std::function<void()> job = [&] { prepared = prepare(request, early->model); };
-    co_await off_loop(job);
+    const auto refused = co_await preparing_.run(job);
+    if (refused) prepared = *refused;
   }
   const auto ready = context_.host.ready();
   if (!*prepared || !ready) {
@@ -101,7 +102,8 @@ awaitable<void> DialectEndpoints::vectors(const HttpRequest& request, ReplySink&
     reply = refusal(*failed);
   } else {
     const std::function<void()> job = [&] { reply.body = what.write(running.results); };
-    co_await off_loop(job);
+    const auto refused = co_await preparing_.run(job);
+    if (refused) reply = refusal(*refused);
   }
   add_headers(reply.headers, what.id, what.ignored);
   co_await sink.send(std::move(reply));
