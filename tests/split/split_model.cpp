@@ -123,8 +123,7 @@ SplitRun::SplitRun(const SplitModel& model, Isa isa, const Split& split, StageOp
   const Program& whole = model.program();
   const auto ranks = static_cast<std::uint32_t>(split.shares.size());
   CHECK(ranks == 1 || split.head == HeadLayout::alone);
-  for (std::uint32_t rank = 0; rank < ranks; ++rank)
-    devices_.push_back(make_cpu_device(isa, 1));
+  for (std::uint32_t rank = 0; rank < ranks; ++rank) devices_.push_back(make_cpu_device(isa, 1));
   std::vector<Program> programs = {whole};
   if (ranks > 1) {
     programs.clear();

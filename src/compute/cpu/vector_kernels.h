@@ -56,7 +56,8 @@ struct VectorKernels {
   void (*gelu_mul)(const float* gate, const float* up, float* out, std::uint32_t n);
   // cos_sin: [pairs][2], magnitude included. x: one head.
   void (*rope)(float* x, const float* cos_sin, std::uint32_t pairs, bool interleaved);
-  // One position of one KV head into the cache: as key number `key` of its block, as a row of values.
+  // One position of one KV head into the cache: as key number `key` of its block, as a row of
+  // values.
   void (*store_key)(const float* x, std::byte* block, std::uint32_t key, std::uint32_t head_dim,
                     KvType type);
   void (*store_value)(const float* x, std::byte* row, std::uint32_t head_dim, KvType type);

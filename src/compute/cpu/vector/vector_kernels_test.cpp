@@ -121,8 +121,8 @@ struct Sequence {
            head * v.head_bytes + position % page_tokens * v.row_bytes;
   }
   std::vector<double> key(std::uint32_t head, std::uint32_t position) {
-    return cached_key(row(0, head, position / kKeyBlock * kKeyBlock), position % kKeyBlock, head_dim,
-                      type);
+    return cached_key(row(0, head, position / kKeyBlock * kKeyBlock), position % kKeyBlock,
+                      head_dim, type);
   }
 };
 
