@@ -53,6 +53,7 @@ class CopyingStage final : public DeviceStage {
     out.logits = logits_;
     return out;
   }
+  Result<StepOutput> head(const HeadInput& input) override { return stage_->head(input); }
   bool kinds_agree() const override { return stage_->kinds_agree(); }
   std::uint32_t page_tokens() const override { return stage_->page_tokens(); }
   std::uint32_t page_count() const override { return stage_->page_count(); }

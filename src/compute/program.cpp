@@ -2,6 +2,8 @@
 
 namespace drystone {
 
+std::uint32_t logit_width(const Program& program) { return program.tensors[program.output].rows; }
+
 std::uint32_t slot_width(const Program& program, Slot slot) {
   switch (slot) {
     case Slot::hidden:

@@ -41,9 +41,10 @@ enum class TensorRole {
 using TensorId = std::int32_t;
 constexpr TensorId kNoTensor = -1;
 
-// A tensor of the program: rows [first_row, first_row + rows) of the file's tensor `name`, which is
-// [file_rows, cols]. Fused tensors of a file (attn_qkv, gate and up in ffn_up) are several of
-// these, each with its row range.
+// A tensor of the program: rows [first_row, first_row + rows) and columns [first_col, first_col +
+// cols) of the file's tensor `name`, which is [file_rows, file_cols]. Fused tensors of a file
+// (attn_qkv, gate and up in ffn_up) are several of these, each with its row range; a rank's part of
+// a tensor has the ranges of its cut.
 struct TensorSpec {
   std::string name;
   TensorRole role;
@@ -53,7 +54,13 @@ struct TensorSpec {
   std::uint32_t first_row = 0;
   std::uint32_t file_rows = 0;
   int layer = -1;  // -1: outside the layers
+  std::uint32_t first_col = 0;
+  std::uint32_t file_cols = 0;  // 0: cols
 };
+
+inline std::uint32_t file_cols(const TensorSpec& spec) {
+  return spec.file_cols != 0 ? spec.file_cols : spec.cols;
+}
 
 // Activation buffers of one step, each f32 [tokens, width] row-major.
 enum class Slot : std::uint8_t {
@@ -136,6 +143,9 @@ struct LayerProgram {
 
 struct Program {
   std::string architecture;
+  // Of a shard group (compute/shard_program.h); 1 rank: the whole model. The figures below are
+  // those of the rank, but for d_model, vocab (the ids of tokens) and context.
+  std::uint32_t rank = 0, ranks = 1;
   std::uint32_t d_model = 0, vocab = 0, context = 0;
   std::uint32_t heads_max = 0, kv_heads = 0, head_dim = 0, ff_width = 0;  // largest over the layers
 
@@ -165,6 +175,10 @@ struct LayerRange {
   std::uint32_t begin = 0, end = 0;
   std::uint32_t size() const { return end - begin; }
 };
+
+// Logits that the output matrix of this program gives for one row: the vocabulary, or the rank's
+// part of it, beginning with the token `tensors[output].first_row`.
+std::uint32_t logit_width(const Program& program);
 
 // Width in values of `slot` for one token.
 std::uint32_t slot_width(const Program& program, Slot slot);

@@ -10,6 +10,7 @@ class TwoRows final : public TensorSource {
   Result<Tensor> read(const TensorSpec&) override {
     return Tensor{DType::f32, std::as_bytes(std::span(values))};
   }
+  Result<DType> type(const TensorSpec&) override { return DType::f32; }
   void release(const TensorSpec&) override {}
   const std::vector<float> values = {1, 0, 2, 0, 1, 0};
 };

@@ -20,6 +20,9 @@ class TestPages final : public DeviceStage {
   std::vector<std::byte>& page(std::uint32_t page) { return pages_[page]; }
 
   Result<StepOutput> run(const StepInput&) override { return Error(Errc::unsupported, "no model"); }
+  Result<StepOutput> head(const HeadInput&) override {
+    return Error(Errc::unsupported, "no model");
+  }
   bool kinds_agree() const override { return true; }
   std::uint32_t page_tokens() const override { return page_tokens_; }
   std::uint32_t page_count() const override { return static_cast<std::uint32_t>(pages_.size()); }

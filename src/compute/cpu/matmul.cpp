@@ -95,6 +95,21 @@ Result<PackedMatrix> PackedMatrix::pack(ThreadPool& pool, DType type, std::uint3
   return matrix;
 }
 
+bool PackedMatrix::can_view(std::uint32_t first) { return first % kPanelRows == 0; }
+
+PackedMatrix PackedMatrix::view(std::uint32_t first, std::uint32_t rows) const {
+  CHECK(can_view(first) && std::uint64_t{first} + rows <= rows_, first, rows, rows_);
+  PackedMatrix matrix;
+  matrix.type_ = type_;
+  matrix.rows_ = rows;
+  matrix.cols_ = cols_;
+  matrix.fits_halves_ = fits_halves_;
+  matrix.data_ =
+      MappedMemory(data_.get() + Bytes{first} / kPanelRows * panel_layout(type_).panel_bytes(cols_),
+                   UnmapMemory{0});
+  return matrix;
+}
+
 void PackedMatrix::unpack_row(std::uint32_t row, float* out) const {
   CHECK(row < rows_, row, rows_);
   std::vector<std::byte> bytes(row_bytes(type_, cols_));

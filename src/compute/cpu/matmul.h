@@ -18,7 +18,7 @@
 
 namespace drystone {
 
-// Weights [rows, cols] of one type, packed (matmul/layout.h). Owns its memory.
+// Weights [rows, cols] of one type, packed (matmul/layout.h). Owns its memory, unless it is a view.
 class PackedMatrix {
  public:
   // Bytes that pack() would take.
@@ -37,8 +37,12 @@ class PackedMatrix {
   DType type() const { return type_; }
   std::uint32_t rows() const { return rows_; }
   std::uint32_t cols() const { return cols_; }
-  Bytes bytes() const { return data_.get_deleter().bytes; }
+  Bytes bytes() const { return data_.get_deleter().bytes; }  // 0 of a view
   const std::byte* data() const { return data_.get(); }
+  // Rows [first, first + rows) as a matrix of their own, which borrows the memory of this one.
+  // `first` must be the beginning of a panel.
+  PackedMatrix view(std::uint32_t first, std::uint32_t rows) const;
+  static bool can_view(std::uint32_t first);
   // f16 weights that are all small enough to be multiplied in f16 (matmul/kernels.h).
   bool fits_halves() const { return fits_halves_; }
 

@@ -7,7 +7,9 @@
 
 namespace drystone {
 
-void UnmapMemory::operator()(std::byte* memory) const { munmap(memory, bytes); }
+void UnmapMemory::operator()(std::byte* memory) const {
+  if (bytes > 0) munmap(memory, bytes);
+}
 
 Result<MappedMemory> map_memory(Bytes bytes) {
   if (bytes == 0) return MappedMemory();

@@ -9,7 +9,7 @@
 namespace drystone {
 
 struct UnmapMemory {
-  Bytes bytes = 0;
+  Bytes bytes = 0;  // 0: memory of somebody else
   void operator()(std::byte* memory) const;
 };
 

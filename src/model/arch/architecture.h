@@ -82,7 +82,7 @@ Result<Program> build_program(const ModelConfig& config, const RopeTensors& rope
 Result<Program> load_program(const GgufFile& file, std::uint32_t context);
 
 // The tensors of a program, read from a file. A slice of a fused bias is [rows, 1] of the file's
-// vector.
+// vector. Rows are read in place; columns of a matrix are copied, until release().
 std::unique_ptr<TensorSource> tensor_source(const GgufFile& file);  // borrows `file`
 
 }  // namespace drystone

@@ -1,8 +1,12 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <set>
 #include <string_view>
+#include <tuple>
+#include <vector>
 
 #include "model/arch/architecture.h"
 
@@ -35,7 +39,7 @@ Result<const GgufTensor*> find_tensor(const GgufFile& file, const TensorSpec& sp
   if (tensor == nullptr)
     return Error(Errc::not_found, fmt::format("{}: tensor {} is missing", file.name(), spec.name));
   const std::uint64_t inputs =
-      is_vector(spec) ? std::uint64_t{spec.file_rows} * spec.cols : spec.cols;
+      is_vector(spec) ? std::uint64_t{spec.file_rows} * file_cols(spec) : file_cols(spec);
   const std::uint64_t rows = is_vector(spec) ? 1 : spec.file_rows;
   if (tensor->dims[0] != inputs || tensor->dims[1] != rows || tensor->dims[2] != 1 ||
       tensor->dims[3] != 1)
@@ -49,6 +53,12 @@ Result<const GgufTensor*> find_tensor(const GgufFile& file, const TensorSpec& sp
                              to_string(tensor->type),
                              is_vector(spec) ? "norms and biases cannot be: expected f32"
                                              : "is not computed with"));
+  const std::uint32_t block = dtype_info(tensor->type).block_elems;
+  if (spec.first_col % block != 0 || spec.cols % block != 0)
+    return Error(Errc::unsupported,
+                 fmt::format("{}: columns [{}, {}) of tensor {} cut a block of {}, which has {}",
+                             file.name(), spec.first_col, spec.first_col + spec.cols, spec.name,
+                             to_string(tensor->type), block));
   return tensor;
 }
 
@@ -75,20 +85,47 @@ class FileTensorSource final : public TensorSource {
 
   Result<Tensor> read(const TensorSpec& spec) override {
     const GgufTensor* tensor = TRY(find_tensor(file_, spec));
-    return Tensor{tensor->type, slice(*tensor, spec)};
+    const auto rows = whole_rows(*tensor, spec);
+    const Bytes stride = row_bytes(tensor->type, file_cols(spec));
+    const Bytes begin = row_bytes(tensor->type, spec.first_col);
+    const Bytes part = row_bytes(tensor->type, spec.cols);
+    if (spec.rows == 1 || part == stride)
+      return Tensor{tensor->type, rows.subspan(begin, spec.rows * part)};
+    // Columns of several rows: a copy, and the file's pages are needed no more.
+    std::vector<std::byte> copy(spec.rows * part);
+    for (std::uint32_t row = 0; row < spec.rows; ++row)
+      std::memcpy(copy.data() + row * part, rows.data() + row * stride + begin, part);
+    file_.drop(rows);
+    const std::lock_guard lock(mutex_);
+    auto& kept = copies_[key(spec)];
+    kept = std::move(copy);
+    return Tensor{tensor->type, kept};
+  }
+
+  Result<DType> type(const TensorSpec& spec) override {
+    return TRY(find_tensor(file_, spec))->type;
   }
 
   void release(const TensorSpec& spec) override {
-    if (const GgufTensor* tensor = file_.find(spec.name)) file_.drop(slice(*tensor, spec));
+    const GgufTensor* tensor = file_.find(spec.name);
+    if (tensor == nullptr) return;
+    const std::lock_guard lock(mutex_);
+    if (copies_.erase(key(spec)) == 0) file_.drop(whole_rows(*tensor, spec));
   }
 
  private:
-  std::span<const std::byte> slice(const GgufTensor& tensor, const TensorSpec& spec) const {
-    const Bytes bytes_per_row = row_bytes(tensor.type, spec.cols);
-    return file_.data(tensor).subspan(spec.first_row * bytes_per_row, spec.rows * bytes_per_row);
+  // Name, first row, first column.
+  using Key = std::tuple<std::string, std::uint32_t, std::uint32_t>;
+  static Key key(const TensorSpec& spec) { return {spec.name, spec.first_row, spec.first_col}; }
+
+  std::span<const std::byte> whole_rows(const GgufTensor& tensor, const TensorSpec& spec) const {
+    const Bytes stride = row_bytes(tensor.type, file_cols(spec));
+    return file_.data(tensor).subspan(spec.first_row * stride, spec.rows * stride);
   }
 
   const GgufFile& file_;
+  std::mutex mutex_;
+  std::map<Key, std::vector<std::byte>> copies_;
 };
 
 }  // namespace

@@ -31,6 +31,13 @@ class CpuDevice final : public Device {
     CHECK(options.layers.begin <= options.layers.end && options.layers.end <= program.layers.size(),
           options.layers.begin, options.layers.end, program.layers.size());
     CHECK(options.batch_tokens_max >= 1 && options.logit_rows_max >= 1);
+    CHECK(
+        options.head != HeadPlace::behind_last_layer || options.layers.end == program.layers.size(),
+        "a head without the last layer stands apart", options.layers.end);
+    CHECK(program.ranks == 1 || options.layers.size() == 0 ||
+              (options.reducer != nullptr && options.reducer->rank() == program.rank &&
+               options.reducer->ranks() == program.ranks),
+          "a rank needs the reducer of its place", program.rank, program.ranks);
     TRY(check_memory(program, options, source));
     KvCache cache = TRY(KvCache::reserve(kv_layout(program, options)));
     Workspace workspace = TRY(
@@ -56,9 +63,9 @@ class CpuDevice final : public Device {
                             TensorSource& source) const {
     Result<void> failure;
     const StageMemory need = estimate(program, options, [&](const TensorSpec& spec) {
-      auto tensor = source.read(spec);
-      if (tensor) return tensor->type;
-      if (failure) failure = std::move(tensor).error();
+      auto type = source.type(spec);
+      if (type) return *type;
+      if (failure) failure = std::move(type).error();
       return DType::f32;
     });
     TRY(std::move(failure));

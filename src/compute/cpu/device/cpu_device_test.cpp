@@ -85,6 +85,7 @@ class RandomSource final : public TensorSource {
     }
     return Tensor{DType::f32, std::as_bytes(std::span(values))};
   }
+  Result<DType> type(const TensorSpec&) override { return DType::f32; }
   void release(const TensorSpec&) override { ++released; }
   int released = 0;
 
@@ -163,7 +164,7 @@ TEST(CpuDevice, TwoStagesGiveTheBitsOfOne) {
                         .pages = kPages,
                         .output = RowOutput::all_logits};
   Loaded whole = load(program, {.layers = {0, 2}, .kv_tokens = 128});
-  Loaded first = load(program, {.layers = {0, 1}, .logits = false, .kv_tokens = 128});
+  Loaded first = load(program, {.layers = {0, 1}, .head = HeadPlace::none, .kv_tokens = 128});
   Loaded second = load(program, {.layers = {1, 2}, .embed = false, .kv_tokens = 128});
   const auto hidden = run_both(*first.stage, {.segments = {&segment, 1}, .tokens = tokens}).hidden;
   EXPECT_EQ(hidden.size(), 5u * 64);

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 namespace drystone {
 namespace {
 
 // Columns that one thread takes of a row at a time in element-wise operations.
 constexpr std::uint32_t kCellColumns = 1024;
+
+// So many values are added sooner than other threads are woken.
+constexpr std::uint64_t kSerialAdds = 1 << 14;
 
 std::uint32_t linear_cols_max(const Program& program, LayerRange layers) {
   std::uint32_t cols = program.d_model;
@@ -18,8 +22,15 @@ std::uint32_t linear_cols_max(const Program& program, LayerRange layers) {
   return cols;
 }
 
+// Rows of a step that are multiplied with weights: without layers only those of the head.
+std::uint32_t linear_rows_max(const StageOptions& options) {
+  return options.layers.size() > 0 ? options.batch_tokens_max
+                                   : std::min(options.logit_rows_max, options.batch_tokens_max);
+}
+
 std::size_t logit_floats(const Program& program, const StageOptions& options) {
-  return options.logits ? std::size_t{options.logit_rows_max} * program.vocab : 0;
+  if (options.head == HeadPlace::none) return 0;
+  return std::size_t{options.logit_rows_max} * logit_width(program);
 }
 
 }  // namespace
@@ -30,7 +41,8 @@ Bytes stage_working_bytes(const Program& program, const StageOptions& options, I
   return workspace_layout(program, options.layers, rows).bytes() +
          RopeTables::bytes(distinct_ropes(program, options.layers), rows) +
          AttentionRunner::bytes(threads, program.head_dim, rows) +
-         Activations::reserved_bytes(isa, threads, rows, linear_cols_max(program, options.layers)) +
+         Activations::reserved_bytes(isa, threads, linear_rows_max(options),
+                                     linear_cols_max(program, options.layers)) +
          logit_floats(program, options) * sizeof(float);
 }
 
@@ -42,10 +54,11 @@ CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const Stag
       options_(options),
       parts_(std::move(parts)),
       kinds_agree_(same_arithmetic(isa)),
+      has_last_layer_(options.layers.size() > 0 && options.layers.end == program.layers.size()),
       plan_(plan_stage(program_, options.layers, parts_.weights)),
       ropes_(plan_.ropes, options.batch_tokens_max),
       attention_(isa, pool, program.head_dim, options.batch_tokens_max),
-      activations_(isa, pool.threads(), options.batch_tokens_max,
+      activations_(isa, pool.threads(), linear_rows_max(options),
                    linear_cols_max(program, options.layers)),
       rows_(options.batch_tokens_max),
       logits_(logit_floats(program, options)),
@@ -55,6 +68,10 @@ CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const Stag
 
 Result<StepOutput> CpuStage::run(const StepInput& input) {
   TRY(rows_.assign(input.segments, options_.batch_tokens_max, options_.logit_rows_max));
+  for (const Segment& segment : input.segments)
+    CHECK(std::uint64_t{segment.pages.size()} * kKvPageTokens >=
+              std::uint64_t{segment.position} + segment.rows,
+          segment.pages.size(), segment.position, segment.rows);
   segments_ = input.segments;
   const std::size_t hidden_values = std::size_t{rows_.rows} * program_.d_model;
   float* hidden = parts_.workspace.slot(Slot::hidden);
@@ -66,19 +83,40 @@ Result<StepOutput> CpuStage::run(const StepInput& input) {
     std::memcpy(hidden, input.hidden.data(), hidden_values * sizeof(float));
   }
   ropes_.prepare(pool_, rows_.positions);
-  for (const auto& layer : plan_.layers) run_layer(layer);
-  if (!options_.logits) return StepOutput{.hidden = {hidden, hidden_values}};
-  final_norm();
-  return StepOutput{.logits = output_head(), .hidden = hidden_output()};
+  for (const auto& layer : plan_.layers) TRY(run_layer(layer));
+  if (options_.head == HeadPlace::behind_last_layer) return run_head(hidden);
+  return StepOutput{.hidden = {hidden, std::size_t{rows_.rows} * program_.d_model}};
 }
 
-void CpuStage::run_layer(const std::vector<PlannedOp>& ops) {
-  const bool last = options_.logits && &ops == &plan_.layers.back();
+Result<StepOutput> CpuStage::head(const HeadInput& input) {
+  CHECK(options_.head == HeadPlace::apart);
+  TRY(rows_.assign(input.segments, options_.batch_tokens_max, options_.logit_rows_max));
+  rows_.keep_wanted_rows();
+  CHECK(input.hidden.size() == std::size_t{rows_.rows} * program_.d_model, input.hidden.size(),
+        rows_.rows, program_.d_model);
+  return run_head(input.hidden.data());
+}
+
+StepOutput CpuStage::run_head(const float* hidden) {
+  final_norm(hidden);
+  return {.logits = output_head(), .hidden = hidden_output()};
+}
+
+Result<void> CpuStage::run_layer(const std::vector<PlannedOp>& ops) {
+  const bool last = has_last_layer_ && &ops == &plan_.layers.back();
   for (const PlannedOp& op : ops) {
-    std::visit([&](const auto& one) { run_op(one); }, op);
+    TRY(std::visit(
+        [&](const auto& one) -> Result<void> {
+          if constexpr (std::is_void_v<decltype(run_op(one))>)
+            return run_op(one), Result<void>{};
+          else
+            return run_op(one);
+        },
+        op));
     if (last && std::holds_alternative<PlannedAttention>(op)) keep_wanted_rows();
-    if (rows_.rows == 0) return;
+    if (rows_.rows == 0) return {};
   }
+  return {};
 }
 
 void CpuStage::keep_wanted_rows() {
@@ -159,14 +197,22 @@ void CpuStage::run_op(const PlannedGated& op) {
 
 void CpuStage::run_op(const PlannedAdd& op) {
   const Workspace& workspace = parts_.workspace;
-  for_cells(rows_.rows, program_.d_model,
-            [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
-              kernels_.add(workspace.row(Slot::hidden, row) + begin,
-                           workspace.row(op.in, row) + begin, end - begin);
-            });
+  const auto add = [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
+    kernels_.add(workspace.row(Slot::hidden, row) + begin, workspace.row(op.in, row) + begin,
+                 end - begin);
+  };
+  if (std::uint64_t{rows_.rows} * program_.d_model > kSerialAdds)
+    return for_cells(rows_.rows, program_.d_model, add);
+  for (std::uint32_t row = 0; row < rows_.rows; ++row) add(row, 0, program_.d_model);
 }
 
-void CpuStage::final_norm() {
+Result<void> CpuStage::run_op(const PlannedReduce& op) {
+  const Workspace& workspace = parts_.workspace;
+  return options_.reducer->all_reduce(
+      {workspace.slot(op.slot), std::size_t{rows_.rows} * workspace.width(op.slot)});
+}
+
+void CpuStage::final_norm(const float* hidden) {
   const Workspace& workspace = parts_.workspace;
   const float* weight = parts_.weights.vector(program_.output_norm);
   const auto logit_rows = static_cast<std::uint32_t>(rows_.logit_rows.size());
@@ -175,8 +221,8 @@ void CpuStage::final_norm() {
     for (auto i = static_cast<std::uint32_t>(begin); i < end; ++i) {
       const std::uint32_t row =
           i < logit_rows ? rows_.logit_rows[i] : rows_.hidden_rows[i - logit_rows];
-      kernels_.rms_norm(workspace.row(Slot::hidden, row), weight, program_.output_norm_eps,
-                        workspace.row(Slot::normed, i), program_.d_model);
+      kernels_.rms_norm(hidden + std::size_t{row} * program_.d_model, weight,
+                        program_.output_norm_eps, workspace.row(Slot::normed, i), program_.d_model);
     }
   });
 }
@@ -191,19 +237,20 @@ std::span<const float> CpuStage::output_head() {
   if (rows == 0) return {};
   const Workspace& workspace = parts_.workspace;
   const PackedMatrix& output = parts_.weights.matrix(program_.output);
+  const std::uint32_t width = output.rows();
   const DType types[] = {output.type()};
   activations_.prepare(pool_, workspace.slot(Slot::normed), rows, rows_.generated_logit_rows,
                        program_.d_model, types);
-  const MatmulPart part{.weight = &output, .out = logits_.data(), .out_stride = program_.vocab};
+  const MatmulPart part{.weight = &output, .out = logits_.data(), .out_stride = width};
   matmul(pool_, activations_, {&part, 1});
 
   if (program_.logit_scale != 1 || program_.logit_softcap > 0)
-    for_cells(rows, program_.vocab, [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
-      float* cell = logits_.data() + std::size_t{row} * program_.vocab + begin;
+    for_cells(rows, width, [&](std::uint32_t row, std::uint32_t begin, std::uint32_t end) {
+      float* cell = logits_.data() + std::size_t{row} * width + begin;
       if (program_.logit_scale != 1) kernels_.scale(cell, program_.logit_scale, end - begin);
       if (program_.logit_softcap > 0) kernels_.softcap(cell, program_.logit_softcap, end - begin);
     });
-  return {logits_.data(), std::size_t{rows} * program_.vocab};
+  return {logits_.data(), std::size_t{rows} * width};
 }
 
 }  // namespace drystone

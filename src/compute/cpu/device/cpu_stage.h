@@ -32,6 +32,7 @@ class CpuStage final : public DeviceStage {
            Parts parts);
 
   Result<StepOutput> run(const StepInput& input) override;
+  Result<StepOutput> head(const HeadInput& input) override;
   bool kinds_agree() const override { return kinds_agree_; }
   std::uint32_t page_tokens() const override { return kKvPageTokens; }
   std::uint32_t page_count() const override { return parts_.cache.layout().pages; }
@@ -46,11 +47,14 @@ class CpuStage final : public DeviceStage {
 
  private:
   void embed(std::span<const std::int32_t> tokens);
-  void run_layer(const std::vector<PlannedOp>& ops);
-  // Behind the attention of the last layer, only rows of which something is wanted have a use.
+  Result<void> run_layer(const std::vector<PlannedOp>& ops);
+  // Behind the attention of the model's last layer, only rows of which something is wanted have a
+  // use.
   void keep_wanted_rows();
-  // Behind the last layer: the final norm of the wanted rows, those for logits first.
-  void final_norm();
+  // The head, for the wanted rows of `hidden`, f32 [rows_.rows, d_model].
+  StepOutput run_head(const float* hidden);
+  // The final norm of the wanted rows, those for logits first.
+  void final_norm(const float* hidden);
   std::span<const float> output_head();
   std::span<const float> hidden_output() const;
 
@@ -59,6 +63,7 @@ class CpuStage final : public DeviceStage {
   void run_op(const PlannedAttention& op);
   void run_op(const PlannedGated& op);
   void run_op(const PlannedAdd& op);
+  Result<void> run_op(const PlannedReduce& op);
 
   // work(row, begin, end) for columns [begin, end) of each row, on a grid that does not depend on
   // the threads.
@@ -71,6 +76,7 @@ class CpuStage final : public DeviceStage {
   const StageOptions options_;
   Parts parts_;
   const bool kinds_agree_;
+  const bool has_last_layer_;  // of the model
   StagePlan plan_;
   RopeTables ropes_;
   AttentionRunner attention_;

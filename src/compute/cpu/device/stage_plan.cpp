@@ -42,6 +42,10 @@ class LayerPlanner {
         linear.types.push_back(weight.type());
     }
     out_.push_back(std::move(linear));
+    if (op.reduce && program_.ranks > 1) {
+      CHECK(op.parts.size() == 1, op.parts.size());
+      out_.push_back(PlannedReduce{op.parts[0].out});
+    }
   }
 
   void operator()(const RopeOp& op) {

@@ -47,12 +47,18 @@ struct PlannedGated {
   Activation activation;
 };
 
+// hidden += in.
 struct PlannedAdd {
   Slot in;
 };
 
-using PlannedOp =
-    std::variant<PlannedNorm, PlannedLinear, PlannedAttention, PlannedGated, PlannedAdd>;
+// slot = its sum over the ranks of the shard group.
+struct PlannedReduce {
+  Slot slot;
+};
+
+using PlannedOp = std::variant<PlannedNorm, PlannedLinear, PlannedAttention, PlannedGated,
+                               PlannedAdd, PlannedReduce>;
 
 // One way of rotating; layers share them, so that cosines are computed once a step.
 struct PlannedRope {
@@ -66,7 +72,7 @@ struct StagePlan {
   std::vector<PlannedRope> ropes;
 };
 
-// `weights` is borrowed for the plan's life.
+// `weights` is borrowed for the plan's life. A program of one rank is planned without reductions.
 StagePlan plan_stage(const Program& program, LayerRange layers, const StageWeights& weights);
 
 // The ways of rotating of these layers, without weights: for the memory estimate.

@@ -28,6 +28,20 @@ Result<std::vector<float>> read_vector(const TensorSpec& spec, const TensorSourc
   return values;
 }
 
+bool has_head(const StageOptions& options) { return options.head != HeadPlace::none; }
+
+// Whether the output matrix is a part of the embedding that this stage holds anyway: of a rank's
+// tied output.
+bool output_in_embedding(const Program& program, const StageOptions& options) {
+  if (!options.embed || !has_head(options) || program.output == program.embedding) return false;
+  const TensorSpec& output = program.tensors[program.output];
+  const TensorSpec& embedding = program.tensors[program.embedding];
+  return output.name == embedding.name && output.cols == embedding.cols &&
+         output.first_row >= embedding.first_row &&
+         output.first_row + output.rows <= embedding.first_row + embedding.rows &&
+         PackedMatrix::can_view(output.first_row - embedding.first_row);
+}
+
 }  // namespace
 
 std::vector<TensorId> stage_tensors(const Program& program, const StageOptions& options) {
@@ -37,7 +51,9 @@ std::vector<TensorId> stage_tensors(const Program& program, const StageOptions& 
     const bool in_layers = spec.layer >= 0 &&
                            static_cast<std::uint32_t>(spec.layer) >= options.layers.begin &&
                            static_cast<std::uint32_t>(spec.layer) < options.layers.end;
-    const bool in_head = options.logits && (id == program.output || id == program.output_norm);
+    const bool in_head =
+        has_head(options) && (id == program.output_norm ||
+                              (id == program.output && !output_in_embedding(program, options)));
     if (in_layers || in_head || (options.embed && id == program.embedding)) ids.push_back(id);
   }
   return ids;
@@ -69,6 +85,12 @@ Result<StageWeights> StageWeights::load(ThreadPool& pool, const Program& program
     source.release(spec);
     values_done += double(spec.rows) * spec.cols;
     if (options.progress) options.progress(values_done / values_total);
+  }
+  if (output_in_embedding(program, options)) {
+    const TensorSpec& output = program.tensors[program.output];
+    const std::uint32_t first = output.first_row - program.tensors[program.embedding].first_row;
+    weights.tensors_[program.output].matrix =
+        weights.matrix(program.embedding).view(first, output.rows);
   }
   return weights;
 }

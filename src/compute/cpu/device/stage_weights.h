@@ -8,11 +8,11 @@
 
 namespace drystone {
 
-// The tensors that a stage holds, in the order in which they are read.
+// The tensors that a stage holds memory for, in the order in which they are read.
 std::vector<TensorId> stage_tensors(const Program& program, const StageOptions& options);
 
 // The weights of a stage: matrices packed for an instruction set, vectors (norms, biases) in f32.
-// An embedding that is the output matrix as well is held once.
+// An embedding that is the output matrix as well, whole or in part, is held once.
 class StageWeights {
  public:
   // Reads and packs tensor by tensor, giving each one's file pages back before the next.

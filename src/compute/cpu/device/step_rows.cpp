@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "compute/cpu/device/kv_cache.h"
-
 namespace drystone {
 
 StepRows::StepRows(std::uint32_t rows_max) {
@@ -32,15 +30,11 @@ Result<void> StepRows::assign(std::span<const Segment> segments, std::uint32_t r
   logit_rows.clear();
   hidden_rows.clear();
   wanted_rows.clear();
-  std::uint64_t total = 0, logits = 0;
-  for (const Segment& segment : segments) {
-    total += segment.rows;
-    logits += segment.output == RowOutput::all_logits    ? segment.rows
-              : segment.output == RowOutput::last_logits ? 1
-                                                         : 0;
-  }
+  std::uint64_t total = 0;
+  for (const Segment& segment : segments) total += segment.rows;
   if (total > rows_max)
     return Error(Errc::limit, fmt::format("a step of {} rows, at most {} fit", total, rows_max));
+  const std::uint32_t logits = drystone::logit_rows(segments);
   if (logits > logit_rows_max)
     return Error(Errc::limit, fmt::format("a step with logits for {} rows, at most {} fit", logits,
                                           logit_rows_max));
@@ -50,9 +44,6 @@ Result<void> StepRows::assign(std::span<const Segment> segments, std::uint32_t r
     const bool all =
         segment.output == RowOutput::all_logits || segment.output == RowOutput::all_hidden;
     CHECK(segment.rows > 0, s);
-    CHECK(std::uint64_t{segment.pages.size()} * kKvPageTokens >=
-              std::uint64_t{segment.position} + segment.rows,
-          segment.pages.size(), segment.position, segment.rows);
     CHECK(segment.kind == RowKind::prompt || generated == rows,
           "generated rows stand before prompt rows", s);
     first_row.push_back(rows);

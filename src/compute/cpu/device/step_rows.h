@@ -7,7 +7,8 @@
 
 namespace drystone {
 
-// The rows of one step, flattened: generated rows first, then prompt rows.
+// The rows of one step, flattened: generated rows first, then prompt rows. Everything follows from
+// the segments, so all stages and ranks have the same rows in the same order.
 struct StepRows {
   std::uint32_t rows = 0, generated = 0;
   std::vector<std::uint32_t> positions;    // [rows]
