@@ -1,0 +1,37 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+#include <variant>
+
+#include "cluster/plan/placement.h"
+
+namespace drystone {
+
+// What the life of instances asks for, in the order in which it should be done.
+
+// Put `value` under `key` into the replicated map, at once; a null deletes.
+struct Publish {
+  std::string key;
+  boost::json::value value;
+};
+
+// Reserve placement.part_of(self)->bytes in the ledger, load it, connect it with the others; then
+// part_loaded() or part_failed(). A part of a lower epoch of the instance ends first, also one that
+// is still loading. Where `reuse`, that part has the very same weights and cache size: they may
+// stay in memory.
+struct LoadPart {
+  Placement placement;
+  bool reuse = false;
+};
+
+// End the part of that epoch, also one that is still loading or has failed, and give back what it
+// holds.
+struct DropPart {
+  std::string instance;
+  Epoch epoch;
+};
+
+using InstanceAction = std::variant<Publish, LoadPart, DropPart>;
+
+}  // namespace drystone

@@ -1,0 +1,114 @@
+#include "cluster/instance/desired.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "cluster/plan/json_fields.h"
+
+namespace drystone {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::pair<Objective, std::string_view> kObjectives[] = {
+    {Objective::automatic, "automatic"},
+    {Objective::one_stream, "one_stream"},
+    {Objective::many_streams, "many_streams"},
+    {Objective::prompt, "prompt"}};
+
+void read_objective(JsonFields& fields, Objective& objective) {
+  std::string name = "automatic";
+  fields.maybe_string("objective", name, kPlanNameMax);
+  for (const auto& [known, text] : kObjectives)
+    if (name == text) return objective = known, void();
+  fields.fail("objective", "is not known");
+}
+
+void read_format(JsonFields& fields, KvFormat& format) {
+  std::string name = "f16";
+  fields.maybe_string("kv_format", name, kPlanNameMax);
+  if (const auto known = kv_format_from(name))
+    format = *known;
+  else
+    fields.fail("kv_format", "is not known");
+}
+
+void read_nodes(JsonFields& fields, std::vector<std::string>& nodes) {
+  if (fields.find("nodes") == nullptr) return;
+  const json::array* items = fields.need_array("nodes", kPlanNodesMax);
+  if (items == nullptr) return;
+  for (const json::value& item : *items) {
+    const json::string* name = item.if_string();
+    if (name == nullptr || name->empty() || name->size() > kPlanNameMax)
+      return fields.fail("nodes", "has something that is no name");
+    nodes.emplace_back(std::string_view(*name));
+  }
+}
+
+}  // namespace
+
+PlanRequest DesiredInstance::request(const std::string& instance) const {
+  return {.instance = instance,
+          .context = context,
+          .streams = streams,
+          .kv_tokens = kv_tokens,
+          .kv_format = kv_format,
+          .stages = stages,
+          .shards = shards,
+          .replicas = 1,
+          .nodes = nodes,
+          .head = head,
+          .objective = objective};
+}
+
+DesiredInstance DesiredInstance::unforced() const {
+  DesiredInstance free = *this;
+  free.stages = free.shards = std::nullopt;
+  free.nodes.clear();
+  free.head.clear();
+  return free;
+}
+
+std::string instance_name(const std::string& model, std::uint32_t replica) {
+  return replica == 0 ? model : fmt::format("{}#{}", model, replica);
+}
+
+json::object to_json(const DesiredInstance& desired) {
+  json::object out = {
+      {"model", desired.model},         {"context", desired.context},
+      {"streams", desired.streams},     {"replicas", desired.replicas},
+      {"kv_tokens", desired.kv_tokens}, {"kv_format", to_string(desired.kv_format)}};
+  if (desired.stages) out["stages"] = *desired.stages;
+  if (desired.shards) out["shards"] = *desired.shards;
+  if (!desired.nodes.empty())
+    out["nodes"] = json::array(desired.nodes.begin(), desired.nodes.end());
+  if (!desired.head.empty()) out["head"] = desired.head;
+  for (const auto& [objective, name] : kObjectives)
+    if (objective == desired.objective) out["objective"] = name;
+  return out;
+}
+
+Result<DesiredInstance> desired_from_json(const json::value& value) {
+  DesiredInstance desired;
+  JsonFields fields(value, "desired instance");
+  fields.string("model", desired.model, kPlanNameMax - 8);
+  fields.maybe_integer("context", desired.context, 0, 1 << 30);
+  fields.maybe_integer("streams", desired.streams, 1, 1 << 20);
+  fields.maybe_integer("replicas", desired.replicas, 1, kReplicasMax);
+  fields.maybe_integer("kv_tokens", desired.kv_tokens, 0, 1 << 30);
+  read_format(fields, desired.kv_format);
+  fields.maybe_integer("stages", desired.stages, 1, kPartsMax);
+  fields.maybe_integer("shards", desired.shards, 1, kRanksMax);
+  read_nodes(fields, desired.nodes);
+  fields.maybe_string("head", desired.head, kPlanNameMax);
+  read_objective(fields, desired.objective);
+  TRY(fields.finish_strictly());
+  // '#' parts a model from the number of its replica.
+  if (desired.model.empty() || desired.model.find('#') != std::string::npos)
+    return Error(Errc::corrupt,
+                 fmt::format("desired instance: \"{}\" is no name of a model", desired.model));
+  return desired;
+}
+
+}  // namespace drystone

@@ -1,0 +1,135 @@
+#include "cluster/instance/holder.h"
+
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "cluster/plan/json_fields.h"
+
+namespace drystone {
+namespace {
+
+namespace json = boost::json;
+
+// Nothing that others act on differs.
+bool tells_the_same(const PartState& a, const PartState& b) {
+  return a.epoch == b.epoch && a.phase == b.phase && a.boot == b.boot && a.error == b.error &&
+         std::abs(a.progress - b.progress) < Holder::kProgressStep;
+}
+
+}  // namespace
+
+bool same_part(const Placement& a, const Placement& b, const std::string& node) {
+  const PlacedPart *in_a = a.part_of(node), *in_b = b.part_of(node);
+  return in_a != nullptr && in_b != nullptr && in_a->layers == in_b->layers &&
+         in_a->kv_heads == in_b->kv_heads && in_a->ff == in_b->ff && in_a->vocab == in_b->vocab &&
+         in_a->bytes == in_b->bytes && (a.head == node) == (b.head == node) && a.model == b.model &&
+         a.shape == b.shape && a.kv_tokens == b.kv_tokens && a.kv_format == b.kv_format &&
+         a.rows_max == b.rows_max && a.context == b.context;
+}
+
+Holder::Part* Holder::current(const std::string& instance, const Epoch& epoch) {
+  const auto found = parts_.find(instance);
+  return found != parts_.end() && found->second.state.epoch == epoch ? &found->second : nullptr;
+}
+
+void Holder::progress(const std::string& instance, const Epoch& epoch, double done) {
+  Part* part = current(instance, epoch);
+  if (part == nullptr || part->state.phase != PartPhase::loading) return;
+  if (done > part->state.progress) part->state.progress = std::min(done, 1.0);
+}
+
+void Holder::loaded(const std::string& instance, const Epoch& epoch) {
+  Part* part = current(instance, epoch);
+  if (part == nullptr || part->state.phase != PartPhase::loading) return;
+  part->state.phase = PartPhase::ready;
+  part->state.progress = 1;
+}
+
+void Holder::failed(const std::string& instance, const Epoch& epoch, const std::string& error) {
+  Part* part = current(instance, epoch);
+  if (part == nullptr) return;
+  if (part->state.phase != PartPhase::loading && part->state.phase != PartPhase::ready) return;
+  part->state.phase = part->state.phase == PartPhase::ready ? PartPhase::lost : PartPhase::failed;
+  part->state.error = one_line(error, kPartErrorMax);
+}
+
+std::vector<std::string> Holder::held() const {
+  std::vector<std::string> held;
+  for (const auto& [instance, part] : parts_) held.push_back(instance);
+  return held;
+}
+
+void Holder::act(const InstanceMap& map, std::vector<InstanceAction>& actions) {
+  const auto wanted = map.wanted();
+  for (const std::string& instance : held())
+    if (!wanted.contains(instance)) drop(instance, actions);
+  for (const auto& [instance, place] : map.places())
+    if (wanted.contains(instance)) follow(instance, place, map, actions);
+  std::erase_if(seen_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  tell(map, actions);
+}
+
+void Holder::follow(const std::string& instance, const PlaceValue& place, const InstanceMap& map,
+                    std::vector<InstanceAction>& actions) {
+  Epoch& seen = seen_[instance];
+  // An older one that won in the map: its keeper will see our state and make a newer one.
+  if (place.epoch < seen) return;
+  seen = place.epoch;
+  const bool takes_part = place.placement.has_value() && place.placement->part_of(self_) != nullptr;
+  const auto own = parts_.find(instance);
+  if (own != parts_.end() && own->second.state.epoch >= place.epoch) return;
+  if (takes_part)
+    begin(*place.placement, map, actions);
+  else if (own != parts_.end())
+    drop(instance, actions);
+}
+
+void Holder::begin(const Placement& placement, const InstanceMap& map,
+                   std::vector<InstanceAction>& actions) {
+  const auto own = parts_.find(placement.instance);
+  const bool had = own != parts_.end();
+  Part part{placement, {.epoch = placement.epoch, .boot = boot_}};
+  // A state of this very epoch from before our start: the others still count on the part that ended
+  // with the process, so all of them must begin again.
+  if (const auto told = map.part(placement.instance, self_);
+      !had && told && told->epoch == placement.epoch && told->boot != boot_ &&
+      (told->phase == PartPhase::ready || told->phase == PartPhase::lost)) {
+    part.state.phase = PartPhase::lost;
+    part.state.error = "the process started afresh";
+    part.handed_out = false;
+    parts_.insert_or_assign(placement.instance, std::move(part));
+    return;
+  }
+  const bool whole =
+      had && own->second.handed_out &&
+      (own->second.state.phase == PartPhase::ready || own->second.state.phase == PartPhase::lost);
+  const bool reuse = whole && same_part(own->second.placement, placement, self_);
+  actions.push_back(LoadPart{placement, reuse});
+  parts_.insert_or_assign(placement.instance, std::move(part));
+}
+
+void Holder::drop(const std::string& instance, std::vector<InstanceAction>& actions) {
+  const auto own = parts_.find(instance);
+  if (own->second.handed_out) actions.push_back(DropPart{instance, own->second.state.epoch});
+  parts_.erase(own);
+}
+
+// Where the map says something else of our parts than is so.
+void Holder::tell(const InstanceMap& map, std::vector<InstanceAction>& actions) const {
+  for (const auto& [instance, part] : parts_) {
+    const auto told = map.part(instance, self_);
+    if (!told || !tells_the_same(*told, part.state))
+      actions.push_back(Publish{part_key(instance, self_), to_json(part.state)});
+  }
+  for (const auto& [instance, node] : map.all_parts()) {
+    if (node != self_ || parts_.contains(instance)) continue;
+    // Of a part that ended before our start: it stays until the keeper has seen its epoch.
+    const auto told = map.part(instance, self_);
+    const auto place = map.place(instance);
+    const bool over = !place || !told || place->epoch > told->epoch || !place->placement ||
+                      place->placement->part_of(self_) == nullptr;
+    if (over) actions.push_back(Publish{part_key(instance, self_), json::value(nullptr)});
+  }
+}
+
+}  // namespace drystone

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cluster/instance/actions.h"
+#include "cluster/instance/instance_map.h"
+
+namespace drystone {
+
+// The parts that this node holds or should hold: follows the placements in the map, and tells there
+// how its parts fare. Loads and drops nothing itself.
+class Holder {
+ public:
+  // Progress is published when it has grown by as much.
+  static constexpr double kProgressStep = 0.05;
+
+  Holder(std::string self, std::uint64_t boot) : self_(std::move(self)), boot_(boot) {}
+
+  void progress(const std::string& instance, const Epoch& epoch, double done);
+  void loaded(const std::string& instance, const Epoch& epoch);
+  void failed(const std::string& instance, const Epoch& epoch, const std::string& error);
+
+  // Appends what follows from the map.
+  void act(const InstanceMap& map, std::vector<InstanceAction>& actions);
+
+  // By instance: the highest epoch that this node has come across.
+  const std::map<std::string, Epoch>& seen() const { return seen_; }
+  std::vector<std::string> held() const;  // instances
+
+ private:
+  struct Part {
+    Placement placement;
+    PartState state;
+    bool handed_out = true;  // false: nothing was loaded since our start
+  };
+
+  Part* current(const std::string& instance, const Epoch& epoch);
+  void follow(const std::string& instance, const PlaceValue& place, const InstanceMap& map,
+              std::vector<InstanceAction>& actions);
+  void begin(const Placement& placement, const InstanceMap& map,
+             std::vector<InstanceAction>& actions);
+  void drop(const std::string& instance, std::vector<InstanceAction>& actions);
+  void tell(const InstanceMap& map, std::vector<InstanceAction>& actions) const;
+
+  const std::string self_;
+  const std::uint64_t boot_;
+  std::map<std::string, Part> parts_;  // by instance
+  std::map<std::string, Epoch> seen_;
+};
+
+// Whether a node's part is made of the same weights and the same cache in both placements.
+bool same_part(const Placement& a, const Placement& b, const std::string& node);
+
+}  // namespace drystone

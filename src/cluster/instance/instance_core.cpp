@@ -1,0 +1,151 @@
+#include "cluster/instance/instance_core.h"
+
+#include <fmt/format.h>
+
+namespace drystone {
+namespace {
+
+// Of the parts of the placement, as they stand in the map.
+InstancePhase phase_of(const Placement& placement, const std::map<std::string, PartState>& parts,
+                       double& progress, std::string& message) {
+  progress = 0;
+  bool ready = true;
+  for (const PlacedPart& part : placement.parts) {
+    const auto found = parts.find(part.node);
+    if (found == parts.end()) {
+      ready = false;
+      continue;
+    }
+    const PartState& state = found->second;
+    if (state.phase == PartPhase::failed || state.phase == PartPhase::lost) {
+      message = fmt::format("{}: {}", part.node, state.error);
+      return InstancePhase::failed;
+    }
+    progress += state.phase == PartPhase::ready ? 1 : state.progress;
+    ready = ready && state.phase == PartPhase::ready;
+  }
+  progress /= static_cast<double>(placement.parts.size());
+  return ready ? InstancePhase::ready : InstancePhase::loading;
+}
+
+}  // namespace
+
+std::string_view to_string(InstancePhase phase) {
+  switch (phase) {
+    case InstancePhase::waiting:
+      return "waiting";
+    case InstancePhase::loading:
+      return "loading";
+    case InstancePhase::ready:
+      return "ready";
+    case InstancePhase::failed:
+      return "failed";
+    case InstancePhase::refused:
+      return "refused";
+  }
+  CHECK(false, static_cast<int>(phase));
+}
+
+InstanceCore::InstanceCore(Options options, const MapView& map)
+    : self_(options.self),
+      map_(map),
+      alive_{options.self},
+      now_(options.now),
+      holder_(options.self, options.boot),
+      keeper_(options.self, options.now) {}
+
+void InstanceCore::node_alive(const std::string& node) {
+  if (!alive_.insert(node).second) return;
+  keeper_.node_came(node, now_);
+  dirty_ = true;
+}
+
+void InstanceCore::node_dead(const std::string& node) {
+  if (node == self_ || alive_.erase(node) == 0) return;
+  keeper_.node_went(node);
+  dirty_ = true;
+}
+
+void InstanceCore::key_changed(std::string_view key) {
+  keeper_.key_changed(key);
+  dirty_ = true;
+}
+
+void InstanceCore::part_progress(const std::string& instance, const Epoch& epoch, double done) {
+  holder_.progress(instance, epoch, done);
+  dirty_ = true;
+}
+
+void InstanceCore::part_loaded(const std::string& instance, const Epoch& epoch) {
+  holder_.loaded(instance, epoch);
+  dirty_ = true;
+}
+
+void InstanceCore::part_failed(const std::string& instance, const Epoch& epoch,
+                               const std::string& error) {
+  holder_.failed(instance, epoch, error);
+  dirty_ = true;
+}
+
+void InstanceCore::tick(Time now) {
+  CHECK(now >= now_, now.count(), now_.count());
+  now_ = now;
+  dirty_ = true;
+}
+
+std::vector<InstanceAction> InstanceCore::take_actions() {
+  std::vector<InstanceAction> actions;
+  if (!dirty_) return actions;
+  // First what this node holds: its states are what a keeper goes by.
+  holder_.act(map_, actions);
+  if (is_keeper())
+    keeper_.act({map_, alive_, now_}, holder_.seen(), actions);
+  else
+    keeper_.rest();
+  dirty_ = !actions.empty();
+  return actions;
+}
+
+std::vector<InstanceStatus> InstanceCore::statuses() const {
+  std::vector<InstanceStatus> statuses;
+  const auto wanted = map_.wanted();
+  for (const auto& [instance, desired] : wanted) statuses.push_back(status(instance, &desired));
+  for (const std::string& instance : holder_.held())
+    if (!wanted.contains(instance)) statuses.push_back(status(instance, nullptr));
+  return statuses;
+}
+
+InstanceStatus InstanceCore::status(const std::string& instance,
+                                    const DesiredInstance* desired) const {
+  InstanceStatus status{.instance = instance,
+                        .model = desired != nullptr ? desired->model : instance};
+  if (desired == nullptr) {
+    status.message = "is being unloaded";
+    return status;
+  }
+  const auto place = map_.place(instance);
+  if (!place) {
+    status.message = map_.model(desired->model)
+                         ? "is being planned"
+                         : fmt::format("no node has the file of {}", desired->model);
+    return status;
+  }
+  if (!place->placement) {
+    status.phase = InstancePhase::refused;
+    status.message = place->refused;
+    return status;
+  }
+  status.placement = place->placement;
+  for (auto& [node, state] : map_.parts(instance))
+    if (state.epoch == place->epoch) status.parts.emplace(node, std::move(state));
+  status.message = place->placement->degraded;
+  status.phase = phase_of(*place->placement, status.parts, status.progress, status.message);
+  for (const PlacedPart& part : place->placement->parts)
+    if (!alive_.contains(part.node)) {
+      status.phase = InstancePhase::failed;
+      status.message = fmt::format("{} is gone", part.node);
+    }
+  return status;
+}
+
+}  // namespace drystone

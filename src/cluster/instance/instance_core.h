@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/instance/actions.h"
+#include "cluster/instance/holder.h"
+#include "cluster/instance/instance_map.h"
+#include "cluster/instance/keeper.h"
+
+namespace drystone {
+
+enum class InstancePhase { waiting, loading, ready, failed, refused };
+std::string_view to_string(InstancePhase phase);
+
+// For `drystone ps`, from what this node knows.
+struct InstanceStatus {
+  std::string instance, model;
+  InstancePhase phase = InstancePhase::waiting;
+  std::optional<Placement> placement;
+  std::map<std::string, PartState> parts;  // by node; of the placement's epoch alone
+  double progress = 0;                     // of loading: the mean over parts
+  std::string message;                     // why it waits, failed or was refused; or is degraded
+};
+
+// The life of all instances as one node sees it: which placements there should be (where this node
+// is the keeper), and which parts this node should hold. Pure: events in, actions out; time comes
+// in with tick(). Every node runs one.
+//
+// The keeper of every instance is the lowest node id alive in one's own view. It makes a placement
+// where there is none that can run: none yet, a node of it dead, a part failed or lost. Each new
+// placement has a higher epoch than any that is known for the instance, also from the states of its
+// parts, so that after a partition one of them holds in the end. Who has a part in the placement
+// that holds loads it; who has one of a lower epoch drops it.
+//
+// Not thread-safe.
+class InstanceCore {
+ public:
+  using Time = std::chrono::nanoseconds;  // monotonic
+
+  struct Options {
+    std::string self;        // node id
+    std::uint64_t boot = 0;  // of this process: another number after each start
+    Time now{};
+  };
+  // Borrows `map` for its life. It should hold what was persisted before the first take_actions().
+  InstanceCore(Options options, const MapView& map);
+
+  // Events. Each may be told again.
+  void node_alive(const std::string& node);  // self is alive from the start
+  void node_dead(const std::string& node);
+  void key_changed(std::string_view key);
+  void part_progress(const std::string& instance, const Epoch& epoch, double done);
+  void part_loaded(const std::string& instance, const Epoch& epoch);
+  // While loading: nothing is held any more. Later: the part broke (a pipe error, a peer that
+  // answers no more); what it holds in memory stays until the LoadPart or DropPart that follows.
+  void part_failed(const std::string& instance, const Epoch& epoch, const std::string& error);
+  // Time passes; call it at least once a second.
+  void tick(Time now);
+
+  // What follows from all events so far. Do it, then ask again until there is nothing: what was
+  // published must stand in the map before the next call. A part is handed out once for each epoch.
+  std::vector<InstanceAction> take_actions();
+
+  bool is_keeper() const { return self_ == *alive_.begin(); }
+  // Of everything that is wanted or still held, by name.
+  std::vector<InstanceStatus> statuses() const;
+
+ private:
+  InstanceStatus status(const std::string& instance, const DesiredInstance* desired) const;
+
+  const std::string self_;
+  const InstanceMap map_;
+  std::set<std::string> alive_;
+  Time now_;
+  bool dirty_ = true;  // something happened since the last take_actions() that gave nothing
+  Holder holder_;
+  Keeper keeper_;
+};
+
+}  // namespace drystone

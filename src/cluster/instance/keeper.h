@@ -1,0 +1,142 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cluster/instance/actions.h"
+#include "cluster/instance/instance_map.h"
+#include "cluster/plan/planner.h"
+
+namespace drystone {
+
+// What a keeper goes by.
+struct KeeperView {
+  const InstanceMap& map;
+  const std::set<std::string>& alive;  // node ids
+  std::chrono::nanoseconds now;        // monotonic
+};
+
+// Makes and renews the placements of all instances, on the node that is their keeper. Remembers
+// what failed where, so that it does not try the same for ever; that memory is the keeper's alone,
+// and a new keeper begins without.
+class Keeper {
+ public:
+  using Time = std::chrono::nanoseconds;
+  // After its own start a keeper gives the nodes of known placements this long to appear.
+  static constexpr Time kStartWait = std::chrono::seconds(20);
+  // It makes none where it knows of none before the map has had this long to come from the others.
+  static constexpr Time kJoinWait = std::chrono::seconds(3);
+  // A placement that nobody asks for is deleted after this long: the wish may still be on its way.
+  static constexpr Time kOrphanWait = std::chrono::seconds(10);
+  // A placement that failed n times in a row waits 2^(n-1) times the first, up to the last.
+  static constexpr Time kBackoffFirst = std::chrono::seconds(1);
+  static constexpr Time kBackoffLast = std::chrono::seconds(60);
+  // A part that loads and tells no progress for this long has failed.
+  static constexpr Time kLoadStall = std::chrono::seconds(120);
+  // A node whose part failed twice is left out this long, where the model fits without it.
+  static constexpr Time kLeaveOut = std::chrono::seconds(300);
+  // An instance that has been ready this long has recovered. What was asked for replaces a
+  // substitute when its nodes have been there this long.
+  static constexpr Time kSettle = std::chrono::seconds(10);
+  // What was refused is tried again when nodes come or figures change, no sooner than this.
+  static constexpr Time kRefusedRetry = std::chrono::seconds(5);
+
+  Keeper(std::string self, Time start) : self_(std::move(self)), start_(start) {}
+
+  void node_came(const std::string& node, Time now);
+  void node_went(const std::string& node);
+  void key_changed(std::string_view key);
+
+  // Appends the placements that should be published. `seen`: the highest epoch that this node knows
+  // of an instance beside the map.
+  void act(const KeeperView& view, const std::map<std::string, Epoch>& seen,
+           std::vector<InstanceAction>& actions);
+  // This node is not the keeper: forgets what only a keeper needs.
+  void rest();
+
+ private:
+  // What about the present placement, if any.
+  enum class Finding {
+    good,
+    missing,  // none was made yet, or it was refused
+    outdone,  // somebody knows a higher epoch
+    changed,  // something else is asked for
+    node_gone,
+    part_lost,
+    part_failed,  // or stalled
+    substitute,   // good, but not what was asked for
+  };
+  struct Loading {
+    double progress = -1;
+    Time since{};
+  };
+  struct Blame {
+    std::uint32_t failures = 0;
+    Time until{};
+  };
+  // What the keeper remembers of one instance.
+  struct Kept {
+    std::optional<Placement> last;  // that was good
+    Epoch counted;                  // whose failure has been counted
+    std::uint32_t failures = 0;     // in a row
+    Time retry_at{};
+    std::optional<Time> ready_since;
+    Epoch loading_epoch;
+    std::map<std::string, Loading> loading;  // by node
+    std::map<std::string, Blame> blame;      // by node
+    // When a plan last did not give what was asked for, and from which inputs.
+    Time tried_at{};
+    std::uint64_t tried_inputs = 0, tried_nodes = 0;
+    bool held_back = false;  // because nodes may still be starting
+  };
+  struct Look {
+    Finding finding;
+    std::vector<std::string> nodes;  // that failed
+  };
+
+  void keep(const KeeperView& view, const std::string& instance, const DesiredInstance& desired,
+            const Epoch& highest, std::vector<InstanceAction>& actions);
+  void clean(const KeeperView& view, const std::map<std::string, DesiredInstance>& wanted,
+             std::vector<InstanceAction>& actions);
+  Look look_at(const KeeperView& view, Kept& kept, const PlaceValue* place,
+               const DesiredInstance& desired, const ModelFigures& model, const Epoch& highest);
+  Look look_at_parts(const KeeperView& view, Kept& kept, const Placement& placement);
+  bool stalled(Kept& kept, const std::string& node, const PartState* state, Time now) const;
+  // False: not yet.
+  bool time_to_act(const KeeperView& view, const std::string& instance, Kept& kept,
+                   const Look& look, const Epoch& epoch);
+  bool worth_a_try(const KeeperView& view, const Kept& kept, Finding finding) const;
+  void recover(const KeeperView& view, Kept& kept, const Placement& placement);
+  bool starting(const KeeperView& view, const std::string& instance) const;
+  bool may_run(const KeeperView& view, const Placement& placement, const DesiredInstance& desired,
+               const ModelFigures& model) const;
+
+  std::vector<NodeFigures> nodes_for(const KeeperView& view, const std::string& instance,
+                                     const DesiredInstance& desired) const;
+  PlaceValue make(const KeeperView& view, const std::string& instance,
+                  const DesiredInstance& desired, const ModelFigures& model) const;
+  void publish(PlaceValue value, const std::string& instance, const Epoch& highest,
+               std::vector<InstanceAction>& actions);
+
+  const std::string self_;
+  const Time start_;
+  bool looked_ = false;
+  std::set<std::string> at_start_;             // instances that were wanted at the first look
+  std::map<std::string, Kept> kept_;           // by instance
+  std::map<std::string, PlaceValue> current_;  // places, with those of this pass
+  std::map<std::string, Time> orphans_;        // placements that nobody asks for, since when
+  std::map<std::string, Time> came_;           // nodes
+  std::uint64_t inputs_ = 1;                   // counts changes of what plans are made from
+  std::uint64_t nodes_ = 1;  // and of what makes a refused one worth a try at once
+};
+
+// Whether the placement is what was asked for; of a substitute only what it cannot change.
+bool satisfies(const Placement& placement, const DesiredInstance& desired,
+               const ModelFigures& model, const InstanceMap& map);
+
+}  // namespace drystone

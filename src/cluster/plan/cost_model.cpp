@@ -1,0 +1,202 @@
+#include "cluster/plan/cost_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace drystone {
+namespace {
+
+void missing(Time& time, std::string figure) {
+  if (std::ranges::find(time.unknown, figure) == time.unknown.end())
+    time.unknown.push_back(std::move(figure));
+}
+
+Rates rates_of(const NodeFigures& node, const std::string& type) {
+  const auto found = node.rates.find(type);
+  return found == node.rates.end() ? Rates{} : found->second;
+}
+
+// Reading `bytes` while computing: whichever takes longer.
+void add_work(Time& time, const NodeFigures& node, const std::string& type, double bytes,
+              double prompt_ops, double generated_ops) {
+  double read_s = 0, compute_s = 0;
+  if (bytes > 0) {
+    if (node.read_bandwidth)
+      read_s = bytes / *node.read_bandwidth;
+    else
+      missing(time, fmt::format("read bandwidth of {}", node.name));
+  }
+  const Rates rates = rates_of(node, type);
+  const auto compute = [&](double ops, const std::optional<double>& rate, std::string_view kind) {
+    if (ops <= 0) return;
+    if (rate)
+      compute_s += ops / *rate;
+    else
+      missing(time, fmt::format("rate of {} for {} rows of {}", type, kind, node.name));
+  };
+  compute(prompt_ops, rates.prompt, "prompt");
+  compute(generated_ops, rates.generated, "generated");
+  time.seconds += std::max(read_s, compute_s);
+  if (read_s >= compute_s) {
+    time.read_bytes += bytes;
+    time.read_s += read_s;
+  } else {
+    time.multiply_adds += prompt_ops + generated_ops;
+    time.compute_s += compute_s;
+  }
+}
+
+void add_weights(Time& time, const NodeFigures& node, const TypedWeights& weights, double share,
+                 double prompt_rows, double generated_rows) {
+  const double ops = static_cast<double>(weights.multiply_adds) * share;
+  add_work(time, node, weights.type, static_cast<double>(weights.bytes) * share, ops * prompt_rows,
+           ops * generated_rows);
+}
+
+// Prompt rows of a step are of one sequence and read its keys and values once; each generated row
+// reads its own.
+void add_attention(Time& time, const NodeFigures& node, const LayerFigures& layer, double share,
+                   const StepRows& rows) {
+  const double seen = layer.window > 0 ? std::min(layer.window, rows.position) : rows.position;
+  const double sequences = rows.generated + (rows.prompt > 0 ? 1 : 0);
+  const double bytes =
+      static_cast<double>(kv_bytes(rows.kv_format, layer.kv_values)) * seen * sequences * share;
+  const double ops = static_cast<double>(layer.position_ops) * seen * share;
+  add_work(time, node, kAttentionRate, bytes, ops * rows.prompt, ops * rows.generated);
+}
+
+void add_figure(Time& time, const std::optional<double>& seconds, std::string figure) {
+  if (seconds)
+    time.seconds += *seconds;
+  else
+    missing(time, std::move(figure));
+}
+
+std::string between(const LinkFigures& link) {
+  return fmt::format("{} and {}", link.from, link.to);
+}
+
+}  // namespace
+
+void Time::add(const Time& other) { add(other, 1); }
+
+void Time::add(const Time& other, double times) {
+  seconds += other.seconds * times;
+  read_bytes += other.read_bytes * times;
+  read_s += other.read_s * times;
+  multiply_adds += other.multiply_adds * times;
+  compute_s += other.compute_s * times;
+  for (const std::string& figure : other.unknown) missing(*this, figure);
+}
+
+LayerTime layer_time(const NodeFigures& node, const LayerFigures& layer, const Share& share,
+                     const StepRows& rows) {
+  LayerTime time;
+  for (const TypedWeights& weights : layer.attention)
+    add_weights(time.attention, node, weights, share.attention, rows.prompt, rows.generated);
+  add_attention(time.attention, node, layer, share.attention, rows);
+  if (node.layer_fixed_s) time.attention.seconds += *node.layer_fixed_s;
+  for (const TypedWeights& weights : layer.feed_forward)
+    add_weights(time.feed_forward, node, weights, share.feed_forward, rows.prompt, rows.generated);
+  return time;
+}
+
+Time output_time(const NodeFigures& node, const ModelFigures& model, const Share& share,
+                 std::uint32_t rows) {
+  Time time;
+  if (rows > 0) add_weights(time, node, model.output, share.vocab, 0, rows);
+  return time;
+}
+
+Time fixed_time(const NodeFigures& node) {
+  Time time;
+  add_figure(time, node.step_fixed_s, fmt::format("fixed time of a step of {}", node.name));
+  return time;
+}
+
+Time hop_time(const LinkFigures& link, Bytes bytes) {
+  Time time;
+  if (link.round_trip_s)
+    time.seconds += *link.round_trip_s / 2;
+  else
+    missing(time, fmt::format("latency between {}", between(link)));
+  if (link.bandwidth)
+    time.seconds += static_cast<double>(bytes) / *link.bandwidth;
+  else
+    missing(time, fmt::format("bandwidth between {}", between(link)));
+  return time;
+}
+
+std::string_view to_string(ReduceWay way) {
+  switch (way) {
+    case ReduceWay::none:
+      return "none";
+    case ReduceWay::one_shot:
+      return "one shot";
+    case ReduceWay::two_shot:
+      return "two shots";
+  }
+  CHECK(false, static_cast<int>(way));
+}
+
+Reduction reduction(const LinkTable& links, std::span<const std::string> nodes, Bytes bytes) {
+  Reduction result;
+  const auto ranks = static_cast<double>(nodes.size());
+  if (nodes.size() < 2) return result;
+  double latency_s = 0, bandwidth = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    for (std::size_t j = 0; j < nodes.size(); ++j) {
+      if (i == j) continue;
+      const LinkFigures link = links.between(nodes[i], nodes[j]);
+      if (link.exchange_s || link.round_trip_s)
+        latency_s =
+            std::max(latency_s, link.exchange_s ? *link.exchange_s : *link.round_trip_s / 2);
+      else if (i < j)
+        missing(result.time, fmt::format("latency between {}", between(link)));
+      if (link.bandwidth)
+        bandwidth = bandwidth > 0 ? std::min(bandwidth, *link.bandwidth) : *link.bandwidth;
+      else if (i < j)
+        missing(result.time, fmt::format("bandwidth between {}", between(link)));
+    }
+  const double transfer_s = bandwidth > 0 ? static_cast<double>(bytes) / bandwidth : 0;
+  const double one_shot = latency_s + (ranks - 1) * transfer_s;
+  const double two_shot = 2 * latency_s + 2 * (ranks - 1) / ranks * transfer_s;
+  const bool once = nodes.size() == 2 || one_shot <= two_shot;
+  result.way = once ? ReduceWay::one_shot : ReduceWay::two_shot;
+  result.time.seconds = once ? one_shot : two_shot;
+  return result;
+}
+
+double reduction_limit_s(double one_node_s, std::uint32_t ranks, std::uint32_t layers) {
+  return one_node_s * (1 - 1.0 / ranks) / (2.0 * layers);
+}
+
+double Pipeline::sum() const {
+  return std::accumulate(stage_s.begin(), stage_s.end(), 0.0) +
+         std::accumulate(hop_s.begin(), hop_s.end(), 0.0);
+}
+
+double Pipeline::longest() const { return *std::ranges::max_element(stage_s); }
+
+double steps_per_s(const Pipeline& pipeline, std::uint32_t lanes) {
+  return lanes / std::max(lanes * pipeline.longest(), pipeline.sum());
+}
+
+std::uint32_t full_lanes(const Pipeline& pipeline) {
+  const double longest = pipeline.longest();
+  if (longest <= 0) return 1;
+  constexpr double kRounding = 1e-9;
+  return static_cast<std::uint32_t>(
+      std::max(1.0, std::ceil(pipeline.sum() / longest * (1 - kRounding))));
+}
+
+double prefill_s(const Pipeline& chunk, double chunks) {
+  const double slowest =
+      std::max(chunk.longest(), chunk.hop_s.empty() ? 0.0 : *std::ranges::max_element(chunk.hop_s));
+  return chunk.sum() + std::max(0.0, chunks - 1) * slowest;
+}
+
+}  // namespace drystone

@@ -1,0 +1,61 @@
+#include "cluster/plan/evaluation.h"
+
+#include "cluster/plan/pace.h"
+
+namespace drystone {
+namespace {
+
+using Group = std::vector<std::uint32_t>;
+
+Misfit needs(const PlanInput& input, const Shape& shape) {
+  const ModelFigures& model = input.model();
+  Misfit misfit{.shape = shape};
+  misfit.needed = model.weights_bytes();
+  for (const LayerFigures& layer : model.layers) misfit.needed += input.kv_bytes_of(layer);
+  for (const Group& group : shape.stages)
+    for (const std::uint32_t site : group) {
+      misfit.available += input.sites()[site].available;
+      misfit.needed += model.working.fixed +
+                       input.request().rows_max *
+                           (model.working.row_whole + model.working.row_divided / group.size());
+    }
+  misfit.needed += input.logit_rows() * model.working.logit_row;
+  return misfit;
+}
+
+}  // namespace
+
+double Evaluation::score(Objective objective) const {
+  switch (objective) {
+    case Objective::prompt:
+      return prefill_tok_s;
+    case Objective::many_streams:
+      return many_streams_tok_s;
+    case Objective::automatic:
+    case Objective::one_stream:
+      return one_stream_tok_s;
+  }
+  CHECK(false, static_cast<int>(objective));
+}
+
+std::variant<Evaluation, Misfit> evaluate(const PlanInput& input, const Shape& shape) {
+  const Misfit misfit = needs(input, shape);
+  if (misfit.missing() > 0) return misfit;
+  auto division = divide(input, shape);
+  if (!division) return misfit;
+  Evaluation evaluation{.division = *std::move(division)};
+  evaluation.parts = parts_of(input, evaluation.division);
+  for (const PlacedPart& part : evaluation.parts)
+    if (part.bytes.total() > input.sites()[shape.stages[part.stage][part.rank]].available)
+      return misfit;
+  evaluation.one_stream_tok_s = one_stream_tok_s(input, evaluation.division);
+  const ManyStreams many = many_streams(input, evaluation.division, input.request().streams);
+  evaluation.many_streams_tok_s = many.tok_s;
+  evaluation.lanes = many.lanes;
+  const Prefill reading = prefill(input, evaluation.division);
+  evaluation.prefill_tok_s = reading.tok_s;
+  evaluation.chunk_rows = reading.chunk_rows;
+  return evaluation;
+}
+
+}  // namespace drystone

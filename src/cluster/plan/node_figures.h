@@ -1,0 +1,58 @@
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/units.h"
+
+namespace drystone {
+
+// Multiply-adds per second that a node has been measured at, whole machine.
+struct Rates {
+  std::optional<double> prompt;     // prompt rows (many at once, the matrix path)
+  std::optional<double> generated;  // generated rows
+  bool operator==(const Rates&) const = default;
+};
+
+// The name in NodeFigures::rates under which attention itself (queries against keys, weights
+// against values) is measured, beside the types of weights.
+constexpr const char* kAttentionRate = "attention";
+constexpr std::size_t kRatesMax = 64;
+
+// What a node publishes for planning. What it has not measured is nullopt: unknown is never 0.
+struct NodeFigures {
+  std::string id;    // node id; the order of ids decides who keeps an instance
+  std::string name;  // for people
+
+  std::optional<Bytes> total_bytes;  // physical memory
+  // What could still be reserved as far as the system is concerned: what is available, less what is
+  // reserved by us and not touched yet.
+  std::optional<Bytes> free_bytes;
+  Bytes reserved_bytes = 0;          // by us, in the node's ledger
+  std::optional<Bytes> limit_bytes;  // the owner's bound for all our reservations (--memory)
+  Bytes reserve_bytes = 0;           // of free_bytes, left to the system and never planned with
+
+  std::optional<double> read_bandwidth;  // bytes/s, all threads together
+  std::map<std::string, Rates> rates;    // by type of weights, and kAttentionRate
+  std::optional<double> step_fixed_s;    // per step and part, whatever it holds
+  std::optional<double> layer_fixed_s;   // per layer of a step: barriers between its operations
+  std::uint32_t cores = 0;               // 0: not told
+  bool operator==(const NodeFigures&) const = default;
+
+  // What a new placement may take: the smaller of free - reserve and limit - reserved. nullopt when
+  // neither is known.
+  std::optional<Bytes> available_bytes() const;
+  // The same node, if `bytes` were reserved in its ledger instead of reserved_bytes.
+  NodeFigures with_reserved(Bytes bytes) const;
+};
+
+// docs/formats/placement.md. Unknown figures are absent. Fields of later versions are skipped.
+boost::json::object to_json(const NodeFigures& figures);
+// Errors: corrupt  a field of the wrong kind, a rate or bandwidth that is not above 0.
+Result<NodeFigures> node_figures_from_json(const boost::json::value& value);
+
+}  // namespace drystone

@@ -1,0 +1,214 @@
+#include "cluster/plan/plan_input.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace drystone {
+namespace {
+
+constexpr std::uint32_t kPromptTokens = 512;
+
+template <typename... Arguments>
+Error refuse(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  return Error(Errc::invalid_argument, fmt::format(format, std::forward<Arguments>(arguments)...));
+}
+
+bool is(const NodeFigures& node, const std::string& name) {
+  return node.id == name || node.name == name;
+}
+
+Result<PlanRequest> with_defaults(const ModelFigures& model, PlanRequest request) {
+  if (model.layers.empty()) return refuse("{} has no layers", model.name);
+  if (request.instance.empty()) request.instance = model.name;
+  if (request.context == 0) request.context = model.context;
+  if (request.context > model.context)
+    return refuse("{} is made for a context of {} tokens, not {}", model.name, model.context,
+                  request.context);
+  request.streams = std::max(request.streams, 1u);
+  constexpr std::uint64_t kTokensMax = 1 << 30;
+  const std::uint64_t wanted =
+      request.kv_tokens > 0 ? request.kv_tokens : std::uint64_t{request.context} * request.streams;
+  const std::uint64_t pages = (wanted + model.page_tokens - 1) / model.page_tokens;
+  if (pages * model.page_tokens > kTokensMax)
+    return refuse("a KV cache of {} tokens is more than {}", wanted, kTokensMax);
+  request.kv_tokens = static_cast<std::uint32_t>(pages * model.page_tokens);
+  request.rows_max = std::max(request.rows_max, 1u);
+  if (request.prompt_tokens == 0)
+    request.prompt_tokens = std::max(1u, std::min(kPromptTokens, request.context / 2));
+  if (request.objective == Objective::automatic)
+    request.objective = request.streams > 1 ? Objective::many_streams : Objective::one_stream;
+  // One number forced leaves the other at one: `--stages 2` asks for two stages of a node each.
+  if (request.stages && !request.shards) request.shards = 1;
+  if (request.shards && !request.stages) request.stages = 1;
+  if (request.stages && (*request.stages < 1 || *request.stages > model.layers.size()))
+    return refuse("{} cannot have {} stages: it has {} layers", model.name, *request.stages,
+                  model.layers.size());
+  const std::uint32_t ranks_max = std::min(kRanksMax, model.kv_heads);
+  if (request.shards && (*request.shards < 1 || *request.shards > ranks_max))
+    return refuse("{} cannot have {} shards: it has {} KV heads, and a stage has at most {} ranks",
+                  model.name, *request.shards, model.kv_heads, kRanksMax);
+  if (request.replicas == 0u) return refuse("0 replicas");
+  return request;
+}
+
+void worse(std::optional<double>& worst, const std::optional<double>& figure, bool low_is_bad) {
+  if (!figure) return;
+  if (!worst || (low_is_bad ? *figure < *worst : *figure > *worst)) worst = figure;
+}
+
+}  // namespace
+
+Result<PlanInput> PlanInput::make(const ModelFigures& model, const std::vector<NodeFigures>& nodes,
+                                  const LinkTable& links, const PlanRequest& request) {
+  PlanInput input;
+  input.model_ = &model;
+  input.links_ = &links;
+  input.request_ = TRY(with_defaults(model, request));
+  if (nodes.size() > kPlanNodesMax)
+    return refuse("{} nodes: at most {} are planned with", nodes.size(), kPlanNodesMax);
+  TRY(input.choose_sites(nodes));
+  input.find_layer_kinds();
+  input.assume_nodes();
+  input.assume_paths();
+  return input;
+}
+
+Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
+  std::vector<std::string> names = request_.nodes;
+  if (!request_.head.empty()) names.push_back(request_.head);
+  for (const std::string& name : names)
+    if (std::ranges::none_of(nodes, [&](const NodeFigures& node) { return is(node, name); })) {
+      std::string known;
+      for (const NodeFigures& node : nodes) known += (known.empty() ? "" : ", ") + node.name;
+      return refuse("there is no node {}: alive are {}", name, known.empty() ? "none" : known);
+    }
+  for (const NodeFigures& node : nodes) {
+    const auto names_it = [&](const std::string& name) { return is(node, name); };
+    if (!request_.nodes.empty() && std::ranges::none_of(request_.nodes, names_it)) continue;
+    const auto available = node.available_bytes();
+    if (!available) {
+      left_out_.push_back(fmt::format("the free memory of {} is not known", node.name));
+      continue;
+    }
+    sites_.push_back({.figures = node, .assumed = node, .available = *available});
+  }
+  std::ranges::sort(sites_, {}, [](const Site& site) { return site.figures.id; });
+  for (std::uint32_t i = 0; i < sites_.size() && !request_.head.empty(); ++i)
+    if (is(sites_[i].figures, request_.head)) head_ = i;
+  if (!request_.head.empty() && !head_)
+    return refuse("{} cannot be the head: it is not among the nodes that may be used",
+                  request_.head);
+  return {};
+}
+
+void PlanInput::find_layer_kinds() {
+  for (const LayerFigures& layer : model_->layers) {
+    std::uint32_t kind = 0;
+    while (kind < kinds_.size() && *kinds_[kind] != layer) ++kind;
+    if (kind == kinds_.size()) kinds_.push_back(&layer);
+    layer_kinds_.push_back(kind);
+  }
+}
+
+void PlanInput::assume_nodes() {
+  std::set<std::string> types = {kAttentionRate, model_->output.type};
+  for (const LayerFigures* layer : kinds_)
+    for (const auto* half : {&layer->attention, &layer->feed_forward})
+      for (const TypedWeights& weights : *half) types.insert(weights.type);
+  const auto assume = [&](auto figure, bool low_is_bad, double otherwise) {
+    std::optional<double> worst;
+    for (Site& site : sites_) worse(worst, figure(site.assumed), low_is_bad);
+    for (Site& site : sites_)
+      if (auto& own = figure(site.assumed); !own) own = worst.value_or(otherwise);
+  };
+  // Where nobody knows a figure, all nodes are alike; the number itself has no meaning.
+  constexpr double kAlike = 1e10;
+  assume(
+      [](NodeFigures & node) -> auto& { return node.read_bandwidth; }, true, kAlike);
+  for (const std::string& type : types) {
+    assume(
+        [&](NodeFigures & node) -> auto& { return node.rates[type].prompt; }, true, 10 * kAlike);
+    assume(
+        [&](NodeFigures & node) -> auto& { return node.rates[type].generated; }, true, 10 * kAlike);
+  }
+  assume(
+      [](NodeFigures & node) -> auto& { return node.step_fixed_s; }, false, 0);
+  assume(
+      [](NodeFigures & node) -> auto& { return node.layer_fixed_s; }, false, 0);
+}
+
+void PlanInput::assume_paths() {
+  const std::size_t count = sites_.size();
+  std::vector<LinkFigures> found(count * count);
+  std::optional<double> round_trip, bandwidth;
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t j = 0; j < count; ++j) {
+      if (i == j) continue;
+      LinkFigures& link = found[i * count + j];
+      link = links_->between(sites_[i].figures.id, sites_[j].figures.id);
+      worse(round_trip, link.round_trip_s, false);
+      worse(bandwidth, link.bandwidth, true);
+    }
+  paths_.resize(count * count);
+  for (std::size_t at = 0; at < paths_.size(); ++at) {
+    if (at / count == at % count) continue;
+    const LinkFigures& link = found[at];
+    Path& path = paths_[at];
+    path.latency_s = link.round_trip_s.value_or(round_trip.value_or(0)) / 2;
+    path.exchange_s = link.exchange_s.value_or(path.latency_s);
+    const auto rate = link.bandwidth ? link.bandwidth : bandwidth;
+    path.second_per_byte = rate ? 1 / *rate : 0;
+  }
+}
+
+SiteTimes PlanInput::times_of(const Site& site, const StepRows& rows) const {
+  SiteTimes times{.layer_fixed_s = *site.assumed.layer_fixed_s,
+                  .step_fixed_s = *site.assumed.step_fixed_s};
+  for (const LayerFigures* layer : kinds_) {
+    const LayerTime whole = layer_time(site.assumed, *layer, {}, rows);
+    times.kinds.push_back(
+        {whole.attention.seconds - times.layer_fixed_s, whole.feed_forward.seconds});
+  }
+  times.output_s = output_time(site.assumed, *model_, {}, rows.generated).seconds;
+  return times;
+}
+
+const std::vector<SiteTimes>& PlanInput::times(const StepRows& rows) const {
+  auto& times = times_[{rows.prompt, rows.generated, rows.position}];
+  if (times.empty())
+    for (const Site& site : sites_) times.push_back(times_of(site, rows));
+  return times;
+}
+
+void PlanInput::forget_times() const {
+  constexpr std::size_t kKept = 64;
+  if (times_.size() > kKept) times_.clear();
+}
+
+double PlanInput::hop_s(std::uint32_t from, std::uint32_t to, Bytes bytes) const {
+  const Path& way = path(from, to);
+  return way.latency_s + static_cast<double>(bytes) * way.second_per_byte;
+}
+
+double PlanInput::reduction_s(const std::vector<std::uint32_t>& group, Bytes bytes) const {
+  if (group.size() < 2) return 0;
+  double latency_s = 0, second_per_byte = 0;
+  for (const std::uint32_t i : group)
+    for (const std::uint32_t j : group) {
+      latency_s = std::max(latency_s, path(i, j).exchange_s);
+      second_per_byte = std::max(second_per_byte, path(i, j).second_per_byte);
+    }
+  const auto ranks = static_cast<double>(group.size());
+  const double transfer_s = static_cast<double>(bytes) * second_per_byte;
+  const double one_shot = latency_s + (ranks - 1) * transfer_s;
+  if (group.size() == 2) return one_shot;
+  return std::min(one_shot, 2 * latency_s + 2 * (ranks - 1) / ranks * transfer_s);
+}
+
+Bytes PlanInput::kv_bytes_of(const LayerFigures& layer) const {
+  return kv_bytes(request_.kv_format, std::uint64_t{layer.kv_values} * request_.kv_tokens);
+}
+
+}  // namespace drystone

@@ -1,0 +1,355 @@
+#include "cluster/plan/planner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "cluster/plan/evaluation.h"
+#include "cluster/plan/plan_input.h"
+#include "cluster/plan/sample_cluster.h"
+#include "cluster/plan/shape.h"
+#include "cluster/plan/shape_search.h"
+
+namespace drystone {
+namespace {
+
+const Offer* find(const Plan& plan, PlanKind kind) {
+  const auto found = std::ranges::find(plan.offers, kind, &Offer::kind);
+  return found == plan.offers.end() ? nullptr : &*found;
+}
+
+// Promises of every plan: what it offers can be loaded.
+void expect_sound(const Plan& plan, const ModelFigures& model,
+                  const std::vector<NodeFigures>& nodes) {
+  for (const Offer& offer : plan.offers) {
+    for (const Placement& placement : offer.placements) {
+      const auto valid = validate(placement);
+      EXPECT_TRUE(valid) << offer.summary << ": " << valid.error().message();
+      EXPECT_EQ(placement.shape, shape_of(model));
+      const auto again = placement_from_json(to_json(placement));
+      ASSERT_TRUE(again) << again.error().message();
+      EXPECT_EQ(*again, placement);
+      Bytes weights = 0;
+      for (const PlacedPart& part : placement.parts) {
+        const auto node = std::ranges::find(nodes, part.node, &NodeFigures::id);
+        ASSERT_NE(node, nodes.end());
+        EXPECT_LE(part.bytes.total(), *node->available_bytes()) << offer.summary;
+        weights += part.bytes.weights;
+      }
+      // Nothing is lost: all weights are there, and some (norms, a tied output) more than once.
+      EXPECT_GE(weights + kMiB, model.weights_bytes()) << offer.summary;
+    }
+  }
+  EXPECT_LE(plan.offers.size(), kOffersMax);
+  EXPECT_LE(plan.refusals.size(), kRefusalsMax + nodes.size());
+}
+
+Plan checked_plan(const ModelFigures& model, const std::vector<NodeFigures>& nodes,
+                  const LinkTable& links, const PlanRequest& request) {
+  Plan result = plan(model, nodes, links, request);
+  EXPECT_EQ(result.error.has_value(), result.offers.empty());
+  expect_sound(result, model, nodes);
+  return result;
+}
+
+// The common case, and the one that others get wrong: a model that fits on one machine is not split
+// over a slow network, and the user is told.
+TEST(Planner, SaysThatSplittingWouldOnlySlowDown) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"})};
+  const LinkTable wifi = sample_links(nodes, {.round_trip_s = 5e-3, .bandwidth = 50e6});
+  const Plan plan = checked_plan(sample_model(), nodes, wifi, {.context = 2048});
+  ASSERT_FALSE(plan.offers.empty());
+  EXPECT_EQ(plan.offers[0].kind, PlanKind::one_node);
+  EXPECT_NE(plan.advice.find("fits on atlas alone: 32 tok/s; 2 stages: "), std::string::npos)
+      << plan.advice;
+  EXPECT_NE(plan.advice.find("Splitting would only slow the model down"), std::string::npos);
+}
+
+// Over a cable shards shorten the wait: 2 nodes read twice as fast.
+TEST(Planner, ShardsWinWhereReductionsAreShort) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"})};
+  const LinkTable cable = sample_links(nodes, {.round_trip_s = 60e-6, .bandwidth = 1.2e9});
+  const Plan plan = checked_plan(sample_model(), nodes, cable, {.context = 2048});
+  ASSERT_FALSE(plan.offers.empty());
+  EXPECT_EQ(plan.offers[0].kind, PlanKind::shards) << plan.offers[0].summary;
+  const Offer* alone = find(plan, PlanKind::one_node);
+  ASSERT_NE(alone, nullptr);
+  const double gain = *plan.offers[0].estimate.one_stream_tok_s / *alone->estimate.one_stream_tok_s;
+  EXPECT_GT(gain, 1.6);
+  EXPECT_LT(gain, 2.0);
+  EXPECT_NE(plan.offers[0].reason.find("a reduction takes"), std::string::npos);
+}
+
+// The rule says the same as the estimate: shards win just where a reduction is short enough.
+TEST(Planner, TheRuleAndTheEstimateAgreeOnShards) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"})};
+  const ModelFigures model = sample_model({.tied = true});
+  for (const double exchange_s : {20e-6, 100e-6, 300e-6, 380e-6, 420e-6, 600e-6, 2e-3}) {
+    const LinkTable links =
+        sample_links(nodes, {.round_trip_s = 2 * exchange_s, .bandwidth = 1e12});
+    const Plan plan = checked_plan(model, nodes, links, {.context = 2048});
+    const Offer* shards = find(plan, PlanKind::shards);
+    const Offer* alone = find(plan, PlanKind::one_node);
+    ASSERT_TRUE(shards && alone);
+    const double one_s = 1 / *alone->estimate.one_stream_tok_s;
+    const bool by_rule = exchange_s < reduction_limit_s(one_s, 2, 22);
+    EXPECT_EQ(*shards->estimate.one_stream_tok_s > *alone->estimate.one_stream_tok_s, by_rule)
+        << exchange_s;
+  }
+}
+
+// A model that fits nowhere alone is split, and the large machine takes more of it.
+TEST(Planner, SplitsWhatFitsOnNoSingleNode) {
+  const ModelFigures model = sample_model({.name = "llama-8b",
+                                           .layers = 32,
+                                           .d_model = 4096,
+                                           .ff_width = 14336,
+                                           .kv_heads = 8,
+                                           .head_dim = 128,
+                                           .vocab = 128256});
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = 4 * kGiB}),
+                                          sample_node({.name = "nova", .memory = 2 * kGiB})};
+  const Plan plan =
+      checked_plan(model, nodes, sample_links(nodes, {.round_trip_s = 4e-3}), {.context = 2048});
+  ASSERT_FALSE(plan.offers.empty()) << plan.error->message();
+  EXPECT_EQ(find(plan, PlanKind::one_node), nullptr);
+  const Offer& best = plan.offers[0];
+  ASSERT_EQ(best.kind, PlanKind::stages);
+  EXPECT_EQ(best.placements[0].head, "id-atlas");
+  EXPECT_GT(best.placements[0].parts[0].layers.size(), 16u);
+  EXPECT_EQ(best.reason.substr(0, 24), "fits on no single node");
+  ASSERT_FALSE(plan.refusals.empty());
+  EXPECT_EQ(plan.refusals[0].summary, "atlas alone");
+  EXPECT_EQ(plan.refusals[0].reason.substr(0, 6), "needs ");
+  EXPECT_NE(plan.refusals[0].reason.find("free 4.00 GiB (atlas 4.00 GiB)"), std::string::npos);
+}
+
+// With figures, what still works, and what to do next.
+TEST(Planner, SaysByHowMuchNothingFits) {
+  const ModelFigures model = sample_model({.name = "llama-70b",
+                                           .layers = 80,
+                                           .d_model = 8192,
+                                           .ff_width = 28672,
+                                           .heads = 64,
+                                           .kv_heads = 8,
+                                           .head_dim = 128,
+                                           .vocab = 128256});
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = 20 * kGiB}),
+                                          sample_node({.name = "nova", .memory = 16 * kGiB})};
+  const Plan plan = checked_plan(model, nodes, sample_links(nodes), {});
+  ASSERT_TRUE(plan.error);
+  EXPECT_EQ(plan.error->code(), Errc::out_of_memory);
+  EXPECT_EQ(
+      plan.error->message(),
+      "cannot place llama-70b: needs 39.7 GiB, free 36.0 GiB (atlas 20.0 GiB, nova 16.0 GiB): "
+      "short by 3.71 GiB. Running models are unaffected. Try a smaller quantization or add a "
+      "node");
+}
+
+// ... and what would fit is tried, not guessed.
+TEST(Planner, ProposesWhatWouldFit) {
+  const ModelFigures model = sample_model({.layers = 22, .kv_heads = 32});
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = 1500 * kMiB})};
+  const Plan long_context = plan(model, nodes, {}, {.context = 8192});
+  ASSERT_TRUE(long_context.error);
+  EXPECT_NE(long_context.error->message().find("It would fit with a KV cache of q8_0"),
+            std::string::npos)
+      << long_context.error->message();
+  const Plan quantized = plan(model, nodes, {}, {.context = 8192, .streams = 2});
+  ASSERT_TRUE(quantized.error);
+  EXPECT_NE(quantized.error->message().find("It would fit with a context of 2048 tokens"),
+            std::string::npos)
+      << quantized.error->message();
+}
+
+// For many requests replicas beat stages: no hops, and the whole of every machine.
+TEST(Planner, ReplicasServeManyStreams) {
+  std::vector<NodeFigures> nodes;
+  for (const char* name : {"atlas", "nova", "spare"}) nodes.push_back(sample_node({.name = name}));
+  const Plan plan = checked_plan(sample_model(), nodes, sample_links(nodes, {.round_trip_s = 1e-3}),
+                                 {.context = 2048, .streams = 12});
+  ASSERT_FALSE(plan.offers.empty());
+  EXPECT_EQ(plan.offers[0].kind, PlanKind::replicas) << plan.advice;
+  EXPECT_EQ(plan.offers[0].placements.size(), 3u);
+  EXPECT_EQ(plan.offers[0].placements[1].instance, "llama-1b#1");
+  const Offer* alone = find(plan, PlanKind::one_node);
+  EXPECT_GT(*plan.offers[0].estimate.many_streams_tok_s, 2 * *alone->estimate.many_streams_tok_s);
+}
+
+// Two stages with eight streams must come near to twice one node.
+TEST(Planner, StagesWorkAtTheSameTime) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"})};
+  const Plan plan = checked_plan(sample_model(), nodes, sample_links(nodes),
+                                 {.context = 2048, .streams = 8, .prompt_tokens = 2048});
+  const Offer* stages = find(plan, PlanKind::stages);
+  const Offer* alone = find(plan, PlanKind::one_node);
+  ASSERT_TRUE(stages && alone);
+  EXPECT_GT(*stages->estimate.many_streams_tok_s, 1.6 * *alone->estimate.many_streams_tok_s);
+  EXPECT_GT(*stages->estimate.prefill_tok_s, 1.7 * *alone->estimate.prefill_tok_s);
+  EXPECT_GT(*stages->estimate.one_stream_tok_s, 0.9 * *alone->estimate.one_stream_tok_s);
+  EXPECT_GE(stages->placements[0].lanes, 2u);
+  EXPECT_LT(stages->placements[0].chunk_rows, 512u);
+}
+
+// What was forced is done or refused, never silently changed.
+TEST(Planner, ForcedShapesAreKept) {
+  std::vector<NodeFigures> nodes;
+  for (const char* name : {"atlas", "nova", "spare", "tiny"})
+    nodes.push_back(sample_node({.name = name}));
+  const LinkTable links = sample_links(nodes);
+  const auto planned = [&](const PlanRequest& request) {
+    return checked_plan(sample_model(), nodes, links, request);
+  };
+  for (const Offer& offer : planned({.context = 2048, .stages = 3}).offers) {
+    EXPECT_EQ(offer.placements[0].stages(), 3u);
+    EXPECT_EQ(offer.placements[0].parts.size(), 3u);
+  }
+  const Plan both = planned({.context = 2048, .stages = 2, .shards = 2});
+  ASSERT_FALSE(both.offers.empty());
+  EXPECT_EQ(both.offers[0].kind, PlanKind::stages_of_shards);
+  EXPECT_EQ(both.offers[0].placements[0].parts.size(), 4u);
+  const Plan two =
+      planned({.context = 2048, .stages = 2, .nodes = {"spare", "id-tiny"}, .head = "tiny"});
+  ASSERT_EQ(two.offers.size(), 1u);
+  EXPECT_EQ(two.offers[0].placements[0].head, "id-tiny");
+  EXPECT_EQ(two.offers[0].placements[0].parts[1].node, "id-spare");
+  EXPECT_TRUE(planned({.nodes = {"mars"}}).error);
+  EXPECT_EQ(planned({.nodes = {"mars"}}).error->message(),
+            "there is no node mars: alive are atlas, nova, spare, tiny");
+  EXPECT_TRUE(planned({.stages = 23}).error);
+  EXPECT_TRUE(planned({.shards = 5}).error);
+  const Plan five = planned({.context = 2048, .stages = 5});
+  ASSERT_TRUE(five.error);
+  EXPECT_NE(five.error->message().find("that takes 5 nodes, and 4 can be used"), std::string::npos);
+  EXPECT_NE(five.error->message().find("It fits where the choice is free: "), std::string::npos);
+}
+
+// Unknown is said; the model can be loaded all the same.
+TEST(Planner, PlansWithoutMeasurementsButEstimatesNothing) {
+  NodeFigures atlas{.id = "a", .name = "atlas", .free_bytes = 8 * kGiB};
+  NodeFigures nova{.id = "b", .name = "nova", .free_bytes = 8 * kGiB};
+  const NodeFigures dark{.id = "c", .name = "dark"};
+  const Plan plan = checked_plan(sample_model(), {atlas, nova, dark}, {}, {.context = 2048});
+  ASSERT_FALSE(plan.offers.empty());
+  for (const Offer& offer : plan.offers) {
+    EXPECT_FALSE(offer.estimate.one_stream_tok_s) << offer.summary;
+    EXPECT_FALSE(offer.estimate.prefill_tok_s);
+    EXPECT_FALSE(offer.estimate.unknown.empty());
+    EXPECT_NE(offer.reason.find("not measured yet"), std::string::npos) << offer.reason;
+  }
+  const Offer* stages = find(plan, PlanKind::stages);
+  ASSERT_NE(stages, nullptr);
+  EXPECT_NEAR(stages->placements[0].parts[0].layers.size(), 11, 1);
+  EXPECT_TRUE(std::ranges::any_of(plan.refusals, [](const Refusal& refusal) {
+    return refusal.reason == "the free memory of dark is not known";
+  }));
+}
+
+// The estimate is made of what it shows: the terms add up to the time of a token.
+TEST(Planner, TermsExplainTheEstimate) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"})};
+  const Plan plan =
+      checked_plan(sample_model(), nodes, sample_links(nodes), {.context = 2048, .stages = 2});
+  ASSERT_FALSE(plan.offers.empty());
+  const Estimate& estimate = plan.offers[0].estimate;
+  ASSERT_EQ(estimate.terms.size(), 5u);
+  double sum_ms = 0;
+  for (const std::string& term : estimate.terms) {
+    const std::string time = term.substr(term.rfind(" = ") + 3);
+    sum_ms += std::stod(time) * (time.find("us") != std::string::npos ? 1e-3 : 1);
+  }
+  EXPECT_NEAR(sum_ms, 1e3 / *estimate.one_stream_tok_s, 0.02 * sum_ms);
+  EXPECT_EQ(estimate.terms[0], "stage 1 on atlas: 10 layers, 248 MB at 20.0 GB/s = 13.2 ms");
+}
+
+// Whoever plans, in whatever order it heard of the nodes, comes to the same: two keepers for a
+// moment must not fight.
+TEST(Planner, TheOrderOfNodesDoesNotMatter) {
+  RandomCluster cluster = random_cluster(3, 5, kGiB, 4 * kGiB);
+  const PlanRequest request{.context = 4096, .streams = 4};
+  const Plan one = plan(sample_model(), cluster.nodes, cluster.links, request);
+  std::ranges::reverse(cluster.nodes);
+  const Plan other = plan(sample_model(), cluster.nodes, cluster.links, request);
+  ASSERT_EQ(one.offers.size(), other.offers.size());
+  for (std::size_t i = 0; i < one.offers.size(); ++i)
+    EXPECT_EQ(one.offers[i].placements, other.offers[i].placements);
+}
+
+// Machines and models of all sorts: every offer can be loaded.
+TEST(Planner, EveryOfferIsSound) {
+  int fitting = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Rng rng(seed);
+    const std::size_t count = 1 + rng.below(4);
+    const RandomCluster cluster = random_cluster(seed, count, 100 * kMiB, 2 * kGiB);
+    SampleModel sample{.layers = static_cast<std::uint32_t>(1 + rng.below(30)),
+                       .kv_heads = static_cast<std::uint32_t>(1 + rng.below(8)),
+                       .tied = rng.below(2) == 0};
+    const PlanRequest request{.context = static_cast<std::uint32_t>(64 + rng.below(4000)),
+                              .streams = static_cast<std::uint32_t>(1 + rng.below(6)),
+                              .objective = static_cast<Objective>(rng.below(4))};
+    const Plan plan = checked_plan(sample_model(sample), cluster.nodes, cluster.links, request);
+    fitting += !plan.offers.empty();
+    if (testing::Test::HasFailure()) FAIL() << "seed " << seed;
+  }
+  EXPECT_GT(fitting, 30);
+}
+
+// 64 machines and 100 layers: what is done must stay in bounds (bench/planner_bench has the time).
+TEST(Planner, WorkStaysSmallInALargeCluster) {
+  const ModelFigures model = sample_model({.name = "llama-large",
+                                           .layers = 100,
+                                           .d_model = 8192,
+                                           .ff_width = 28672,
+                                           .heads = 64,
+                                           .kv_heads = 8,
+                                           .head_dim = 128,
+                                           .vocab = 128256});
+  const RandomCluster cluster = random_cluster(1, 64, 4 * kGiB, 16 * kGiB);
+  const Plan plan =
+      checked_plan(model, cluster.nodes, cluster.links, {.context = 8192, .streams = 8});
+  ASSERT_FALSE(plan.offers.empty()) << plan.error->message();
+  EXPECT_LT(plan.divisions, 1000u);
+  EXPECT_FALSE(find(plan, PlanKind::stages) == nullptr);
+}
+
+// The search for many machines against all there are: near the best on clusters small enough for
+// both.
+TEST(Planner, TheSearchComesNearTheBest) {
+  int compared = 0;
+  for (std::uint64_t seed = 0; seed < 16; ++seed) {
+    const RandomCluster cluster = random_cluster(seed, 5, 300 * kMiB, 900 * kMiB);
+    const ModelFigures model = sample_model();
+    for (const Objective objective : {Objective::one_stream, Objective::many_streams}) {
+      const PlanRequest request{
+          .context = 2048, .streams = 6, .kv_tokens = 4096, .objective = objective};
+      const auto input = PlanInput::make(model, cluster.nodes, cluster.links, request);
+      ASSERT_TRUE(input);
+      const auto best_of = [&](const std::vector<Shape>& shapes) {
+        double best = 0;
+        for (const Shape& shape : shapes) {
+          if (!allowed(*input, shape)) continue;
+          auto evaluated = evaluate(*input, shape);
+          if (auto* found = std::get_if<Evaluation>(&evaluated))
+            best = std::max(best, found->score(objective));
+        }
+        return best;
+      };
+      const double exact = best_of(shapes_of(*input));
+      if (exact <= 0) continue;
+      ++compared;
+      const double found = best_of(suggest_shapes(*input));
+      EXPECT_GT(found, 0.7 * exact) << "seed " << seed;
+    }
+  }
+  EXPECT_GT(compared, 20);
+}
+
+}  // namespace
+}  // namespace drystone
