@@ -59,7 +59,8 @@ void Link::read_frames() {
 }
 
 Result<void> Link::read_frame() {
-  const FrameHeader header = TRY(frames_.read_header(wait()));
+  const FrameHeader header = TRY(frames_.read_header(wait_to_read()));
+  heard_ = true;
   if (header.type == static_cast<std::uint16_t>(PeerFrame::keep)) return {};
   TRY(on_frame_(header, *this));
   if (payload_left() != 0)
@@ -74,7 +75,7 @@ Result<void> Link::read(std::span<std::byte> into) {
                                             payload_left(), into.size()));
   while (!into.empty()) {
     const auto piece = into.first(std::min(into.size(), kPieceBytes));
-    TRY(frames_.read_payload(piece, wait()));
+    TRY(frames_.read_payload(piece, wait_to_read()));
     into = into.subspan(piece.size());
   }
   return {};
@@ -94,7 +95,8 @@ Result<void> Link::send(PeerFrame type, std::uint16_t flags, std::uint64_t tag,
   std::size_t count = 1, size = header.size();
   const auto flush = [&]() -> Result<void> {
     if (count == 0) return {};
-    auto written = stream_->write(DataStream::Parts(piece.data(), count), wait());
+    auto written = stream_->write(DataStream::Parts(piece.data(), count),
+                                  {.within = options_.timing.silence_max});
     if (!written) return lost(std::move(written).error());
     count = size = 0;
     return {};

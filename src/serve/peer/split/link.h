@@ -21,6 +21,8 @@ namespace drystone {
 struct LinkTiming {
   std::chrono::nanoseconds keep_every = std::chrono::milliseconds(500);
   std::chrono::nanoseconds silence_max = std::chrono::milliseconds(2500);
+  // Until the other side is heard for the first time: it may still wait for its other streams.
+  std::chrono::nanoseconds first_within = std::chrono::seconds(60);
   // How long a reader asks again and again before it sleeps: where it has a processor of its own.
   std::chrono::nanoseconds spin = std::chrono::nanoseconds(0);
 };
@@ -70,8 +72,9 @@ class Link {
  private:
   void read_frames();
   Result<void> read_frame();
-  StreamWait wait() const {
-    return {.within = options_.timing.silence_max, .spin = options_.timing.spin};
+  StreamWait wait_to_read() const {
+    const LinkTiming& timing = options_.timing;
+    return {.within = heard_ ? timing.silence_max : timing.first_within, .spin = timing.spin};
   }
   Error lost(Error error) const;
 
@@ -79,6 +82,7 @@ class Link {
   const Clock& clock_;
   const Options options_;
   FrameStream frames_;  // reads
+  bool heard_ = false;  // of the thread that reads
   OnFrame on_frame_;
   OnLost on_lost_;
   std::atomic<bool> closed_ = false;
