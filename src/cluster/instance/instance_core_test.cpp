@@ -32,12 +32,362 @@ TEST(InstanceCore, LoadsWhatIsWantedAndDropsWhatIsNot) {
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   EXPECT_EQ(cluster.disagreement(), "");
   EXPECT_EQ(cluster.status("b", "llama").placement->stages(), 2u);
-  cluster.trace();
+  EXPECT_EQ(cluster.trace(),
+            "0.0 a starts\n0.0 b starts\n"
+            "5.5 llama epoch 1 by a: a 0..9 b 9..22\n"
+            "5.5 a loads llama epoch 1\n"
+            "6.0 b loads llama epoch 1\n");
   cluster.unwant("llama");
   cluster.run(15);
-  EXPECT_EQ(cluster.trace(), "");
+  EXPECT_EQ(cluster.trace(),
+            "8.5 a drops llama epoch 1\n"
+            "8.5 b drops llama epoch 1\n"
+            "18.5 a deletes place/llama\n");
   EXPECT_EQ(cluster.disagreement(), "");
   EXPECT_TRUE(cluster.core("a").statuses().empty());
+}
+
+// A node is unplugged: within seconds the model stands on those that are left.
+TEST(InstanceCore, PlacesAgainWhenANodeIsLost) {
+  SimCluster cluster(1);
+  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  const Placement before = *cluster.status("a", "llama").placement;
+  ASSERT_EQ(before.parts.size(), 2u);
+  const std::string lost = before.parts[1].node;
+  const double lost_at = cluster.now_s();
+  cluster.kill(lost);
+  cluster.run(3.5);
+  const std::string left = lost == "c" ? "a" : "c";
+  EXPECT_GT(cluster.status(left, "llama").placement->epoch, before.epoch) << cluster.trace();
+  ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  EXPECT_LT(cluster.now_s() - lost_at, 10);
+  EXPECT_EQ(cluster.status(left, "llama").placement->part_of(lost), nullptr);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// The keeper itself may be the one that is lost.
+TEST(InstanceCore, AnotherKeeperTakesOver) {
+  SimCluster cluster(2);
+  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.core("a").is_keeper());
+  cluster.kill("a");
+  cluster.run(4);
+  EXPECT_TRUE(cluster.core("b").is_keeper());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.unwant("llama");
+  cluster.run(12);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// What was asked for is impossible: fewer nodes serve it meanwhile, and it comes back with the
+// node.
+TEST(InstanceCore, FallsBackToFewerNodesAndReturns) {
+  SimCluster cluster(3);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->stages(), 2u);
+  cluster.kill("b");
+  cluster.run(4);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  const InstanceStatus substitute = cluster.status("a", "llama");
+  EXPECT_EQ(substitute.placement->stages(), 1u);
+  EXPECT_NE(substitute.message.find("that takes 2 nodes, and 1 can be used"), std::string::npos)
+      << substitute.message;
+  cluster.start("b");
+  cluster.run(20);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->stages(), 2u);
+  EXPECT_EQ(cluster.status("a", "llama").message, "");
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// Nothing can hold it: that is said, with figures, and ends when something can.
+TEST(InstanceCore, RefusesWithFiguresUntilItFits) {
+  SimCluster cluster(4);
+  cluster.add_node("a", kSmall);
+  cluster.add_node("b", kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.kill("b");
+  cluster.run(5);
+  const InstanceStatus refused = cluster.status("a", "llama");
+  EXPECT_EQ(refused.phase, InstancePhase::refused);
+  EXPECT_EQ(refused.message.find("cannot place llama: needs "), 0u) << refused.message;
+  EXPECT_NE(refused.message.find("free 450 MiB (a 450 MiB)"), std::string::npos) << refused.message;
+  EXPECT_EQ(cluster.disagreement(), "");
+  cluster.start("b");
+  EXPECT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+}
+
+// After a power cut the cluster comes back with what it served, also when machines start one by
+// one, and does not squeeze it onto the first.
+TEST(InstanceCore, ComesBackAfterAPowerCut) {
+  SimCluster cluster(5);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  const Placement before = *cluster.status("a", "llama").placement;
+  cluster.kill("a");
+  cluster.kill("b");
+  cluster.run(60);
+  cluster.trace();
+  cluster.start("a");
+  cluster.run(10);
+  cluster.start("b");
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  const std::string trace = cluster.trace();
+  EXPECT_EQ(trace.find("substitute"), std::string::npos) << trace;
+  Placement after = *cluster.status("a", "llama").placement;
+  EXPECT_GT(after.epoch, before.epoch);
+  after.epoch = before.epoch;
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// ... and if one of them never comes back, the others go on without it after a while.
+TEST(InstanceCore, DoesNotWaitForEverForWhoNeverStarts) {
+  SimCluster cluster(6);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.kill("a");
+  cluster.kill("b");
+  cluster.start("b");
+  cluster.run(15);
+  EXPECT_NE(cluster.status("b", "llama").phase, InstancePhase::ready);
+  EXPECT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+}
+
+// A process that restarts so fast that nobody missed it has lost its part all the same.
+TEST(InstanceCore, AnUnnoticedRestartLoadsAgain) {
+  SimCluster cluster(7);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  const Epoch before = cluster.status("a", "llama").placement->epoch;
+  cluster.kill("b");
+  cluster.run(0.5);
+  cluster.start("b");
+  cluster.run(1.5);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  EXPECT_GT(cluster.status("a", "llama").placement->epoch, before);
+  const std::string trace = cluster.trace();
+  EXPECT_NE(trace.find("a keeps llama"), std::string::npos) << "weights need not be read again\n"
+                                                            << trace;
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size())
+    ++count;
+  return count;
+}
+
+// A disk that is full for a moment: the same node is tried again, after a wait.
+TEST(InstanceCore, ALoadThatFailedIsTriedAgain) {
+  SimCluster cluster(8);
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.fail_loads("a", 3);
+  cluster.want(kWanted);
+  cluster.run(4);
+  EXPECT_EQ(cluster.status("a", "llama").phase, InstancePhase::failed);
+  EXPECT_EQ(cluster.status("a", "llama").message, "a: the disk is full");
+  ASSERT_TRUE(cluster.run_until_ready("llama", 60)) << cluster.trace();
+  EXPECT_EQ(count(cluster.trace(), "a loads llama"), 4u);
+}
+
+// A node that cannot load is left out where another can.
+TEST(InstanceCore, ANodeThatKeepsFailingIsLeftOut) {
+  SimCluster cluster(9);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.fail_loads("a", 1000);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 60)) << cluster.trace();
+  EXPECT_EQ(cluster.status("b", "llama").placement->head, "b");
+  EXPECT_EQ(count(cluster.trace(), "a loads llama"), 2u);
+}
+
+// For ever broken is not for ever busy.
+TEST(InstanceCore, HopelessLoadsBackOff) {
+  SimCluster cluster(10);
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.fail_loads("a", 100000);
+  cluster.want(kWanted);
+  cluster.run(600);
+  const std::size_t loads = count(cluster.trace(), "a loads llama");
+  EXPECT_GE(loads, 10u);
+  EXPECT_LE(loads, 20u);
+}
+
+// A part that breaks (a pipe error) comes back at once, with the weights that are there.
+TEST(InstanceCore, ABrokenPartComesBackAtOnce) {
+  SimCluster cluster(11);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.run(15);
+  cluster.trace();
+  cluster.break_part("b", "llama");
+  cluster.run(1);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 3)) << cluster.trace();
+  const std::string trace = cluster.trace();
+  EXPECT_EQ(count(trace, " keeps llama"), 2u) << trace;
+  EXPECT_EQ(count(trace, " loads llama"), 0u) << trace;
+}
+
+// Both sides of a partition go on working; afterwards one placement holds, and nobody keeps memory
+// of the other.
+TEST(InstanceCore, APartitionHealsToOnePlacement) {
+  SimCluster cluster(12);
+  for (const char* name : {"a", "b", "c", "d"}) cluster.add_node(name, kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  for (const char* left : {"a", "b"})
+    for (const char* right : {"c", "d"}) cluster.cut(left, right);
+  cluster.run(5);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->part_of("c"), nullptr);
+  EXPECT_EQ(cluster.status("d", "llama").placement->part_of("a"), nullptr);
+  cluster.heal();
+  cluster.run(5);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.disagreement(), "") << cluster.trace();
+}
+
+// Two models are asked for at once, and there is room for one of them.
+TEST(InstanceCore, TwoModelsAtOnceDoNotOverbook) {
+  SimCluster cluster(13);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kSmall);
+  cluster.add_model(small_model("llama"));
+  cluster.add_model(small_model("qwen"));
+  cluster.run(5);
+  cluster.want({.model = "llama", .context = 1024});
+  cluster.want({.model = "qwen", .context = 1024});
+  cluster.run(10);
+  EXPECT_EQ(cluster.status("a", "llama").phase, InstancePhase::ready) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "qwen").phase, InstancePhase::refused) << cluster.trace();
+  // Its memory is free again: the other comes in.
+  cluster.unwant("llama");
+  ASSERT_TRUE(cluster.run_until_ready("qwen", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+TEST(InstanceCore, ReplicasStandOnDifferentNodes) {
+  SimCluster cluster(14);
+  for (const char* name : {"a", "b"}) cluster.add_node(name, 3 * kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want({.model = "llama", .context = 1024, .replicas = 3});
+  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
+  EXPECT_NE(cluster.status("a", "llama").placement->head,
+            cluster.status("a", "llama#1").placement->head);
+  EXPECT_EQ(cluster.status("a", "llama#2").phase, InstancePhase::refused);
+  cluster.want({.model = "llama", .context = 1024, .replicas = 1});
+  cluster.run(12);
+  EXPECT_EQ(cluster.disagreement(), "");
+  EXPECT_EQ(cluster.core("a").statuses().size(), 1u);
+}
+
+// `load` with another context replaces what is there.
+TEST(InstanceCore, AnotherWishIsAnotherPlacement) {
+  SimCluster cluster(15);
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20));
+  DesiredInstance longer = kWanted;
+  longer.context = 2048;
+  cluster.want(longer);
+  cluster.run(1);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20));
+  EXPECT_EQ(cluster.status("a", "llama").placement->context, 2048u);
+  EXPECT_EQ(cluster.status("a", "llama").placement->epoch.number, 2u);
+}
+
+// Unload and load again in one breath, and in the middle of loading.
+TEST(InstanceCore, UnloadAndLoadAgainWithoutAPause) {
+  SimCluster cluster(16);
+  cluster.add_node("a", kSmall);
+  cluster.add_node("b", kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  for (const double pause_s : {0.5, 1.0, 2.0, 4.0, 11.0}) {
+    cluster.want(kWanted);
+    cluster.run(pause_s);
+    cluster.unwant("llama");
+    cluster.run(pause_s / 2);
+  }
+  cluster.want(kWanted);
+  cluster.run(2);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 30)) << cluster.trace();
+  cluster.run(5);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// A node that joins becomes the keeper by its id; it must neither move what works nor delete what
+// it has not heard of yet.
+TEST(InstanceCore, ANewKeeperLeavesWhatWorksAlone) {
+  SimCluster cluster(17);
+  cluster.add_node("m", kSmall);
+  cluster.add_node("n", kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.trace();
+  cluster.lose_messages(0.2);
+  cluster.add_node("a", kLarge);
+  cluster.run(60);
+  EXPECT_TRUE(cluster.core("a").is_keeper());
+  EXPECT_EQ(cluster.trace(), "9.0 a starts\n");
+}
+
+// Nobody has the file.
+TEST(InstanceCore, SaysThatNobodyHasTheModel) {
+  SimCluster cluster(18);
+  cluster.add_node("a", kLarge);
+  cluster.want(kWanted);
+  cluster.run(5);
+  EXPECT_EQ(cluster.status("a", "llama").phase, InstancePhase::waiting);
+  EXPECT_EQ(cluster.status("a", "llama").message, "no node has the file of llama");
 }
 
 }  // namespace

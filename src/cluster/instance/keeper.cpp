@@ -114,7 +114,9 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
   if (look.finding == Finding::part_lost && kept.failures < 2) again = &*place->placement;
   if (again != nullptr) return publish({.placement = *again}, instance, highest, actions);
 
-  if (nodes_for(view, instance, desired).empty()) return;  // Nobody has told its figures yet.
+  // Nobody has told its figures yet.
+  if (std::ranges::none_of(view.alive, [&](const auto& node) { return view.map.node(node); }))
+    return;
   PlaceValue made = make(view, instance, desired, *model);
   const bool as_asked = made.placement && made.placement->degraded.empty();
   kept.tried_at = view.now, kept.tried_inputs = inputs_, kept.tried_nodes = nodes_;

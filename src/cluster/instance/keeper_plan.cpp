@@ -76,6 +76,9 @@ std::vector<NodeFigures> Keeper::nodes_for(const KeeperView& view, const std::st
 PlaceValue Keeper::make(const KeeperView& view, const std::string& instance,
                         const DesiredInstance& desired, const ModelFigures& model) const {
   const std::vector<NodeFigures> nodes = nodes_for(view, instance, desired);
+  if (nodes.empty())
+    return {.refused = "no node is left for another replica of " + desired.model +
+                       ". Add a node, or ask for fewer replicas"};
   const LinkTable links = view.map.links();
   std::vector<NodeFigures> trusted = nodes;
   if (const auto kept = kept_.find(instance); kept != kept_.end())
