@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "net/frame_stream.h"
+#include "net/frame.h"
 
 namespace drystone {
 namespace {

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "net/frame_stream.h"
+#include "net/frame.h"
 #include "serve/peer/split/stream_name.h"
 
 namespace drystone {

@@ -237,35 +237,47 @@ Link* PartLinks::to_parent() {
   return nullptr;
 }
 
-Result<void> PartLinks::send(StreamRole role, bool to_first_stage, PeerFrame kind,
-                             std::uint64_t step, std::span<const std::byte> layout,
+Result<void> PartLinks::send(const Send& how, std::uint64_t step, std::span<const std::byte> layout,
                              std::span<const float> hidden) {
   std::span<const std::byte> rows;
   for (Wired& wired : links_) {
-    if (wired.wire.role != role || wired.wire.from != part_ ||
-        (placement_.parts[wired.wire.to].stage == 0) != to_first_stage)
+    if (wired.wire.role != how.role || wired.wire.from != part_ ||
+        (placement_.parts[wired.wire.to].stage == 0) != how.to_first_stage)
       continue;
-    if (rows.empty()) rows = encode_rows(options_.rows, hidden, limits_.width, scratch_);
+    if (rows.empty()) rows = encode_rows(how.rows, hidden, limits_.width, scratch_);
     auto sent =
-        wired.link->send(kind, static_cast<std::uint16_t>(options_.rows), step, {layout, rows});
+        wired.link->send(how.kind, static_cast<std::uint16_t>(how.rows), step, {layout, rows});
     if (!sent) return failed(sent.error());
   }
   return {};
 }
 
+// In f32, since the head itself goes on with these very rows.
 Result<void> PartLinks::send_to_ranks(std::uint64_t step, std::span<const std::byte> layout,
                                       std::span<const float> hidden) {
-  return send(StreamRole::steps, true, PeerFrame::step, step, layout, hidden);
+  return send({.kind = PeerFrame::step,
+               .role = StreamRole::steps,
+               .to_first_stage = true,
+               .rows = RowFormat::f32},
+              step, layout, hidden);
 }
 
 Result<void> PartLinks::send_on(std::uint64_t step, std::span<const std::byte> layout,
                                 std::span<const float> hidden) {
-  return send(StreamRole::steps, false, PeerFrame::step, step, layout, hidden);
+  return send({.kind = PeerFrame::step,
+               .role = StreamRole::steps,
+               .to_first_stage = false,
+               .rows = options_.rows},
+              step, layout, hidden);
 }
 
 Result<void> PartLinks::send_back(std::uint64_t step, std::span<const std::byte> layout,
                                   std::span<const float> hidden) {
-  return send(StreamRole::rows, true, PeerFrame::rows, step, layout, hidden);
+  return send({.kind = PeerFrame::rows,
+               .role = StreamRole::rows,
+               .to_first_stage = true,
+               .rows = options_.rows},
+              step, layout, hidden);
 }
 
 Result<void> PartLinks::send_logits(std::uint64_t step, std::span<const float> logits) {

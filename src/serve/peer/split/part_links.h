@@ -34,7 +34,9 @@ struct PartFigures {
 };
 
 struct LinkOptions {
-  RowFormat rows = RowFormat::f32;  // of what this part sends
+  // Of the hidden rows that this part sends to another stage; the same at all ranks of a stage, so
+  // that those of the next one begin with the same bits.
+  RowFormat rows = RowFormat::f32;
   LinkTiming timing;
   StreamReducer::Options reduce;  // rank and width are filled in
 };
@@ -114,8 +116,15 @@ class PartLinks {
   Result<void> on_step(Wired& wired, const FrameHeader& header, PeerFrame kind);
   Result<void> on_logits(Wired& wired, const FrameHeader& header);
   void tell_ready();
-  Result<void> send(StreamRole role, bool to_first_stage, PeerFrame kind, std::uint64_t step,
-                    std::span<const std::byte> layout, std::span<const float> hidden);
+  // Which streams, and how.
+  struct Send {
+    PeerFrame kind;
+    StreamRole role;
+    bool to_first_stage;
+    RowFormat rows;
+  };
+  Result<void> send(const Send& how, std::uint64_t step, std::span<const std::byte> layout,
+                    std::span<const float> hidden);
   Link* to_parent();
   void close_all(const Error& error);
   void keep_alive();

@@ -91,7 +91,7 @@ TEST(SplitPipe, StagesWriteTheTextOfOneDevice) {
     EXPECT_EQ(texts(cluster.engine(), requests), expected);
     // Again, now from the cached prompts, alone.
     EXPECT_EQ(texts(cluster.engine(), std::span(requests).subspan(5, 1))[0], expected[5]);
-    EXPECT_GT(cluster.engine().batcher().counts().cached_tokens, 64u);
+    EXPECT_GE(cluster.engine().batcher().counts().cached_tokens, 64u);
   }
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "net/frame_stream.h"
+#include "net/frame.h"
 #include "net/node_key.h"
 
 namespace drystone {

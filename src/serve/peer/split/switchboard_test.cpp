@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "net/frame_stream.h"
+#include "net/frame.h"
 #include "net/memory_stream.h"
 
 namespace drystone {
