@@ -93,15 +93,27 @@ struct GenerateResult {
 };
 
 class Batcher;
+class StepPipe;
 
-// One loaded model on one device. Requests go to its batcher(), whose steps a thread of the caller
-// runs; or, where there is no such thread, through generate() and logits(), one at a time.
+// Logit rows that a stage needs for so many requests at once (StageOptions::logit_rows_max): each
+// writes one, and few of them guess some more.
+std::uint32_t logit_rows_for(std::uint32_t sequences_max);
+
+// One loaded model, on one device or several machines. Requests go to its batcher(), whose steps a
+// thread of the caller runs; or, where there is no such thread, through generate() and logits(),
+// one at a time.
 class Engine {
  public:
   // `device` is borrowed for the engine's life.
   // Errors: those of GgufFile, load_program, Tokenizer, make_scratch_file, Device::load and
   // PageTier::create.
   static Result<std::unique_ptr<Engine>> load(GgufFile file, Device& device, EngineOptions options);
+  // Over stages that are loaded already, of which `file` is the model: its tokenizer and template
+  // are read here, no weights. Of the options those of the stages must say what the stages hold:
+  // context, batch_tokens_max, and sequences_max with logit_rows_for(). `memory` is what this
+  // machine holds. Errors: those of GgufFile, load_program and Tokenizer.
+  static Result<std::unique_ptr<Engine>> over(GgufFile file, std::unique_ptr<StepPipe> pipe,
+                                              StageMemory memory, EngineOptions options);
   virtual ~Engine() = default;
 
   // Blocks. Calls `sink` for each delta; returns early as `cancelled` when `stop` is requested,

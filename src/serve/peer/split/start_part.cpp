@@ -1,0 +1,64 @@
+#include "serve/peer/split/start_part.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace drystone {
+namespace {
+
+struct Started {
+  std::unique_ptr<PartLinks> links;
+  PartStages stages;
+};
+
+Result<Started> start(const PartNode& node, const Placement& placement, std::uint32_t part,
+                      const GgufFile& file, PartOptions options, const std::atomic<bool>& stop) {
+  const PartProgram program = TRY(part_program(placement, part, file));
+  auto streams = TRY(connect_part(placement, part, node.dialer, node.switchboard, node.clock,
+                                  options.connect_within, stop));
+  Started started;
+  started.links =
+      std::make_unique<PartLinks>(placement, part, program.limits, std::move(streams), node.clock,
+                                  options.links, std::move(options.on_lost));
+  if (stop) return Error(Errc::cancelled, "loading was stopped");
+  started.stages = TRY(load_part(placement, part, program, file, node.device,
+                                 started.links->reducer(), options.progress));
+  if (stop) return Error(Errc::cancelled, "loading was stopped");
+  return started;
+}
+
+Result<std::uint32_t> part_of(const Placement& placement, const std::string& node) {
+  for (std::uint32_t i = 0; i < placement.parts.size(); ++i)
+    if (placement.parts[i].node == node) return i;
+  return Error(Errc::invalid_argument,
+               fmt::format("{} has no part on {}", placement.instance, node));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Placement& placement,
+                                                const GgufFile& file, PartOptions options,
+                                                const std::atomic<bool>& stop) {
+  const std::uint32_t part = TRY(part_of(placement, node.self));
+  CHECK(part != 0);
+  Started started = TRY(start(node, placement, part, file, std::move(options), stop));
+  return std::make_unique<StagePart>(std::move(started.links), std::move(started.stages));
+}
+
+Result<std::unique_ptr<Engine>> start_head(const PartNode& node, const Placement& placement,
+                                           GgufFile file, PartOptions options, EngineOptions engine,
+                                           const std::atomic<bool>& stop) {
+  const std::uint32_t part = TRY(part_of(placement, node.self));
+  CHECK(part == 0 && placement.parts.size() > 1, part, placement.parts.size());
+  Started started = TRY(start(node, placement, part, file, std::move(options), stop));
+  auto pipe = TRY(SplitPipe::create(std::move(started.links), std::move(started.stages),
+                                    placement.shape.vocab, stop));
+  engine.context = placement.context;
+  engine.batch_tokens_max = placement.rows_max;
+  engine.sequences_max = sequences_max(placement);
+  const StageMemory memory = pipe->memory();
+  return Engine::over(std::move(file), std::move(pipe), memory, std::move(engine));
+}
+
+}  // namespace drystone

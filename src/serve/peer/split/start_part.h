@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "cluster/plan/placement.h"
+#include "compute/device.h"
+#include "engine/engine.h"
+#include "model/gguf/gguf.h"
+#include "serve/peer/split/connect_part.h"
+#include "serve/peer/split/split_pipe.h"
+#include "serve/peer/split/stage_part.h"
+
+namespace drystone {
+
+// What a part of a placement needs of its node. `device`, `clock`, `dialer` and `switchboard` are
+// borrowed for the part's life; `device` is for this part alone (part_stages.h).
+struct PartNode {
+  std::string self;  // node id
+  Device& device;
+  PeerDialer& dialer;
+  Switchboard& switchboard;
+  const Clock& clock;
+};
+
+struct PartOptions {
+  // To connect with all other parts; they must know of the placement by then.
+  std::chrono::nanoseconds connect_within = std::chrono::seconds(30);
+  LinkOptions links;
+  std::function<void(double done)> progress;  // of loading: fraction in [0, 1]
+  PartLinks::OnLost on_lost;                  // also while the rest is still loading
+};
+
+// Both connect first and load then, so that a node that is lost while others load is noticed. They
+// block for as long as that takes; once `stop` is true they give up when the step they are at is
+// done. The parts are of one placement of several (one part: Engine::load).
+// Errors: those of part_program, connect_part and load_part; nothing is held then.
+
+// The part of a node that is not the head. It works until it is destroyed, or on_lost was called.
+Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Placement& placement,
+                                                const GgufFile& file, PartOptions options,
+                                                const std::atomic<bool>& stop);
+
+// The head's: an engine over all parts, which returns when all have loaded. `engine` says what
+// requests may do: of its options context, batch_tokens_max and sequences_max are filled in.
+// Errors: also those of PartLinks::wait_ready and Engine::over.
+Result<std::unique_ptr<Engine>> start_head(const PartNode& node, const Placement& placement,
+                                           GgufFile file, PartOptions options, EngineOptions engine,
+                                           const std::atomic<bool>& stop);
+
+}  // namespace drystone

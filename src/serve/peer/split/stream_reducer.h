@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "compute/reducer.h"
+#include "net/data_stream.h"
+
+namespace drystone {
+
+// Up to how many bytes the direct exchange of everything between `ranks` ranks is no slower than
+// dividing the sum between them, which needs a second round: a B N / ((N - 1)(N - 2)).
+std::size_t one_shot_bytes_max(std::uint32_t ranks, double latency_s, double bytes_per_s);
+
+// Sums over the ranks of a stage, by a stream between each two of them. Two ranks, and small sums
+// of more, exchange all they have at once. Larger sums are divided: each rank adds up its share of
+// the indices and tells the others. Either way values are added in the order of ranks.
+class StreamReducer final : public Reducer {
+ public:
+  // What a stream may hold that was written and not yet read, at least: both sides write before
+  // they read, in pieces, and are never further ahead than this.
+  static constexpr std::size_t kPieceBytes = 16 * 1024, kUnreadBytesMax = 4 * kPieceBytes + 64;
+
+  struct Options {
+    std::uint32_t rank = 0;
+    std::uint32_t width = 1;  // values of a row: d_model
+    std::size_t one_shot_bytes = 64 * 1024;
+    // Sums of at most so many rows are of steps that write: waits for them spin, and are short.
+    std::uint32_t writing_rows_max = 16;
+    std::chrono::nanoseconds spin = std::chrono::microseconds(200);
+    // After which a rank that gives nothing is lost. Links find lost nodes sooner (link.h), and
+    // then close these streams.
+    std::chrono::nanoseconds writing_within = std::chrono::seconds(3);
+    std::chrono::nanoseconds reading_within = std::chrono::seconds(60);
+  };
+  // `streams`: by rank, null at one's own place; borrowed.
+  StreamReducer(std::vector<DataStream*> streams, Options options);
+
+  std::uint32_t rank() const override { return options_.rank; }
+  std::uint32_t ranks() const override { return static_cast<std::uint32_t>(streams_.size()); }
+  Result<void> all_reduce(std::span<float> values) override;
+
+ private:
+  // What goes to a rank and what comes from it in one round.
+  struct Exchange {
+    std::span<const float> out;
+    std::span<float> in;
+  };
+  Result<void> one_shot(std::span<float> values);
+  Result<void> two_shot(std::span<float> values);
+  Result<void> exchange();  // of exchanges_
+  Result<void> write_piece(std::uint32_t rank, std::size_t at);
+  Result<void> read_piece(std::uint32_t rank, std::size_t at);
+  // own = sum over the ranks of own or what came from them.
+  void add_up(std::span<float> own, std::span<const std::span<float>> others);
+
+  const std::vector<DataStream*> streams_;
+  const Options options_;
+  std::uint64_t round_ = 0;
+  StreamWait wait_;
+  std::vector<Exchange> exchanges_;         // by rank
+  std::vector<std::vector<float>> came_;    // by rank
+  std::vector<std::span<float>> received_;  // by rank
+  std::vector<float> sum_;
+  bool lost_ = false;
+};
+
+}  // namespace drystone

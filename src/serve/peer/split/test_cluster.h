@@ -1,0 +1,228 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+#include "compute/cpu/cpu_device.h"
+#include "compute/shard_program.h"
+#include "engine/batcher.h"
+#include "model/arch/architecture.h"
+#include "model/synth/synth.h"
+#include "net/memory_stream.h"
+#include "serve/peer/split/start_part.h"
+
+namespace drystone {
+
+// For tests: a synthetic model on disk, wide enough for shards.
+class TestModel {
+ public:
+  explicit TestModel(std::string_view type, std::uint32_t layers = 4) {
+    ModelConfig config;
+    config.architecture = "llama";
+    config.layers = layers;
+    config.d_model = 256;
+    config.ff_width = 1280;
+    config.heads = 16;
+    config.kv_heads = 8;
+    config.head_dim = 64;
+    config.vocab = 512;
+    config.context = 2048;
+    path_ = std::filesystem::temp_directory_path() /
+            fmt::format("peer-{}-{}-{}.gguf", type, layers, getpid());
+    ThreadPool pool(1);
+    const auto written = write_synth({.config = config}, *find_mixture(type), path_, pool, {});
+    CHECK(written, written.error().message());
+  }
+  ~TestModel() { std::filesystem::remove(path_); }
+  GgufFile open() const { return *GgufFile::open(path_); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct TestShape {
+  std::vector<std::uint32_t> borders;               // where the second, third, ... stage begins
+  std::vector<std::vector<double>> shares = {{1}};  // of the ranks of each stage; one: of all
+  std::uint32_t context = 512, kv_tokens = 4096, rows_max = 64;
+};
+
+// Each part on a node of its own: "node-0" is the head.
+inline Placement test_placement(const GgufFile& file, const TestShape& shape) {
+  const Program program = *load_program(file, shape.context);
+  const auto layers = static_cast<std::uint32_t>(program.layers.size());
+  Placement placement{.instance = "test",
+                      .model = "test",
+                      .epoch = {.number = 1, .keeper = "node-0"},
+                      .head = "node-0",
+                      .shape = {.layers = layers,
+                                .kv_heads = program.kv_heads,
+                                .ff_width = program.ff_width,
+                                .vocab = program.vocab},
+                      .context = shape.context,
+                      .kv_tokens = shape.kv_tokens,
+                      .streams = 8,
+                      .rows_max = shape.rows_max};
+  std::vector<std::uint32_t> borders = {0};
+  borders.insert(borders.end(), shape.borders.begin(), shape.borders.end());
+  borders.push_back(layers);
+  for (std::uint32_t stage = 0; stage + 1 < borders.size(); ++stage) {
+    const auto& shares = shape.shares.size() == 1 ? shape.shares[0] : shape.shares[stage];
+    const auto cuts = *shard_cuts(
+        program, shares, [&](const TensorSpec& spec) { return file.find(spec.name)->type; });
+    for (const ShardCut& cut : cuts)
+      placement.parts.push_back(
+          {.node = fmt::format("node-{}", placement.parts.size()),
+           .stage = stage,
+           .rank = cut.rank,
+           .ranks = cut.ranks,
+           .layers = {borders[stage], borders[stage + 1]},
+           .kv_heads = {cut.kv_heads.begin, cut.kv_heads.end},
+           .ff = {cut.ff.begin, cut.ff.end},
+           .vocab = stage == 0 ? Span{cut.vocab.begin, cut.vocab.end} : Span{}});
+  }
+  placement.lanes = static_cast<std::uint32_t>(borders.size() - 1);
+  const auto valid = validate(placement);
+  CHECK(valid, valid.error().message());
+  return placement;
+}
+
+// What streams of this process can suffer.
+class TestCable {
+ public:
+  void add(std::shared_ptr<DataStream> end) {
+    const std::lock_guard lock(mutex_);
+    ends_.push_back(std::move(end));
+  }
+  void cut() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& end : ends_) end->close();
+  }
+  std::atomic<bool> frozen = false;  // nothing that is written arrives
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<DataStream>> ends_;
+};
+
+class TestStream final : public DataStream {
+ public:
+  TestStream(std::unique_ptr<DataStream> end, std::shared_ptr<TestCable> cable)
+      : end_(std::move(end)), cable_(std::move(cable)) {
+    cable_->add(end_);
+  }
+  ~TestStream() override { end_->close(); }
+  Result<void> write(Parts parts, StreamWait wait) override {
+    if (cable_->frozen) return {};
+    return end_->write(parts, wait);
+  }
+  Result<void> read(std::span<std::byte> into, StreamWait wait) override {
+    return end_->read(into, wait);
+  }
+  void close() override {
+    if (!cable_->frozen) end_->close();
+  }
+  const StreamPeer& peer() const override { return end_->peer(); }
+
+ private:
+  const std::shared_ptr<DataStream> end_;
+  const std::shared_ptr<TestCable> cable_;
+};
+
+// All parts of a placement as threads of this process.
+class TestCluster final : public PeerDialer {
+ public:
+  TestCluster(const TestModel& model, Placement placement, LinkOptions links = {})
+      : placement_(std::move(placement)) {
+    for (const PlacedPart& part : placement_.parts)
+      switchboards_[part.node] = std::make_unique<Switchboard>(clock_);
+    for (std::size_t i = 0; i < placement_.parts.size(); ++i)
+      devices_.push_back(make_cpu_device(*choose_isa(""), 1));
+    workers_.resize(placement_.parts.size());
+    losses_.resize(placement_.parts.size());
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < placement_.parts.size(); ++i)
+      threads.emplace_back([&, i] {
+        const GgufFile file = model.open();
+        auto worker = start_worker(node(i), placement_, file, options(i, links), stop_);
+        CHECK(worker, worker.error().message());
+        workers_[i] = *std::move(worker);
+      });
+    auto engine =
+        start_head(node(0), placement_, model.open(), options(0, links), {.queue_max = 64}, stop_);
+    CHECK(engine, engine.error().message());
+    engine_ = *std::move(engine);
+  }
+
+  Engine& engine() { return *engine_; }
+  // Of the streams that a node dials.
+  TestCable& cable(std::string_view from, std::string_view to) {
+    return *cables_.at({std::string(from), std::string(to)});
+  }
+  // Waits until the part is lost; false: not within `within`.
+  bool wait_lost(std::size_t part, std::chrono::nanoseconds within) {
+    std::unique_lock lock(mutex_);
+    return lost_.wait_for(lock, within, [&] { return losses_[part].has_value(); });
+  }
+  std::string loss(std::size_t part) {
+    const std::lock_guard lock(mutex_);
+    return losses_[part].value_or("");
+  }
+
+  Result<std::unique_ptr<DataStream>> dial(const std::string& node, std::chrono::nanoseconds,
+                                           const std::atomic<bool>&) override {
+    auto [here, there] = make_memory_streams(StreamReducer::kUnreadBytesMax);
+    auto cable = std::make_shared<TestCable>();
+    {
+      const std::lock_guard lock(mutex_);
+      auto& known = cables_[{dialing_, node}];
+      if (known != nullptr) cable = known;
+      known = cable;
+    }
+    switchboards_.at(node)->accept(std::make_unique<TestStream>(std::move(there), cable));
+    return std::unique_ptr<DataStream>(std::make_unique<TestStream>(std::move(here), cable));
+  }
+
+ private:
+  PartNode node(std::size_t i) {
+    dialing_ = placement_.parts[i].node;
+    return {.self = placement_.parts[i].node,
+            .device = *devices_[i],
+            .dialer = *this,
+            .switchboard = *switchboards_.at(placement_.parts[i].node),
+            .clock = clock_};
+  }
+  PartOptions options(std::size_t i, const LinkOptions& links) {
+    return {.links = links, .on_lost = [this, i](const Error& error) {
+              {
+                const std::lock_guard lock(mutex_);
+                losses_[i] = error.message();
+              }
+              lost_.notify_all();
+            }};
+  }
+
+  static thread_local inline std::string dialing_;  // the node of this thread
+  const Placement placement_;
+  SystemClock clock_;
+  std::map<std::string, std::unique_ptr<Switchboard>> switchboards_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  std::atomic<bool> stop_ = false;
+  std::mutex mutex_;  // of what follows
+  std::condition_variable lost_;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<TestCable>> cables_;
+  std::vector<std::optional<std::string>> losses_;
+  std::vector<std::unique_ptr<StagePart>> workers_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace drystone
