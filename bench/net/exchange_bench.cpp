@@ -159,12 +159,16 @@ void run(Link& link, const Task& task, bool first, std::vector<double>* times_us
   DataStream& stream = link.of(task);
   std::vector<std::byte> mine(task.bytes), theirs(task.bytes);
   const StreamWait wait{.within = kLimit, .spin = std::chrono::microseconds(task.spin_us)};
+  const std::span<const std::byte> part(mine);
   for (std::uint32_t i = 0; i < task.iterations; ++i) {
     const auto start = kClock.monotonic();
-    const bool writes_first = first || task.pattern == Pattern::exchange;
-    if (writes_first) check(stream.write(mine, wait));
-    check(stream.read(theirs, wait));
-    if (!writes_first) check(stream.write(mine, wait));
+    if (task.pattern == Pattern::exchange) {
+      check(stream.exchange({&part, 1}, theirs, wait));
+    } else {
+      if (first) check(stream.write(mine, wait));
+      check(stream.read(theirs, wait));
+      if (!first) check(stream.write(mine, wait));
+    }
     if (times_us != nullptr) times_us->push_back(seconds(kClock.monotonic() - start) * 1e6);
   }
 }

@@ -44,6 +44,12 @@ class DataStream {
   // corrupt.
   virtual Result<void> read(std::span<std::byte> into, StreamWait wait) = 0;
 
+  // Writes all parts and fills `into`, both at once: two ends may do so with any sizes, where
+  // write() and then read() would have both wait for room once the parts are larger than what the
+  // system holds (some 100 KiB). For ranks that reduce. Counts as a read and as a write. Errors: of
+  // both.
+  virtual Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) = 0;
+
   // From any thread, more than once: says goodbye if the other side listens, and wakes who waits in
   // read() or write() with `cancelled`.
   virtual void close() = 0;

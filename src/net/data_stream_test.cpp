@@ -115,6 +115,26 @@ TEST_P(DataStreamTest, BothMayWriteFirst) {
   }
 }
 
+// A long prompt's partial sums are larger than what the system holds for a socket.
+TEST_P(DataStreamTest, AnExchangeOfAnySizeDoesNotLockUp) {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{8192}, std::size_t{6} << 20}) {
+    const auto mine = pattern(size, 1), theirs = pattern(size / 2 + 1, 2);
+    std::vector<std::byte> got(theirs.size()), they_got(mine.size());
+    std::thread other([&] {
+      const std::span<const std::byte> part(theirs);
+      const auto done = b_->exchange({&part, 1}, they_got, kLong);
+      EXPECT_TRUE(done) << done.error().message();
+    });
+    const std::array<std::span<const std::byte>, 2> parts = {std::span(mine).first(size / 3),
+                                                             std::span(mine).subspan(size / 3)};
+    const auto done = a_->exchange(parts, got, kLong);
+    EXPECT_TRUE(done) << done.error().message();
+    other.join();
+    EXPECT_EQ(got, theirs);
+    EXPECT_EQ(they_got, mine);
+  }
+}
+
 TEST_P(DataStreamTest, ASilentPeerEndsTheWait) {
   std::byte byte;
   EXPECT_TRUE(a_->read(std::span(&byte, 1), {.within = 5ms}).is(Errc::unavailable));

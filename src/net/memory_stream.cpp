@@ -1,106 +1,94 @@
 #include "net/memory_stream.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+
+#include "net/part_cursor.h"
 
 namespace drystone {
 
 namespace {
 
-// One direction. Its writer and its reader may close it.
-class Pipe {
- public:
-  explicit Pipe(std::size_t capacity) : capacity_(capacity) {}
-
-  Result<void> write(std::span<const std::byte> bytes, std::chrono::nanoseconds within) {
-    std::unique_lock lock(mutex_);
-    const auto deadline = std::chrono::steady_clock::now() + within;
-    while (!bytes.empty()) {
-      if (!changed_.wait_until(lock, deadline, [&] {
-            return writer_closed_ || reader_closed_ || bytes_.size() < capacity_;
-          }))
-        return Error(Errc::unavailable, "the other end of the memory stream does not read");
-      if (writer_closed_) return Error(Errc::cancelled, "this end was closed");
-      if (reader_closed_) return Error(Errc::io, "the other end of the memory stream is closed");
-      const std::size_t n = std::min(bytes.size(), capacity_ - bytes_.size());
-      bytes_.insert(bytes_.end(), bytes.begin(), bytes.begin() + n);
-      bytes = bytes.subspan(n);
-      changed_.notify_all();
-    }
-    return {};
-  }
-
-  Result<void> read(std::span<std::byte> into, std::chrono::nanoseconds within) {
-    std::unique_lock lock(mutex_);
-    const auto deadline = std::chrono::steady_clock::now() + within;
-    const std::size_t whole = into.size();
-    while (!into.empty()) {
-      if (!changed_.wait_until(lock, deadline,
-                               [&] { return reader_closed_ || writer_closed_ || !bytes_.empty(); }))
-        return Error(Errc::unavailable, "the other end of the memory stream is silent");
-      if (reader_closed_) return Error(Errc::cancelled, "this end was closed");
-      if (bytes_.empty())
-        return Error(into.size() == whole ? Errc::closed : Errc::io,
-                     "the other end of the memory stream is closed");
-      const std::size_t n = std::min(into.size(), bytes_.size());
-      std::copy_n(bytes_.begin(), n, into.begin());
-      bytes_.erase(bytes_.begin(), bytes_.begin() + n);
-      into = into.subspan(n);
-      changed_.notify_all();
-    }
-    return {};
-  }
-
-  void close(bool by_writer) {
-    const std::lock_guard lock(mutex_);
-    (by_writer ? writer_closed_ : reader_closed_) = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::size_t capacity_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::byte> bytes_;
-  bool writer_closed_ = false, reader_closed_ = false;
+// Both directions, and whether either end is closed.
+struct Wire {
+  explicit Wire(std::size_t capacity) : capacity_bytes(capacity) {}
+  const std::size_t capacity_bytes;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::array<std::deque<std::byte>, 2> to;  // what waits for each end
+  std::array<bool, 2> closed = {};
 };
 
 class MemoryStream final : public DataStream {
  public:
-  MemoryStream(std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out)
-      : in_(std::move(in)), out_(std::move(out)) {}
+  MemoryStream(std::shared_ptr<Wire> wire, std::size_t end)
+      : wire_(std::move(wire)), our_end_(end), other_end_(1 - end) {}
   ~MemoryStream() override { close(); }
 
-  Result<void> write(Parts parts, StreamWait wait) override {
-    for (const auto part : parts) TRY(out_->write(part, wait.within));
-    return {};
-  }
+  Result<void> write(Parts parts, StreamWait wait) override { return exchange(parts, {}, wait); }
   Result<void> read(std::span<std::byte> into, StreamWait wait) override {
-    return in_->read(into, wait.within);
+    return exchange({}, into, wait);
   }
+  Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override;
   void close() override {
-    in_->close(/*by_writer=*/false);
-    out_->close(/*by_writer=*/true);
+    const std::lock_guard lock(wire_->mutex);
+    wire_->closed[our_end_] = true;
+    wire_->changed.notify_all();
   }
   const StreamPeer& peer() const override { return peer_; }
 
  private:
-  std::shared_ptr<Pipe> in_, out_;
+  std::shared_ptr<Wire> wire_;
+  std::size_t our_end_, other_end_;
   StreamPeer peer_{.key = std::nullopt, .address = "memory"};
 };
+
+Result<void> MemoryStream::exchange(Parts parts, std::span<std::byte> into, StreamWait wait) {
+  std::deque<std::byte>& in = wire_->to[our_end_];
+  std::deque<std::byte>& out = wire_->to[other_end_];
+  const auto deadline = std::chrono::steady_clock::now() + wait.within;
+  const std::size_t whole = into.size();
+  PartCursor cursor(parts);
+  std::unique_lock lock(wire_->mutex);
+  while (true) {
+    if (wire_->closed[our_end_]) return Error(Errc::cancelled, "this end was closed");
+    const bool gone = wire_->closed[other_end_];
+    if (gone && !cursor.done()) return Error(Errc::io, "the other end of the stream is closed");
+    bool progressed = false;
+    while (!cursor.done() && out.size() < wire_->capacity_bytes) {
+      const auto piece = cursor.piece();
+      const std::size_t n = std::min(piece.size(), wire_->capacity_bytes - out.size());
+      out.insert(out.end(), piece.begin(), piece.begin() + n);
+      cursor.advance(n);
+      progressed = true;
+    }
+    if (const std::size_t n = std::min(into.size(), in.size()); n > 0) {
+      std::copy_n(in.begin(), n, into.begin());
+      in.erase(in.begin(), in.begin() + n);
+      into = into.subspan(n);
+      progressed = true;
+    }
+    if (progressed) wire_->changed.notify_all();
+    if (cursor.done() && into.empty()) return {};
+    if (progressed) continue;
+    if (gone)
+      return Error(into.size() == whole ? Errc::closed : Errc::io,
+                   "the other end of the stream is closed");
+    if (wire_->changed.wait_until(lock, deadline) == std::cv_status::timeout)
+      return Error(Errc::unavailable, "the other end of the stream is silent");
+  }
+}
 
 }  // namespace
 
 std::pair<std::unique_ptr<DataStream>, std::unique_ptr<DataStream>> make_memory_streams(
     std::size_t capacity_bytes) {
   CHECK(capacity_bytes > 0);
-  const auto there = std::make_shared<Pipe>(capacity_bytes);
-  const auto back = std::make_shared<Pipe>(capacity_bytes);
-  return {std::make_unique<MemoryStream>(back, there), std::make_unique<MemoryStream>(there, back)};
+  const auto wire = std::make_shared<Wire>(capacity_bytes);
+  return {std::make_unique<MemoryStream>(wire, 0), std::make_unique<MemoryStream>(wire, 1)};
 }
 
 }  // namespace drystone

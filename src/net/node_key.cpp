@@ -18,6 +18,7 @@
 #include "net/socket_handle.h"
 
 namespace drystone {
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -145,6 +146,10 @@ Result<void> NodeKey::save(const std::filesystem::path& file) const {
   if (written && ::rename(part.c_str(), file.c_str()) != 0)
     written = file_error("write", file, errno);
   if (!written) ::unlink(part.c_str());
+  // So that a power cut does not undo the move. A file system that cannot do it does its best.
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (const SocketHandle opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); opened)
+    ::fsync(opened.get());
   // A missing folder is no missing key.
   if (written.is(Errc::not_found)) return Error(Errc::io, written.error().message());
   return written;

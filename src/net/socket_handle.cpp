@@ -38,9 +38,10 @@ Result<void> prepare_stream_socket(int socket) {
 
 Result<SocketWait> wait_for_socket(int socket, SocketSide side, std::chrono::nanoseconds within) {
   const auto millis = std::chrono::ceil<std::chrono::milliseconds>(within).count();
-  pollfd asked{.fd = socket,
-               .events = static_cast<short>(side == SocketSide::readable ? POLLIN : POLLOUT),
-               .revents = 0};
+  const short events = side == SocketSide::readable   ? POLLIN
+                       : side == SocketSide::writable ? POLLOUT
+                                                      : POLLIN | POLLOUT;
+  pollfd asked{.fd = socket, .events = events, .revents = 0};
   const int ready =
       ::poll(&asked, 1, static_cast<int>(std::clamp<std::int64_t>(millis, 0, INT_MAX)));
   if (ready > 0) return SocketWait::ready;

@@ -39,7 +39,7 @@ Result<void> prepare_stream_socket(int socket);
 
 // What happened to a socket's wait.
 enum class SocketWait : std::uint8_t { ready, timed_out };
-enum class SocketSide : std::uint8_t { readable, writable };
+enum class SocketSide : std::uint8_t { readable, writable, either };
 
 // Sleeps until the socket is so, broken or shut down (all are `ready`: the next call on it tells),
 // or `within` is over. Errors: io.

@@ -5,11 +5,10 @@
 #include <sys/uio.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 
-#include "net/stream_waiter.h"
+#include "net/socket_stream.h"
 
 namespace drystone {
 
@@ -19,83 +18,56 @@ constexpr std::size_t kPartsPerCall = 16;
 #ifdef MSG_NOSIGNAL
 constexpr int kSendFlags = MSG_NOSIGNAL;
 #else
-constexpr int kSendFlags = 0;
+constexpr int kSendFlags = 0;  // the socket is set up not to raise SIGPIPE
 #endif
 
-class TcpDataStream final : public DataStream {
+class TcpDataStream final : public SocketStream {
  public:
   TcpDataStream(SocketHandle socket, const Clock& clock)
-      : socket_(std::move(socket)),
-        clock_(clock),
-        peer_{.key = std::nullopt, .address = peer_address(socket_.get())} {}
+      : SocketStream(std::move(socket), clock, std::nullopt) {}
   ~TcpDataStream() override { close(); }
 
-  Result<void> write(Parts parts, StreamWait wait) override;
-  Result<void> read(std::span<std::byte> into, StreamWait wait) override;
-  void close() override {
-    if (!closed_.exchange(true)) ::shutdown(socket_.get(), SHUT_RDWR);
-  }
-  const StreamPeer& peer() const override { return peer_; }
-
  private:
-  // What the system said about a call on the socket; waits if it only said "not now".
-  Result<void> after(std::string_view doing, int error, SocketSide side, StreamWaiter& waiter) {
-    if (closed_) return Error(Errc::cancelled, "this end of the connection was closed");
-    if (error == EINTR) return {};
-    if (error == EAGAIN || error == EWOULDBLOCK) return waiter.wait(side);
-    return Error(Errc::io, fmt::format("{} {}: the connection broke: {}", doing, peer_.address,
-                                       std::strerror(error)));
-  }
+  Result<bool> send_some(PartCursor& parts) override;
+  Result<std::size_t> receive_some(std::span<std::byte> into) override;
+  void say_goodbye() override {}  // TCP's own end is all there is
 
-  SocketHandle socket_;
-  const Clock& clock_;
-  StreamPeer peer_;
-  std::atomic<bool> closed_ = false;
+  // Whether the system's answer to a call only means "not now".
+  static bool is_not_now(int error) {
+    return error == EINTR || error == EAGAIN || error == EWOULDBLOCK;
+  }
+  static Error broken(int error) {
+    return {Errc::io, fmt::format("the connection broke: {}", std::strerror(error))};
+  }
 };
 
-Result<void> TcpDataStream::write(Parts parts, StreamWait wait) {
-  StreamWaiter waiter(socket_.get(), clock_, closed_, {.within = wait.within});
-  std::size_t part = 0, offset = 0;  // what is sent
-  while (true) {
-    while (part < parts.size() && offset == parts[part].size()) ++part, offset = 0;
-    if (part == parts.size()) return {};
+Result<bool> TcpDataStream::send_some(PartCursor& parts) {
+  while (!parts.done()) {
     std::array<iovec, kPartsPerCall> pieces;
     std::size_t n = 0;
-    for (std::size_t i = part; i < parts.size() && n < pieces.size(); ++i, ++n) {
-      const auto rest = i == part ? parts[i].subspan(offset) : parts[i];
-      pieces[n] = {const_cast<std::byte*>(rest.data()), rest.size()};
-    }
+    const auto add = [&](std::span<const std::byte> piece) {
+      pieces[n++] = {const_cast<std::byte*>(piece.data()), piece.size()};
+    };
+    add(parts.piece());
+    for (const auto part : parts.parts_behind())
+      if (n < pieces.size()) add(part);
     msghdr message = {};
     message.msg_iov = pieces.data();
     message.msg_iovlen = n;
-    const ssize_t sent = ::sendmsg(socket_.get(), &message, kSendFlags);
-    if (sent < 0) TRY(after("writing to", errno, SocketSide::writable, waiter));
-    for (auto left = static_cast<std::size_t>(std::max<ssize_t>(sent, 0)); left > 0;) {
-      const std::size_t here = std::min(left, parts[part].size() - offset);
-      offset += here;
-      left -= here;
-      if (offset == parts[part].size()) ++part, offset = 0;
-    }
+    const ssize_t sent = ::sendmsg(socket(), &message, kSendFlags);
+    if (sent < 0 && is_not_now(errno)) return false;
+    if (sent < 0) return broken(errno);
+    parts.advance(static_cast<std::size_t>(sent));
   }
+  return true;
 }
 
-Result<void> TcpDataStream::read(std::span<std::byte> into, StreamWait wait) {
-  StreamWaiter waiter(socket_.get(), clock_, closed_, wait);
-  const std::size_t whole = into.size();
-  while (!into.empty()) {
-    const ssize_t got = ::recv(socket_.get(), into.data(), into.size(), 0);
-    if (got < 0) {
-      TRY(after("reading from", errno, SocketSide::readable, waiter));
-      continue;
-    }
-    if (got == 0 && closed_) return Error(Errc::cancelled, "this end of the connection was closed");
-    if (got == 0)
-      return Error(into.size() == whole ? Errc::closed : Errc::io,
-                   "reading from " + peer_.address + ": the connection ended");
-    into = into.subspan(static_cast<std::size_t>(got));
-    waiter.progressed();
-  }
-  return {};
+Result<std::size_t> TcpDataStream::receive_some(std::span<std::byte> into) {
+  const ssize_t got = ::recv(socket(), into.data(), into.size(), 0);
+  if (got > 0) return static_cast<std::size_t>(got);
+  if (got == 0) return Error(Errc::closed, "the peer ended the connection");
+  if (is_not_now(errno)) return std::size_t{0};
+  return broken(errno);
 }
 
 }  // namespace
