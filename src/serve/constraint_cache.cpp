@@ -47,14 +47,24 @@ Result<std::shared_ptr<const CompiledConstraint>> ConstraintCache::compile(
         std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.key == key; });
     if (found != kept_.end()) {
       kept_.splice(kept_.begin(), kept_, found);
-      return found->constraint;
+      make_room();
+      return kept_.front().constraint;
     }
   }
   auto constraint = TRY(drystone::compile(spec, std::move(vocabulary)));
   const std::lock_guard lock(mutex_);
   kept_.push_front({std::move(key), constraint});
-  if (kept_.size() > kConstraintsMax) kept_.pop_back();
+  make_room();
   return constraint;
+}
+
+void ConstraintCache::make_room() {
+  std::size_t bytes = 0, count = 0;
+  const auto first_to_go = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    bytes += kept.key.size() + kept.constraint->bytes();
+    return ++count > 1 && (count > kConstraintsMax || bytes > bytes_max_);
+  });
+  kept_.erase(first_to_go, kept_.end());
 }
 
 }  // namespace drystone

@@ -1,33 +1,21 @@
 #!/usr/bin/env python3
 """soak_test.py DRYSTONE SERVE_BENCH SECONDS [--any-memory]: a mixed load of requests that are cancelled, wrong, too long
-or not read. Every request must end as it should, the memory stay flat after a warm-up, the engine be idle at the end and
-the server stop when asked."""
+or not read, on a server whose prefix cache goes on in a small file. Every request must end as it should, the memory stay
+flat after a warm-up, pages of memory and of the file be what they should at the end and the server stop when asked."""
 import argparse
 import json
 import os
-import pathlib
-import re
-import signal
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.request
 
-CONTEXT = 512
+from soaked_server import SoakedServer
+
 WARM_UP = 0.3  # of the time
+PIECE_SECONDS_MAX = 300  # the memory is looked at after each
 GROWTH_BYTES_MAX = 24 << 20
 IDLE_SECONDS_MAX = 20
-STOP_SECONDS_MAX = 10
-
-
-def start(program):
-    server = subprocess.Popen([program, "serve", "pebble", "--context", str(CONTEXT), "--listen", "127.0.0.1:0",
-                               "--log-level", "error"], stdout=subprocess.PIPE, text=True)
-    for line in server.stdout:
-        address = re.search(r"http://[0-9.:]+", line)
-        if address:
-            return server, address[0]
-    sys.exit(f"soak: the server ended with {server.wait()} before it was ready")
 
 
 def load(arguments, url, seconds, seed):
@@ -42,15 +30,68 @@ def load(arguments, url, seconds, seed):
     return run
 
 
-def resident_bytes(pid):
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+def wrong_with_run(run):
+    if run["failures"]:
+        yield f"{run['failures']} requests ended as they should not: {run['errors']}"
+    if run["completion_tokens"] == 0:
+        yield "no request was answered, so nothing was tested"
 
 
-def metric(url, name):
-    with urllib.request.urlopen(url + "/metrics", timeout=10) as answer:
-        text = answer.read().decode()
-    return float(re.search(rf"^{re.escape(name)}(?:{{.*}})? (\S+)$", text, re.MULTILINE)[1])
+def soak(arguments, server):
+    """All loads, one after the other. Sentences on what went wrong."""
+    seed = 1
+    yield from wrong_with_run(load(arguments, server.url, arguments.seconds * WARM_UP, seed))
+    warm = most = server.resident_bytes()
+    print(f"soak: {warm / 1e6:.1f} MB after the warm-up", flush=True)
+    left = arguments.seconds * (1 - WARM_UP)
+    pieces = max(1, round(left / PIECE_SECONDS_MAX))
+    for _ in range(pieces):
+        seed += 1
+        yield from wrong_with_run(load(arguments, server.url, left / pieces, seed))
+        now = server.resident_bytes()
+        most = max(most, now)
+        print(f"soak: {now / 1e6:.1f} MB, {(now - warm) / 1e6:+.1f} MB since the warm-up", flush=True)
+    if most - warm > GROWTH_BYTES_MAX and not arguments.any_memory:
+        yield f"the memory grew by {(most - warm) / 1e6:.1f} MB"
+
+
+def wrong_at_rest(server):
+    """What must hold when no request is left."""
+    names = ("vllm:num_requests_running", "vllm:num_requests_waiting", "drystone_kv_pages_in_use")
+    deadline = time.monotonic() + IDLE_SECONDS_MAX
+    while any(server.metric(name) for name in names):
+        if time.monotonic() > deadline:
+            yield f"{[server.metric(name) for name in names]} requests still run and wait, and pages are in use"
+            return
+        time.sleep(0.1)
+
+
+def wrong_with_tier(server):
+    """Whether the pages of the file are what was written there: the same questions before and after others have pushed
+    them out of memory must have the same answers, read from the file."""
+    before = server.tier()
+    # Three pages each: the others are more than memory holds, and all together less than the file.
+    familiar = [f"Story {number}. " + "The fox went over the hill to see the sea. " * 14 for number in range(4)]
+    others = [f"Letter {number}. " + "Dear friend, the ship came home with salt and tea. " * 14 for number in range(14)]
+    first = [server.complete(prompt) for prompt in familiar]
+    for prompt in others:
+        server.complete(prompt)
+    again = [server.complete(prompt) for prompt in familiar]
+    after = server.tier()
+    print(f"soak: the file holds {after['pages_in_use']:.0f} of {after['pages']:.0f} pages of {after['page_bytes']:.0f} bytes; "
+          f"{after['stored_pages_total']:.0f} stored, {after['restored_pages_total']:.0f} restored, "
+          f"{after['dropped_pages_total']:.0f} dropped, {after['failed_pages_total']:.0f} failed", flush=True)
+    if first != again:
+        yield "pages that came back from the file changed an answer"
+    if after["restored_pages_total"] <= before["restored_pages_total"]:
+        yield "no page came back from the file, so its pages were not tested"
+    if after["failed_pages_total"]:
+        yield f"{after['failed_pages_total']:.0f} pages of the file could not be written, or not be read as written"
+    if not min(after["stored_pages_total"], after["pages"]) <= after["pages_in_use"] <= after["pages"]:
+        yield f"{after['pages_in_use']:.0f} pages of the file are in use, of {after['pages']:.0f}"
+    size = server.tier_file_bytes()
+    if not 0 < size <= server.TIER_BYTES_MAX:
+        yield f"the file of the pages has {size} bytes, at most {server.TIER_BYTES_MAX} are meant for it"
 
 
 def main():
@@ -64,39 +105,23 @@ def main():
         print("skipped: there is no /proc here to read a program's memory from")
         sys.exit(77)
 
-    server, url = start(arguments.drystone)
     wrong = []
-    try:
-        runs = [load(arguments, url, arguments.seconds * WARM_UP, 1)]
-        warm = resident_bytes(server.pid)
-        runs.append(load(arguments, url, arguments.seconds * (1 - WARM_UP), 2))
-        growth = resident_bytes(server.pid) - warm
-        print(f"soak: {warm / 1e6:.1f} MB after the warm-up, {growth / 1e6:+.1f} MB since")
-        if growth > GROWTH_BYTES_MAX and not arguments.any_memory:
-            wrong.append(f"the memory grew by {growth / 1e6:.1f} MB")
-        for run in runs:
-            if run["failures"]:
-                wrong.append(f"{run['failures']} requests ended as they should not: {run['errors']}")
-            if run["completion_tokens"] == 0:
-                wrong.append("no request was answered, so nothing was tested")
-        deadline = time.monotonic() + IDLE_SECONDS_MAX
-        names = ("vllm:num_requests_running", "vllm:num_requests_waiting")
-        while any(metric(url, name) for name in names):
-            if time.monotonic() > deadline:
-                wrong.append(f"{[metric(url, name) for name in names]} requests still run and wait")
-                break
-            time.sleep(0.1)
-    finally:
-        server.send_signal(signal.SIGTERM)
+    with tempfile.TemporaryDirectory() as folder:
+        server = SoakedServer(arguments.drystone, folder)
         try:
-            code = server.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            code = "no end in time"
-    if code != 0:
-        wrong.append(f"the server ended with {code}")
+            wrong += soak(arguments, server)
+            wrong += wrong_at_rest(server)
+            wrong += wrong_with_tier(server)
+            wrong += wrong_at_rest(server)
+        finally:
+            code = server.stop()
+        if code != 0:
+            wrong.append(f"the server ended with {code}")
+        if left := os.listdir(folder):
+            wrong.append(f"the server left {left} behind")
     for sentence in wrong:
         print(f"soak: {sentence}")
+    print("soak: " + ("failed" if wrong else "all is as it should be"))
     sys.exit(1 if wrong else 0)
 
 

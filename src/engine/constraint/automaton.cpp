@@ -195,6 +195,12 @@ class Pruner {
 
 }  // namespace
 
+std::size_t Automaton::bytes() const {
+  const auto of = [](const auto& vector) { return vector.size() * sizeof(vector[0]); };
+  return of(transitions) + of(flags) + of(details) + of(call_counts) + of(calls) + of(loops) +
+         of(rules);
+}
+
 Result<Automaton> build_automaton(const Grammar& grammar, const std::bitset<256>& available) {
   Automaton automaton;
   automaton.root = grammar.root;

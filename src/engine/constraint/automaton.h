@@ -48,6 +48,8 @@ struct Automaton {
     return transitions[static_cast<std::size_t>(state) * classes + class_of[byte]];
   }
 
+  std::size_t bytes() const;  // of memory, its tables together
+
   std::size_t classes = 0;  // of bytes that are never told apart
   std::array<std::uint8_t, 256> class_of = {};
   std::vector<std::int32_t> transitions;   // [states, classes]; kDead where the byte cannot stand

@@ -29,6 +29,10 @@ CompiledConstraint::~CompiledConstraint() = default;
 const ConstraintVocabulary& CompiledConstraint::vocabulary() const { return *parts_->vocabulary; }
 std::size_t CompiledConstraint::states() const { return parts_->automaton.flags.size(); }
 std::size_t CompiledConstraint::cache_bytes() const { return parts_->masks.bytes(); }
+std::size_t CompiledConstraint::bytes() const {
+  return sizeof(*this) + sizeof(Parts) + parts_->automaton.bytes() + parts_->start.bytes() +
+         cache_bytes();
+}
 
 Result<std::shared_ptr<const CompiledConstraint>> compile(
     const ConstraintSpec& spec, std::shared_ptr<const ConstraintVocabulary> vocabulary) {
@@ -90,7 +94,7 @@ bool ConstraintState::accept(TokenId id) {
   constraint::Parses parses(constraint_->parts_->automaton);
   parses.load(progress_->configuration);
   for (const std::uint8_t byte : bytes)
-    if (!parses.push(byte)) return false;
+    if (!parses.push(byte) || parses.work().over()) return false;
   progress_->configuration = parses.save(vocabulary.longest_bytes());
   return true;
 }

@@ -22,6 +22,8 @@ class CompiledConstraint {
   const ConstraintVocabulary& vocabulary() const;
   std::size_t states() const;       // of its automaton
   std::size_t cache_bytes() const;  // masks kept now; at most constraint::kCacheBytesMax
+  // All that it holds now, but for the vocabulary, which is shared. Grows with the masks.
+  std::size_t bytes() const;
 
  private:
   struct Parts;
@@ -51,8 +53,8 @@ class ConstraintState {
   // Which tokens may come next: bit id % 64 of word id / 64, overwritten;
   // [vocabulary.mask_words()]. At least one is allowed unless must_end(). End tokens are among them
   // exactly if may_end(). Microseconds where the place is known, up to milliseconds where it is
-  // new. Errors: limit (a grammar so ambiguous that the work was given up; the request cannot go
-  // on).
+  // new. Errors: limit (a grammar so ambiguous that this mask would have taken more than
+  // constraint::kMaskWorkMax; the request cannot go on).
   Result<void> fill_mask(std::span<std::uint64_t> allowed) const;
 
   // Takes a token. False: it is not allowed, or the grammar is so ambiguous that the parse it would

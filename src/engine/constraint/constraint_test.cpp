@@ -246,5 +246,62 @@ TEST(Constraint, AmbiguousGrammarsStayWithinTheirBounds) {
   }
 }
 
+// The mask looks at each way to read the text alone, taking a token follows all of them at once and
+// gives up the last ones. Where the two disagree, the token must be refused and no more.
+TEST(Constraint, TokensWhoseParseWasGivenUpAreRefusedAndChangeNothing) {
+  constexpr int kRules = 300;  // that begin alike, each with its own end
+  std::vector<std::string> words;
+  std::string text = "root ::= r0";
+  for (int i = 1; i < kRules; ++i) text += fmt::format(" | r{}", i);
+  for (int i = 0; i < kRules; ++i) {
+    words.push_back(fmt::format("x{:03}", i));
+    text += fmt::format(
+        "\nr{0} ::= \"x\" p{0} | \"x\" q{0}\np{0} ::= \"{0:03}\" p{0} | \".\"\n"
+        "q{0} ::= \"-\" q{0} | \"!\"",
+        i);
+  }
+  const auto vocabulary = toy_vocabulary(words);
+  const auto constraint = compile_or_fail({Kind::gbnf, text, {}}, vocabulary);
+  ASSERT_TRUE(constraint);
+  const ConstraintState state(constraint);
+  const std::vector<TokenId> allowed = allowed_tokens(state, *vocabulary);
+  ASSERT_EQ(allowed.size(), 1u + kRules) << "x, and x with the end of each";
+  int accepted = 0, refused = 0;
+  for (const TokenId id : allowed) {
+    ConstraintState tried = state;
+    if (tried.accept(id)) {
+      ++accepted;
+      EXPECT_TRUE(tried.accept('.')) << id;
+    } else {
+      ++refused;
+      EXPECT_EQ(allowed_tokens(tried, *vocabulary), allowed) << id;
+    }
+  }
+  EXPECT_GT(accepted, 0);
+  EXPECT_GT(refused, 0);
+}
+
+// What one mask may take is for all that it is made of: many parses, each cheap enough alone, must
+// not hold up a step that others share.
+TEST(Constraint, TheWorkOfAMaskIsBoundedAsAWhole) {
+  std::vector<std::string> words;
+  for (int i = 0; i < 100'000; ++i) words.push_back(fmt::format("a{}", i));
+  const auto vocabulary = toy_vocabulary(words);
+  const auto grammar = [](int rules) {
+    std::string text = "root ::= r0";
+    for (int i = 1; i < rules; ++i) text += fmt::format(" | r{}", i);
+    for (int i = 0; i < rules; ++i) text += fmt::format("\nr{0} ::= [a-z0-9] r{0} | \"<{0}>\"", i);
+    return text;
+  };
+  std::vector<std::uint64_t> mask(vocabulary->mask_words());
+  const auto few = compile_or_fail({Kind::gbnf, grammar(3), {}}, vocabulary);
+  EXPECT_TRUE(ConstraintState(few).fill_mask(mask));
+  const auto many = compile_or_fail({Kind::gbnf, grammar(300), {}}, vocabulary);
+  const auto filled = ConstraintState(many).fill_mask(mask);
+  ASSERT_TRUE(filled.is(Errc::limit));
+  EXPECT_NE(filled.error().message().find(std::to_string(constraint::kMaskWorkMax)),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace drystone

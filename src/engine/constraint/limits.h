@@ -20,7 +20,7 @@ constexpr std::uint32_t kRepeatMax = 100'000;        // {n}, maxLength, maxItems
 constexpr std::size_t kWrittenOutMax = 512;          // characters; larger repetitions are counted
 constexpr std::size_t kTokenBytesMax = 255;          // longer tokens are never allowed
 constexpr std::size_t kItemsMax = 400;               // parses of the text so far, side by side
-constexpr std::size_t kMaskWorkMax = 5'000'000;      // steps of parses for one mask
+constexpr std::size_t kMaskWorkMax = 12'000'000;     // steps for one mask: a tenth of a second
 constexpr std::size_t kCacheBytesMax = 48 << 20;     // masks kept by one compiled constraint
 
 }  // namespace drystone::constraint

@@ -74,7 +74,8 @@ Result<void> MaskCache::fill(const Configuration& configuration, std::span<std::
       return {};
     }
   }
-  TRY(compose(configuration, allowed));
+  Work work;
+  TRY(compose(configuration, allowed, work));
   if (key == 0) return {};
   auto bits = std::make_shared<const Bits>(allowed.begin(), allowed.end());
   const std::lock_guard lock(mutex_);
@@ -84,14 +85,14 @@ Result<void> MaskCache::fill(const Configuration& configuration, std::span<std::
 }
 
 Result<void> MaskCache::compose(const Configuration& configuration,
-                                std::span<std::uint64_t> allowed) {
+                                std::span<std::uint64_t> allowed, Work& work) {
   std::fill(allowed.begin(), allowed.end(), 0);
-  Parses parses(automaton_);
+  Parses parses(automaton_, work);
   TrieWalk walk(automaton_, vocabulary_, parses);
   const TokenSetter set(vocabulary_, allowed);
   const auto nodes = vocabulary_.nodes();
   for (const Item& item : configuration.items) {
-    const auto mask = TRY(item_mask(item));
+    const auto mask = TRY(item_mask(item, work));
     for (std::size_t i = 0; i < mask->bits.size(); ++i) allowed[i] |= mask->bits[i];
     for (const TokenId id : mask->few) set_bit(allowed, id);
     if (mask->endings.empty()) continue;
@@ -109,7 +110,7 @@ Result<void> MaskCache::compose(const Configuration& configuration,
   return {};
 }
 
-Result<std::shared_ptr<const ItemMask>> MaskCache::item_mask(const Item& item) {
+Result<std::shared_ptr<const ItemMask>> MaskCache::item_mask(const Item& item, Work& work) {
   // Counters beyond what the longest token can use up make no difference.
   const std::uint32_t most = vocabulary_.longest_bytes() + 1;
   const Item clamped = {item.state, std::min(item.must, most), std::min(item.may, most), 0};
@@ -120,7 +121,7 @@ Result<std::shared_ptr<const ItemMask>> MaskCache::item_mask(const Item& item) {
     const auto at = by_item_.find(key);
     if (at != by_item_.end()) return at->second;
   }
-  auto mask = TRY(compute(clamped));
+  auto mask = TRY(compute(clamped, work));
   const std::lock_guard lock(mutex_);
   make_room(mask->bytes());
   by_item_[key] = mask;
@@ -129,13 +130,14 @@ Result<std::shared_ptr<const ItemMask>> MaskCache::item_mask(const Item& item) {
 
 // Tokens too short to use up a counter read as if it had no end: takes them over from there, and
 // returns their length at most. So the places near the end of a long string cost little each.
-Result<std::uint32_t> MaskCache::begin_with_unlimited(const Item& item, ItemMask& mask) {
+Result<std::uint32_t> MaskCache::begin_with_unlimited(const Item& item, ItemMask& mask,
+                                                      Work& work) {
   constexpr std::uint32_t kWorthwhile = 3;
   const std::uint32_t most = vocabulary_.longest_bytes() + 1;
   const std::uint32_t left = item.must > 0 ? item.must : item.may;
   const bool counts = (automaton_.flags[item.state] & Automaton::keeps_count) != 0;
   if (!counts || left >= most || left <= kWorthwhile) return 0u;
-  const auto unlimited = TRY(item_mask({item.state, item.must > 0 ? most : 0, most, 0}));
+  const auto unlimited = TRY(item_mask({item.state, item.must > 0 ? most : 0, most, 0}, work));
   const std::uint32_t beyond = left - 1;
   if (!unlimited->bits.empty()) mask.bits = unlimited->bits;
   for (const TokenId id : unlimited->few) set_bit(mask.bits, id);
@@ -148,11 +150,11 @@ Result<std::uint32_t> MaskCache::begin_with_unlimited(const Item& item, ItemMask
   return beyond;
 }
 
-Result<std::shared_ptr<const ItemMask>> MaskCache::compute(const Item& item) {
+Result<std::shared_ptr<const ItemMask>> MaskCache::compute(const Item& item, Work& work) {
   auto mask = std::make_shared<ItemMask>();
   mask->bits.resize(vocabulary_.mask_words());
-  const std::uint32_t beyond = TRY(begin_with_unlimited(item, *mask));
-  Parses parses(automaton_);
+  const std::uint32_t beyond = TRY(begin_with_unlimited(item, *mask, work));
+  Parses parses(automaton_, work);
   parses.load_alone(item);
   TrieWalk walk(automaton_, vocabulary_, parses);
   const auto count = static_cast<std::uint32_t>(vocabulary_.nodes().size());

@@ -32,7 +32,8 @@ class MaskCache {
   MaskCache(const Automaton& automaton, const ConstraintVocabulary& vocabulary);
 
   // Which tokens can follow; `allowed`: [vocabulary.mask_words()], overwritten. End tokens are left
-  // out. Errors: limit (the grammar is too ambiguous here; `allowed` is of no use).
+  // out. Errors: limit (the grammar is too ambiguous here, so that this mask would take more than
+  // kMaskWorkMax steps, whatever it is made of; `allowed` is of no use).
   Result<void> fill(const Configuration& configuration, std::span<std::uint64_t> allowed);
 
   std::size_t bytes() const;
@@ -40,10 +41,11 @@ class MaskCache {
  private:
   using Bits = std::vector<std::uint64_t>;
 
-  Result<std::shared_ptr<const ItemMask>> item_mask(const Item& item);
-  Result<std::shared_ptr<const ItemMask>> compute(const Item& item);
-  Result<std::uint32_t> begin_with_unlimited(const Item& item, ItemMask& mask);
-  Result<void> compose(const Configuration& configuration, std::span<std::uint64_t> allowed);
+  Result<std::shared_ptr<const ItemMask>> item_mask(const Item& item, Work& work);
+  Result<std::shared_ptr<const ItemMask>> compute(const Item& item, Work& work);
+  Result<std::uint32_t> begin_with_unlimited(const Item& item, ItemMask& mask, Work& work);
+  Result<void> compose(const Configuration& configuration, std::span<std::uint64_t> allowed,
+                       Work& work);
   void make_room(std::size_t bytes);  // under the lock
 
   const Automaton& automaton_;

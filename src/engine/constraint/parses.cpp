@@ -7,8 +7,12 @@
 
 namespace drystone::constraint {
 
-Parses::Parses(const Automaton& automaton)
-    : automaton_(automaton), node_of_rule_(automaton.rules.size(), kNone) {}
+Parses::Parses(const Automaton& automaton, Work& work)
+    : automaton_(automaton), work_(work), node_of_rule_(automaton.rules.size(), kNone) {}
+
+namespace {
+constexpr std::size_t kCopiedAtOnce = 64;  // parts of a configuration, in the time of one item
+}
 
 void Parses::clear() {
   items_.clear();
@@ -34,6 +38,7 @@ void Parses::load(const Configuration& configuration) {
   edges_ = configuration.edges;
   items_ = configuration.items;
   levels_.assign(1, {0, nodes_.size(), edges_.size(), configuration.complete, false});
+  work_.follow((items_.size() + nodes_.size() + edges_.size()) / kCopiedAtOnce);
 }
 
 void Parses::load_alone(const Item& item) {
@@ -60,6 +65,7 @@ void Parses::begin_level() {
 bool Parses::push(std::uint8_t byte) {
   const Level before = levels_.back();
   const std::size_t end = items_.size();
+  work_.look(end - before.items);
   begin_level();
   for (std::size_t i = before.items; i < end; ++i) {
     const Item item = items_[i];
@@ -84,7 +90,7 @@ bool Parses::end_level() {
     follow(item);
     if (automaton_.flags[item.state] & Automaton::reads_bytes) items_.push_back(item);
   }
-  work_ += reached_.size() + 1;
+  work_.follow(reached_.size() + 1);
   const Level& level = levels_.back();
   if (items_.size() > level.items || level.complete || level.unknown) return true;
   if (levels_.size() > 1) pop_to(levels_.size() - 1);
@@ -195,7 +201,7 @@ void Parses::call(const Automaton::Call& call, const Item& caller) {
 void Parses::add_edge(NodeIndex node, const Item& then) {
   for (std::uint32_t edge = nodes_[node].first_edge; edge != kNone; edge = edges_[edge].next) {
     if (edges_[edge].then == then) return;
-    ++work_;
+    work_.look(1);
   }
   edges_.push_back({then, nodes_[node].first_edge});
   nodes_[node].first_edge = static_cast<std::uint32_t>(edges_.size() - 1);
@@ -204,7 +210,7 @@ void Parses::add_edge(NodeIndex node, const Item& then) {
 void Parses::finish(NodeIndex node) {
   for (std::uint32_t edge = nodes_[node].first_edge; edge != kNone; edge = edges_[edge].next) {
     reach(Item(edges_[edge].then));
-    ++work_;
+    work_.look(1);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/constraint/automaton.h"
+#include "engine/constraint/work.h"
 
 namespace drystone::constraint {
 
@@ -40,14 +41,20 @@ struct Configuration {
   std::vector<Edge> edges;
   bool complete = false;  // the text so far may be all
 
+  std::size_t bytes() const {
+    return items.size() * sizeof(Item) + nodes.size() * sizeof(Node) + edges.size() * sizeof(Edge);
+  }
   // Equal for equal futures within `horizon` bytes; 0: not known.
   std::uint64_t signature(std::uint32_t horizon) const;
 };
 
-// Follows a text byte by byte, and back. Not thread-safe. Borrows the automaton.
+// Follows a text byte by byte, and back. Not thread-safe. Borrows the automaton, and the work that
+// it adds to, if not its own: whoever reads on looks whether that is over().
 class Parses {
  public:
-  explicit Parses(const Automaton& automaton);
+  explicit Parses(const Automaton& automaton) : Parses(automaton, own_work_) {}
+  Parses(const Automaton& automaton, Work& work);
+  Parses(const Parses&) = delete;
 
   // The beginning of a text.
   void start();
@@ -73,7 +80,7 @@ class Parses {
   bool unknown() const { return levels_.back().unknown; }  // some stack came to its unknown part
 
   bool overflowed() const { return overflowed_; }  // more than kItemsMax at some place: left out
-  std::size_t work() const { return work_; }
+  Work& work() { return work_; }
 
   // Where a transition leads: loops are resolved by the counters, and counters that no longer
   // matter forgotten.
@@ -100,6 +107,8 @@ class Parses {
   void finish(NodeIndex node);
 
   const Automaton& automaton_;
+  Work own_work_;
+  Work& work_;
   std::vector<Item> items_, reached_;
   std::vector<Configuration::Node> nodes_;
   std::vector<Configuration::Edge> edges_;
@@ -113,7 +122,6 @@ class Parses {
   std::vector<Place> places_;
   std::uint32_t level_number_ = 0;
   bool overflowed_ = false;
-  std::size_t work_ = 0;
 };
 
 }  // namespace drystone::constraint

@@ -11,8 +11,8 @@ namespace drystone::constraint {
 
 // Reads the trie nodes [begin, end), all below one node, with the parses as they stand; afterwards
 // they stand there again. Calls `read(node)` for each that can be read and `ended(node)` where
-// a stack came to its unknown part, both only for nodes deeper than `beyond`. False: gave up, after
-// more than kMaskWorkMax steps.
+// a stack came to its unknown part, both only for nodes deeper than `beyond`. False: gave up, as
+// the work of the parses is over.
 class TrieWalk {
  public:
   TrieWalk(const Automaton& automaton, const ConstraintVocabulary& vocabulary, Parses& parses)
@@ -25,8 +25,11 @@ class TrieWalk {
     const ConstraintVocabulary::Node* nodes = vocabulary_.node_data();
     const std::size_t base = nodes[begin].depth - 1u, levels = parses_.levels();
     slots_[base] = slot();
+    std::size_t looked_at = 0;
     for (std::uint32_t i = begin; i < end;) {
       const ConstraintVocabulary::Node& node = nodes[i];
+      ++looked_at;
+      if (parses_.work().over()) return false;
       if (node.reach <= beyond || !step(slots_[node.depth - 1u], node.byte, slots_[node.depth])) {
         i = node.skip;
         continue;
@@ -35,10 +38,10 @@ class TrieWalk {
       const Slot& now = slots_[node.depth];
       if (now.general && parses_.unknown() && node.depth > beyond) ended(i);
       i = now.general && parses_.items().empty() ? node.skip : i + 1;
-      if (parses_.work() > kMaskWorkMax) return false;
     }
     parses_.pop_to(levels);
-    return true;
+    parses_.work().look(looked_at);
+    return !parses_.work().over();
   }
 
  private:

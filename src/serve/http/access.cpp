@@ -91,10 +91,13 @@ std::optional<ApiError> AccessRules::refuse(const HttpRequest& request) const {
 }
 
 Client AccessRules::client(const HttpRequest& request) const {
+  const std::string_view token = bearer_token(request.authorization);
   // A name that does not give the key away.
-  return {.name = fmt::format("{} {:x}", request.client_address,
-                              std::hash<std::string_view>{}(bearer_token(request.authorization))),
-          .trace = request.trace};
+  Client client{
+      .name = fmt::format("{} {:x}", request.client_address, std::hash<std::string_view>{}(token)),
+      .trace = request.trace};
+  if (const auto least = api_keys_.priority_min(token)) client.priority_min = *least;
+  return client;
 }
 
 }  // namespace drystone

@@ -28,7 +28,7 @@ class AccessRules {
   // Nothing when allowed. /health answers everyone whose Host is right.
   std::optional<ApiError> refuse(const HttpRequest& request) const;
 
-  // Named by the bearer token and the address.
+  // Named by the bearer token and the address, and with what the key may ask for.
   Client client(const HttpRequest& request) const;
 
  private:

@@ -5,7 +5,9 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include <optional>
+#include <charconv>
+
+#include "serve/http/limits.h"
 
 namespace drystone {
 
@@ -44,6 +46,21 @@ Result<std::string> random_bytes(std::size_t count) {
   return out;
 }
 
+Result<std::int32_t> read_priority(std::string_view text) {
+  constexpr std::string_view kName = "priority=";
+  std::int32_t value = 0;
+  const char* const end = text.data() + text.size();
+  if (text.starts_with(kName)) {
+    const auto [stop, error] = std::from_chars(text.data() + kName.size(), end, value);
+    if (error == std::errc() && stop == end && value >= -kPriorityMax && value <= kPriorityMax)
+      return value;
+  }
+  return Error(Errc::invalid_argument,
+               fmt::format("what follows a key's hash is not understood: expected priority=N, with "
+                           "N from {} to {}",
+                           -kPriorityMax, kPriorityMax));
+}
+
 }  // namespace
 
 ApiKeys::Digest ApiKeys::digest_of(std::string_view salt, std::string_view key) {
@@ -57,6 +74,11 @@ ApiKeys::Digest ApiKeys::digest_of(std::string_view salt, std::string_view key) 
 
 Result<ApiKeys::Hash> ApiKeys::read_hash(std::string_view line) {
   std::string_view rest = line.substr(kPrefix.size());
+  Hash hash;
+  if (const std::size_t space = rest.find(' '); space != std::string_view::npos) {
+    hash.priority_min = TRY(read_priority(rest.substr(space + 1)));
+    rest = rest.substr(0, space);
+  }
   const std::size_t colon = rest.find(':');
   std::optional<std::string> salt = "";
   if (colon != std::string_view::npos) {
@@ -64,7 +86,6 @@ Result<ApiKeys::Hash> ApiKeys::read_hash(std::string_view line) {
     rest.remove_prefix(colon + 1);
   }
   const auto bytes = from_hex(rest);
-  Hash hash;
   if (!salt || salt->size() > kSaltBytesMax || !bytes || bytes->size() != hash.digest.size())
     return Error(
         Errc::invalid_argument,
@@ -90,13 +111,13 @@ Result<ApiKeys> ApiKeys::from_lines(const std::vector<std::string>& lines) {
   return keys;
 }
 
-bool ApiKeys::has(std::string_view key) const {
-  int known = 0;
+const ApiKeys::Hash* ApiKeys::find(std::string_view key) const {
+  const Hash* found = nullptr;
   for (const Hash& hash : hashes_) {  // all of them, always
     const Digest digest = digest_of(hash.salt, key);
-    known |= CRYPTO_memcmp(digest.data(), hash.digest.data(), digest.size()) == 0;
+    if (CRYPTO_memcmp(digest.data(), hash.digest.data(), digest.size()) == 0) found = &hash;
   }
-  return known != 0 && !key.empty();
+  return key.empty() ? nullptr : found;
 }
 
 bool is_hashed_key(std::string_view line) { return line.starts_with(kPrefix); }

@@ -38,6 +38,23 @@ TEST(ApiKeys, TakesPlainKeys) {
   EXPECT_FALSE(keys->has("three"));
 }
 
+// A batch job's key must not go before people's questions, whatever its requests say.
+TEST(ApiKeys, AHashMaySayTheLowestPriorityNumberOfItsKey) {
+  const auto keys =
+      ApiKeys::from_lines({*hash_api_key("batch") + " priority=5",
+                           *hash_api_key("first") + " priority=-1000", *hash_api_key("any")});
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(keys->priority_min("batch"), 5);
+  EXPECT_EQ(keys->priority_min("first"), -1000);
+  EXPECT_TRUE(keys->has("any"));
+  EXPECT_EQ(keys->priority_min("any"), std::nullopt);
+  EXPECT_EQ(keys->priority_min("stranger"), std::nullopt);
+  for (const char* rest : {" ", " 5", " priority=", " priority=x", " priority=5 ", " priority=1001",
+                           " priority=-1001", "  priority=5", " priority=99999999999"})
+    EXPECT_TRUE(ApiKeys::from_lines({*hash_api_key("k") + rest}).is(Errc::invalid_argument))
+        << rest;
+}
+
 // A line that was cut off must not become a key that is its own text.
 TEST(ApiKeys, RefusesALineThatIsNoHash) {
   for (const char* line : {"sha256:", "sha256:12", "sha256:xy:00", "sha256:00:zz"})

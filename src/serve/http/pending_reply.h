@@ -20,7 +20,8 @@ namespace drystone {
 // when its client is gone. On the loop thread only.
 class PendingReply {
  public:
-  // Errors: limit (the queue is full). Borrows `jobs`. `unsent_bytes_max`: what may wait in
+  // Errors: limit (the queue is full). Borrows `jobs`. The request's priority becomes the client's
+  // least one if it is below that. `unsent_bytes_max`: what may wait in
   // take(); when the handler does not keep up, the generation is cancelled and overflowed() says
   // so.
   static Result<PendingReply> start(const boost::asio::any_io_executor& loop, JobQueue& jobs,
@@ -31,11 +32,12 @@ class PendingReply {
 
   // Returns when there is something to take, or the end came, or `patience` is over.
   boost::asio::awaitable<void> wait(std::chrono::milliseconds patience);
+  // Throws std::bad_alloc when there was no memory to keep what came: the answer has a gap.
   std::vector<Delta> take();
   // Set when no further delta comes.
   const std::optional<Result<GenerateResult>>& result() const { return inbox_->result; }
   // Nothing to take, and no end.
-  bool idle() const { return inbox_->deltas.empty() && !inbox_->result; }
+  bool idle() const { return inbox_->deltas.empty() && !inbox_->result && !inbox_->out_of_memory; }
   bool overflowed() const { return inbox_->overflowed; }
 
   // How far a request is that has no text yet.
@@ -55,11 +57,13 @@ class PendingReply {
         : wake(loop),
           prompt_tokens(static_cast<std::uint32_t>(prompt_size)),
           trace(std::move(noted)) {}
+    void keep(Delta delta);
     std::vector<Delta> deltas;
     std::optional<Result<GenerateResult>> result;
     boost::asio::steady_timer wake;  // cancelled when something came
     std::atomic<std::size_t> unsent_bytes = 0;
     std::atomic<bool> overflowed = false;
+    std::atomic<bool> out_of_memory = false;
     const std::uint32_t prompt_tokens;
     std::atomic<std::int64_t> prompt_held = -1;  // -1: not admitted
     GenerationTrace trace;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -48,6 +49,8 @@ struct RequestTrace {
 // Who asks: whose turn it is in the queue, and where what becomes of it is noted.
 struct Client {
   std::string name;
+  // The lowest number, and so the highest rank, that its requests may have.
+  std::int32_t priority_min = std::numeric_limits<std::int32_t>::min();
   std::shared_ptr<RequestTrace> trace;  // may be null
 };
 

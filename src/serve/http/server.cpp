@@ -13,9 +13,11 @@
 #include <boost/asio/write.hpp>
 #include <csignal>
 #include <map>
+#include <new>
 #include <set>
 
 #include "serve/http/health.h"
+#include "serve/http/listen_address.h"
 #include "serve/http/model_host.h"
 #include "serve/http/reply_text.h"
 #include "serve/http/session.h"
@@ -62,7 +64,11 @@ class HttpServer final : public Server {
   }
 
  private:
+  class OpenConnection;
+
   awaitable<void> accept_loop();
+  awaitable<bool> accept_one();
+  awaitable<void> pause();
   awaitable<void> serve(tcp::socket socket, std::string client);
   void refuse_connection(tcp::socket socket);
   std::size_t connections_of(const std::string& client) const {
@@ -140,27 +146,50 @@ void HttpServer::run() {
     signals_.add(SIGTERM);
     asio::co_spawn(loop_, watch_signals(), asio::detached);
   }
-  loop_.run();
+  while (true) {
+    try {
+      loop_.run();
+      return;
+    } catch (const std::bad_alloc&) {
+      // What ran had no memory to go on; the others have what they need.
+    }
+  }
 }
 
 awaitable<void> HttpServer::accept_loop() {
-  while (acceptor_.is_open()) {
-    auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) {
-      asio::steady_timer pause(loop_, kAcceptPause);
-      co_await pause.async_wait(kAsTuple);
-      continue;
+  bool more = true;
+  while (more && acceptor_.is_open()) {
+    bool out_of_memory = false;
+    try {
+      more = co_await accept_one();
+    } catch (const std::bad_alloc&) {
+      out_of_memory = true;
     }
-    if (context_.stopping) co_return;
-    error_code gone;
-    const std::string client = socket.remote_endpoint(gone).address().to_string();
-    if (sessions_.size() >= options_.limits.connections_max ||
-        connections_of(client) >= options_.limits.connections_per_client_max)
-      refuse_connection(std::move(socket));
-    else
-      asio::co_spawn(loop_, serve(std::move(socket), client), asio::detached);
+    if (out_of_memory) co_await pause();
   }
+}
+
+awaitable<void> HttpServer::pause() {
+  asio::steady_timer pause(loop_, kAcceptPause);
+  co_await pause.async_wait(kAsTuple);
+}
+
+// False: no more are taken.
+awaitable<bool> HttpServer::accept_one() {
+  auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
+  if (error == asio::error::operation_aborted || context_.stopping) co_return false;
+  if (error) {
+    co_await pause();
+    co_return true;
+  }
+  error_code gone;
+  const std::string client = socket.remote_endpoint(gone).address().to_string();
+  if (sessions_.size() >= options_.limits.connections_max ||
+      connections_of(client) >= options_.limits.connections_per_client_max)
+    refuse_connection(std::move(socket));
+  else
+    asio::co_spawn(loop_, serve(std::move(socket), client), asio::detached);
+  co_return true;
 }
 
 // One attempt: who does not take these few bytes at once gets nothing.
@@ -177,15 +206,36 @@ void HttpServer::refuse_connection(tcp::socket socket) {
   socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
+// Counts a connection while it lives, however it ends.
+class HttpServer::OpenConnection {
+ public:
+  OpenConnection(HttpServer& server, std::string client, std::shared_ptr<Session> session)
+      : server_(server), client_(std::move(client)), session_(std::move(session)) {
+    const auto known = server_.per_client_.try_emplace(client_, 0).first;
+    server_.sessions_.insert(session_);
+    ++known->second;
+    if (server_.options_.observer != nullptr) server_.options_.observer->connection_opened();
+  }
+  OpenConnection(const OpenConnection&) = delete;
+  ~OpenConnection() {
+    server_.sessions_.erase(session_);
+    const auto known = server_.per_client_.find(client_);
+    if (--known->second == 0) server_.per_client_.erase(known);
+    if (server_.options_.observer != nullptr) server_.options_.observer->connection_closed();
+  }
+
+ private:
+  HttpServer& server_;
+  const std::string client_;
+  const std::shared_ptr<Session> session_;
+};
+
 awaitable<void> HttpServer::serve(tcp::socket socket, std::string client) {
-  ++per_client_[client];
   const auto session = Session::make(std::move(socket), context_);
-  sessions_.insert(session);
-  if (options_.observer != nullptr) options_.observer->connection_opened();
-  co_await session->run();
-  sessions_.erase(session);
-  if (--per_client_[client] == 0) per_client_.erase(client);
-  if (options_.observer != nullptr) options_.observer->connection_closed();
+  {
+    const OpenConnection open(*this, std::move(client), session);
+    co_await session->run();
+  }
   if (context_.stopping && sessions_.empty()) end_now();
 }
 
@@ -229,29 +279,11 @@ void HttpServer::end_now() {
   });
 }
 
-Result<tcp::endpoint> to_endpoint(const ServerOptions& options) {
-  error_code error;
-  const std::string name = options.address == "localhost" ? "127.0.0.1" : options.address;
-  const auto address = asio::ip::make_address(name, error);
-  if (error)
-    return Error(Errc::invalid_argument,
-                 fmt::format("cannot listen on '{}': it is no IP address. Use 127.0.0.1, [::1], "
-                             "0.0.0.0 (all of this machine) or one of its addresses.",
-                             options.address));
-  if (!address.is_loopback() && options.api_keys.empty())
-    return Error(Errc::invalid_argument,
-                 fmt::format("refusing to listen on {} without a key: everyone on that network "
-                             "could use this machine. Set "
-                             "$DRYSTONE_API_KEY, or give --api-key-file FILE or --api-key KEY; or "
-                             "listen on 127.0.0.1.",
-                             options.address));
-  return tcp::endpoint(address, options.port);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::listen(ServerOptions options, const Clock& clock) {
-  const tcp::endpoint endpoint = TRY(to_endpoint(options));
+  const tcp::endpoint endpoint =
+      TRY(listen_address(options.address, options.port, !options.api_keys.empty()));
   ApiKeys keys = TRY(ApiKeys::from_lines(options.api_keys));
   std::unique_ptr<asio::ssl::context> tls;
   if (!options.tls.empty()) tls = TRY(load_tls(options.tls));

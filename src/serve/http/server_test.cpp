@@ -76,6 +76,21 @@ TEST(Server, StreamsAChat) {
   EXPECT_EQ(usage.at("completion_tokens"), 10);
 }
 
+// Anybody could call himself more important; a key says how far that goes.
+TEST(Server, AKeyMayHaveALowestPriorityNumber) {
+  TestServer server({.api_keys = {*hash_api_key("batch") + " priority=7", *hash_api_key("any")}});
+  const auto priority_of = [&](const std::string& key, const std::string& asked) {
+    const TestReply reply = server.connect().ask("POST", kChat, chat_body("Hi", asked),
+                                                 "Authorization: Bearer " + key + "\r\n");
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return server.script.last.priority;
+  };
+  EXPECT_EQ(priority_of("batch", R"("priority":-100)"), 7);
+  EXPECT_EQ(priority_of("batch", ""), 7);
+  EXPECT_EQ(priority_of("batch", R"("priority":8)"), 8);
+  EXPECT_EQ(priority_of("any", R"("priority":-100)"), -100);
+}
+
 TEST(Server, AnswersACompletion) {
   TestServer server;
   const TestReply reply = server.connect().ask("POST", "/v1/completions",
