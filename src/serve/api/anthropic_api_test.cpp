@@ -49,6 +49,32 @@ TEST(AnthropicApi, GivesThinkingAndCallsAsBlocks) {
   EXPECT_EQ(body.at("stop_reason"), "tool_use");
 }
 
+// A cut call is the beginning of one: stop_reason says so, and nothing of its marks is text.
+TEST(AnthropicApi, GivesTheBeginningOfACallThatIsCut) {
+  TestServer server;
+  speak_hermes(server);
+  const std::string text = kToolAnswer;
+  for (const std::size_t tokens : {text.find("\"name") + 9, text.find("Bern") + 2}) {
+    const bool named = tokens > text.find("arguments");
+    const std::string body = R"({"max_tokens":)" + std::to_string(tokens) +
+                             R"(,"messages":[{"role":"user","content":"Hi"}],)" + kTools;
+    const auto whole = server.connect().ask("POST", kMessages, body + "}").json();
+    EXPECT_EQ(whole.at("stop_reason"), "max_tokens");
+    const auto& content = whole.at("content").as_array();
+    ASSERT_EQ(content.size(), named ? 3u : 2u);
+    EXPECT_EQ(content[1].at("text"), "Let me see.");
+    if (named) EXPECT_EQ(json::serialize(content[2].at("input")), "{}");
+    std::string input;
+    for (const TestEvent& event :
+         read_events(server.connect().ask("POST", kMessages, body + R"(,"stream":true})").body)) {
+      if (event.type() != "content_block_delta") continue;
+      const auto& delta = event.data.at("delta");
+      if (delta.at("type") == "input_json_delta") input += delta.at("partial_json").as_string();
+    }
+    EXPECT_EQ(input, named ? "{\"city\": \"Be" : "");
+  }
+}
+
 // The SDK puts a message together from these, in this order.
 TEST(AnthropicApi, StreamsItsEventsInOrder) {
   TestServer server;

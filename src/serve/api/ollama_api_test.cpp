@@ -74,6 +74,33 @@ TEST(OllamaApi, GivesThinkingAndWholeCalls) {
   }
 }
 
+// Arguments are an object here: of a call that the limit cut there is none to give, and an empty
+// one would be another call.
+TEST(OllamaApi, LeavesOutACallThatIsCut) {
+  TestServer server;
+  server.script.answer = kToolAnswer;
+  server.script.format = {.tools = ToolFormat::hermes,
+                          .reasoning = {.open = "<think>", .close = "</think>"}};
+  const std::size_t tokens = std::string_view(kToolAnswer).find("Bern") + 2;
+  for (const char* stream : {"true", "false"}) {
+    const auto lines = read_lines(
+        server.connect()
+            .ask("POST", "/api/chat",
+                 std::string(R"({"messages":[{"role":"user","content":"Hi"}],"options":)") +
+                     R"({"num_predict":)" + std::to_string(tokens) + R"(},"stream":)" + stream +
+                     R"(,"tools":[{"type":"function","function":{"name":"weather"}}]})")
+            .body +
+        (stream == std::string_view("false") ? "\n" : ""));
+    std::string text;
+    for (const auto& line : lines) {
+      EXPECT_FALSE(line.at("message").as_object().contains("tool_calls"));
+      text += line.at("message").at("content").as_string();
+    }
+    EXPECT_EQ(text, "Let me see.");
+    EXPECT_EQ(lines.back().at("done_reason"), "length");
+  }
+}
+
 TEST(OllamaApi, GeneratesFromAPrompt) {
   TestServer server;
   TestClient client = server.connect();

@@ -16,6 +16,16 @@ void speak_hermes(TestServer& server, std::string answer = kToolAnswer) {
                           .reasoning = {.open = "<think>", .close = "</think>"}};
 }
 
+// A scripted model that takes every demand for a call, which its script then has to meet.
+class ObedientModel : public ScriptedModel {
+ public:
+  using ScriptedModel::ScriptedModel;
+  Result<std::shared_ptr<const CompiledConstraint>> compile_calls(const ChatRequest&,
+                                                                  bool) const override {
+    return std::shared_ptr<const CompiledConstraint>();
+  }
+};
+
 // An agent acts on what stands in tool_calls; text of a call in `content` would be shown to people.
 TEST(OpenAiApi, CutsReasoningAndCallsOutOfAnAnswer) {
   TestServer server;
@@ -80,6 +90,47 @@ TEST(OpenAiApi, KeepsToOneCallWhenAskedTo) {
   };
   EXPECT_EQ(calls(""), 2u);
   EXPECT_EQ(calls(R"(,"parallel_tool_calls":false)"), 1u);
+}
+
+// Marks of a call in `content` would be shown to people; half of its arguments are of use to nobody
+// who does not know that they are half.
+TEST(OpenAiApi, AForcedCallThatIsCutIsStillACall) {
+  TestServer server({}, /*with_model=*/false);
+  server.server().set_model(std::make_unique<ObedientModel>(server.script));
+  const std::string answer =
+      "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Bern\"}}\n</tool_call>";
+  speak_hermes(server, answer);
+  TestClient client = server.connect();
+  for (std::size_t tokens = 1; tokens < answer.size(); ++tokens) {
+    const std::string body =
+        chat_body("Hi", std::string(kTools) + R"(,"tool_choice":"required","max_tokens":)" +
+                            std::to_string(tokens));
+    const auto choice = client.ask("POST", kChat, body).json().at("choices").at(0);
+    EXPECT_EQ(choice.at("finish_reason"), "length");
+    const auto& message = choice.at("message").as_object();
+    const bool called = message.contains("tool_calls");
+    EXPECT_EQ(called, tokens >= answer.find(", \"arg")) << tokens;
+    if (!called) {
+      EXPECT_EQ(message.at("content"), "") << tokens;
+      continue;
+    }
+    EXPECT_TRUE(message.at("content").is_null()) << tokens;
+    const auto& function = message.at("tool_calls").at(0).at("function");
+    EXPECT_EQ(function.at("name"), "weather");
+    const std::string arguments(function.at("arguments").as_string());
+    EXPECT_TRUE(std::string_view(R"({"city": "Bern"})").starts_with(arguments)) << arguments;
+
+    std::string streamed;
+    const auto stream = body.substr(0, body.size() - 1) + R"(,"stream":true})";
+    for (const TestEvent& event : read_events(client.ask("POST", kChat, stream).body)) {
+      if (!event.data.is_object()) continue;
+      const auto& delta = event.data.at("choices").at(0).at("delta").as_object();
+      if (const auto* text = delta.if_contains("content")) EXPECT_EQ(*text, "") << tokens;
+      if (const auto* calls = delta.if_contains("tool_calls"))
+        streamed += calls->at(0).at("function").at("arguments").as_string();
+    }
+    EXPECT_EQ(streamed, arguments);
+  }
 }
 
 // What ended an answer, as vLLM tells it.
@@ -165,7 +216,11 @@ TEST(OpenAiApi, RefusesWhatTheEngineCannotDo) {
       {R"("response_format":{"type":"json_object"})", "response_format"},
       {R"("guided_regex":"a+")", "guided_regex"},
       {std::string(kTools) + R"(,"tool_choice":"required")", "tool_choice"},
+      {kTools, "tools"},
       {R"("stop_token_ids":[300])", "stop_token_ids"},
+      {R"("min_tokens":10,"max_tokens":9)", "min_tokens"},
+      {R"("min_tokens":999)", "min_tokens"},
+      {std::string(kTools) + R"(,"response_format":{"type":"json_object"})", "response_format"},
   };
   for (const auto& [fields, param] : cases) {
     const auto reply = server.connect().ask("POST", kChat, chat_body("Hi", fields));
@@ -181,6 +236,16 @@ TEST(OpenAiApi, RefusesWhatTheEngineCannotDo) {
                 .at("error")
                 .at("code"),
             "unsupported_model");
+}
+
+// What is not known is named; a client's developer looks there first.
+TEST(OpenAiApi, NamesWhatItIgnored) {
+  TestServer server;
+  const auto reply = server.connect().ask(
+      "POST", kChat,
+      R"({"frobnicate":1,"messages":[{"role":"user","content":"Hi","mood":"good"}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.headers.at("drystone-ignored-parameters"), "messages.mood, frobnicate");
 }
 
 TEST(OpenAiApi, PassesExtensionsToTheEngine) {
@@ -206,6 +271,13 @@ TEST(OpenAiApi, TokenizesBothWays) {
             "hi");
   EXPECT_EQ(client.ask("POST", "/v1/detokenize", R"({"tokens":[104,1000]})").status, 400);
   EXPECT_EQ(client.ask("POST", "/v1/tokenize", "{}").status, 400);
+  // Other ids than were asked for would look like the right ones.
+  for (const char* field : {R"("add_special":false)", R"("parse_special":false)", R"("x":1)"})
+    EXPECT_EQ(
+        client.ask("POST", "/v1/tokenize", std::string(R"({"prompt":"a",)") + field + "}").status,
+        400)
+        << field;
+  EXPECT_EQ(client.ask("POST", "/v1/tokenize", chat_body("Hi", R"("x":1)")).status, 400);
 }
 
 TEST(Responses, AnswersAndRemembers) {
@@ -237,6 +309,45 @@ TEST(Responses, AnswersAndRemembers) {
       client.ask("POST", "/v1/responses", R"({"input":"x","previous_response_id":")" + id + "\"}")
           .status,
       404);
+}
+
+// Who reads the items alone must see that the last one is not whole.
+TEST(Responses, AnItemThatIsCutIsIncomplete) {
+  TestServer server;
+  speak_hermes(server);
+  TestClient client = server.connect();
+  const auto body = [](std::size_t tokens, const std::string& more) {
+    return R"({"input":"Hi","max_output_tokens":)" + std::to_string(tokens) +
+           R"(,"tools":[{"type":"function","name":"weather"}])" + more + "}";
+  };
+  const std::string text = kToolAnswer;
+  const std::pair<std::size_t, const char*> cases[] = {
+      {text.find("hm") + 1, "reasoning"},
+      {text.find("me see") + 2, "message"},
+      {text.find("Bern") + 2, "function_call"},
+  };
+  for (const auto& [tokens, type] : cases) {
+    const auto whole = client.ask("POST", "/v1/responses", body(tokens, "")).json();
+    EXPECT_EQ(whole.at("status"), "incomplete");
+    EXPECT_EQ(whole.at("incomplete_details").at("reason"), "max_output_tokens");
+    const auto& output = whole.at("output").as_array();
+    ASSERT_FALSE(output.empty());
+    EXPECT_EQ(output.back().at("type"), type);
+    for (const auto& item : output)
+      EXPECT_EQ(item.at("status"), &item == &output.back() ? "incomplete" : "completed");
+    const auto events =
+        read_events(client.ask("POST", "/v1/responses", body(tokens, R"(,"stream":true)")).body);
+    EXPECT_EQ(events.back().type(), "response.incomplete");
+    EXPECT_EQ(events[events.size() - 2].type(), "response.output_item.done");
+    EXPECT_EQ(events[events.size() - 2].data.at("item").at("status"), "incomplete");
+    // The conversation can go on.
+    const auto next = client.ask("POST", "/v1/responses",
+                                 R"({"input":"Go on.","previous_response_id":")" +
+                                     std::string(whole.at("id").as_string()) + "\"}");
+    EXPECT_EQ(next.status, 200) << next.body;
+    for (const auto& message : server.script.last_chat.messages)
+      EXPECT_FALSE(message.as_object().contains("tool_calls"));
+  }
 }
 
 // Codex and others follow the order of the events.

@@ -100,7 +100,8 @@ Parse<Done> read_arguments(ReplyContext& reply, const std::string& function) {
   if (first == '<') none = co_await comes_next(reply.in, kTextEnds);
   if (first != '{' && !none) co_return {};
   reply.out.begin_call(function, "");
-  if (none) reply.out.arguments("{}");
+  const bool cut = !first && reply.in.cut_off();  // who knows what the arguments would have been
+  if (none && !cut) reply.out.arguments("{}");
   if (none) co_return {};
   const TextSink sink = [&](std::string_view text) { reply.out.arguments(text); };
   co_await stream_json(reply.in, sink);

@@ -23,25 +23,27 @@ inline void join(std::vector<ReplyPart>& all, std::vector<ReplyPart> more) {
 }
 
 inline std::vector<ReplyPart> joined_parts(const std::vector<std::string_view>& pieces,
-                                           const SplitterOptions& options) {
+                                           const SplitterOptions& options,
+                                           ReplyEnd end = ReplyEnd::whole) {
   ReplySplitter splitter(options);
   std::vector<ReplyPart> all;
   for (const std::string_view piece : pieces) join(all, splitter.push(piece));
-  join(all, splitter.finish());
+  join(all, splitter.finish(end));
   return all;
 }
 
 // The parts of `text`, which must be the same wherever it is cut in two, and byte by byte.
 inline std::vector<ReplyPart> split_everywhere(std::string_view text,
-                                               const SplitterOptions& options) {
-  const std::vector<ReplyPart> whole = joined_parts({text}, options);
+                                               const SplitterOptions& options,
+                                               ReplyEnd end = ReplyEnd::whole) {
+  const std::vector<ReplyPart> whole = joined_parts({text}, options, end);
   std::vector<std::string_view> bytes;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    EXPECT_EQ(whole, joined_parts({text.substr(0, at), text.substr(at)}, options))
+    EXPECT_EQ(whole, joined_parts({text.substr(0, at), text.substr(at)}, options, end))
         << "cut at byte " << at << " of " << text;
     bytes.push_back(text.substr(at, 1));
   }
-  EXPECT_EQ(whole, joined_parts(bytes, options)) << "byte by byte: " << text;
+  EXPECT_EQ(whole, joined_parts(bytes, options, end)) << "byte by byte: " << text;
   return whole;
 }
 

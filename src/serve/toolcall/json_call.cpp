@@ -120,6 +120,10 @@ Parse<JsonCall> read_json_call(ReplyContext& reply, JsonCallRules rules) {
   Members call;
   const bool whole = co_await read_members(reply, call, rules);
   if (call.begun) co_return whole ? JsonCall::whole : JsonCall::broken;
+  if (!call.name.empty() && reply.in.cut_off()) {  // in front of its arguments
+    begin(reply, call);
+    co_return JsonCall::broken;
+  }
   // Only {"name": ...}: a call without arguments, where no object of another meaning may stand.
   if (!whole || call.name.empty() || rules.strict_keys) co_return JsonCall::none;
   begin(reply, call);

@@ -69,7 +69,7 @@ Parse<bool> read_builtin_call(ReplyContext& reply) {
 // Behind <|python_tag|>: a call as JSON, a call to a built-in tool, or code for an interpreter.
 Parse<bool> read_llama(ReplyContext& reply, std::size_t, bool) {
   const bool found = co_await read_json_calls(reply, {.known_only = true}, ";,");
-  if (found) co_return true;
+  if (found || reply.in.cut_off()) co_return found;
   reply.in.rewind();
   reply.in.hold();
   const bool builtin = co_await read_builtin_call(reply);

@@ -32,6 +32,14 @@ Parse<bool> read_call(ReplyContext& reply, const std::string& name, const std::s
   co_return whole;
 }
 
+// A call that the end of a cut text parts from its arguments, where its name can be no other.
+bool begin_cut_call(ReplyContext& reply, const std::string& name, const std::string& id) {
+  if (!reply.in.cut_off() || !reply.tools.knows(name)) return false;
+  reply.in.release();
+  reply.out.begin_call(name, id);
+  return true;
+}
+
 // "functions.NAME:INDEX", of which both sides may be missing.
 std::string_view kimi_name(std::string_view id) {
   constexpr std::string_view kPrefix = "functions.";
@@ -69,6 +77,7 @@ Parse<JsonCall> read_marked_call(ReplyContext& reply, const CallMarks& marks, bo
     fenced = co_await spaced_literal(in, "```json");
     next = co_await peek_solid(in);
   }
+  if (!next && begin_cut_call(reply, name, id)) co_return JsonCall::broken;
   if (next != '{' || name.empty()) co_return JsonCall::none;
   if (known_only && !reply.tools.knows(name)) co_return JsonCall::none;
   const bool whole = co_await read_call(reply, name, id);
@@ -131,6 +140,7 @@ Parse<bool> read_mistral_named(ReplyContext& reply, bool known_only) {
   }
   co_await literal(in, "[ARGS]");
   const std::optional<char> next = co_await peek_solid(in);
+  if (!next && begin_cut_call(reply, name, id)) co_return true;
   if (next != '{' || name.empty()) co_return false;
   if (known_only && !reply.tools.knows(name)) co_return false;
   co_await read_call(reply, name, id);

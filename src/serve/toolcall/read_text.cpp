@@ -42,7 +42,7 @@ Parse<std::optional<char>> peek_solid(ReplyReader& in) {
     const std::size_t solid = std::min(text.find_first_not_of(kSpace), text.size());
     in.consume(solid);
     if (solid < text.size()) co_return text[solid];
-    if (in.ended()) co_return std::nullopt;
+    if (text.empty()) co_return std::nullopt;
   }
 }
 
@@ -53,8 +53,10 @@ Parse<bool> literal(ReplyReader& in, std::string_view word) {
       in.consume(word.size());
       co_return true;
     }
-    if (!word.starts_with(text) || in.ended()) co_return false;
-    co_await in.more_than(text.size());
+    if (!word.starts_with(text)) co_return false;
+    const std::size_t seen = text.size();
+    co_await in.more_than(seen);
+    if (in.available().size() == seen) co_return false;
   }
 }
 
@@ -68,8 +70,10 @@ Parse<bool> spaced_literal(ReplyReader& in, std::string_view word) {
       in.consume(space + word.size());
       co_return true;
     }
-    if (!word.starts_with(rest) || in.ended()) co_return false;
-    co_await in.more_than(text.size());
+    if (!word.starts_with(rest)) co_return false;
+    const std::size_t seen = text.size();
+    co_await in.more_than(seen);
+    if (in.available().size() == seen) co_return false;
   }
 }
 

@@ -25,4 +25,10 @@ struct ReplyPart {
   bool operator==(const ReplyPart&) const = default;
 };
 
+// Why the text of a reply ends.
+enum class ReplyEnd {
+  whole,  // the model ended it
+  cut,    // a limit or a stop string did, maybe in the midst of a call
+};
+
 }  // namespace drystone

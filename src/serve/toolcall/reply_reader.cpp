@@ -17,9 +17,10 @@ void ReplyReader::append(std::string_view text) {
   run();
 }
 
-void ReplyReader::end() {
+void ReplyReader::end(ReplyEnd end) {
   CHECK(!ended_);
   ended_ = true;
+  cut_ = end == ReplyEnd::cut;
   run();
 }
 

@@ -41,8 +41,8 @@ std::vector<ReplyPart> ReplySplitter::push(std::string_view text) {
   return impl_->reply.out.take();
 }
 
-std::vector<ReplyPart> ReplySplitter::finish() {
-  impl_->reply.in.end();
+std::vector<ReplyPart> ReplySplitter::finish(ReplyEnd end) {
+  impl_->reply.in.end(end);
   return impl_->reply.out.finish();
 }
 

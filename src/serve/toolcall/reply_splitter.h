@@ -42,8 +42,10 @@ class ReplySplitter {
   std::vector<ReplyPart> push(std::string_view text);
 
   // The end of the text: what was held back. Where the text ends in the midst of a call, its
-  // arguments are there as far as they were written. Call it once; nothing may be pushed after it.
-  std::vector<ReplyPart> finish();
+  // arguments are there as far as they were written. Where it was cut before a call had shown its
+  // name, or within the marks behind one, what was written of that is dropped.
+  // Call it once; nothing may be pushed after it.
+  std::vector<ReplyPart> finish(ReplyEnd end = ReplyEnd::whole);
 
   // The text that comes next is reasoning, as far as what has come tells: the mark that opens it
   // was there, and the one that closes it was not.

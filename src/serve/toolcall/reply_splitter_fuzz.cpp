@@ -7,8 +7,9 @@
 #include "serve/toolcall/json_scanner.h"
 #include "serve/toolcall/reply_splitter.h"
 
-// The first byte chooses the format, the second where the text is cut; the rest is the reply. It
-// must come out the same whether or not it is cut, and the arguments must begin a JSON object.
+// The first byte chooses the format and how the reply ends, the second where the text is cut; the
+// rest is the reply. It must come out the same whether or not it is cut, and the arguments must
+// begin a JSON object.
 namespace {
 
 using drystone::ReplyPart;
@@ -20,7 +21,7 @@ drystone::SplitterOptions options_of(std::uint8_t choice) {
     {"type": "function", "function": {"name": "python", "parameters": {"type": "object"}}}])")
                                               .as_array();
   const auto format = static_cast<drystone::ToolFormat>(
-      choice % (static_cast<int>(drystone::ToolFormat::harmony) + 1));
+      (choice & 0x3f) % (static_cast<int>(drystone::ToolFormat::harmony) + 1));
   return {.format = {.tools = format, .reasoning = {"<think>", "</think>"}},
           .tools = tools,
           .reasoning_open = (choice & 0x80) != 0,
@@ -43,7 +44,8 @@ std::vector<ReplyPart> split(std::string_view text, std::uint8_t choice, std::si
   std::vector<ReplyPart> parts;
   for (std::size_t at = 0; at < text.size(); at += step)
     join(parts, splitter.push(text.substr(at, step)));
-  join(parts, splitter.finish());
+  const bool cut = (choice & 0x40) != 0;
+  join(parts, splitter.finish(cut ? drystone::ReplyEnd::cut : drystone::ReplyEnd::whole));
   return parts;
 }
 

@@ -159,6 +159,54 @@ TEST(ReplySplitter, TruncatedCallsKeepWhatWasWritten) {
             "call f:{\"a\":");
 }
 
+// ... and no part of the marks around it: they are not what the model says.
+TEST(ReplySplitter, WhatTheLimitCutsShowsNoMarks) {
+  struct Case {
+    ToolFormat format;
+    std::string_view text, expected;
+  };
+  const Case cases[] = {
+      {ToolFormat::hermes, "Ok.\n<tool_call>", "content:Ok."},
+      {ToolFormat::hermes, "Ok.\n<tool_call>\n{\"name\": \"get_w", "content:Ok."},
+      {ToolFormat::hermes, "<tool_call>\n{\"name\": \"get_weather\"", "call get_weather:"},
+      {ToolFormat::hermes, R"(<tool_call>{"name": "f", "argum)", "call f:"},
+      {ToolFormat::hermes, R"(<tool_call>{"name": "f", "arguments": {"a")", "call f:{\"a\""},
+      {ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {}}\n</tool_c",
+       "call f:{}"},
+      {ToolFormat::hermes, R"(<tool_call>{"name": "f"}</tool_call><tool_call>{"na)", "call f:{}"},
+      {ToolFormat::llama3, R"({"name": "get_weather", "param)", "call get_weather:"},
+      {ToolFormat::llama3, R"(<|python_tag|>{"name": "get_wea)", ""},
+      {ToolFormat::llama3, R"({"name": "get_weather", "parameters": {}}; {"name)",
+       "call get_weather:{}"},
+      {ToolFormat::mistral_args, "[TOOL_CALLS]get_wea", ""},
+      {ToolFormat::mistral_args, "[TOOL_CALLS]get_weather[ARGS]", "call get_weather:"},
+      {ToolFormat::mistral_array, R"([TOOL_CALLS][{"name": "f", "arg)", "call f:"},
+      {ToolFormat::deepseek_v3_1, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather", ""},
+      {ToolFormat::deepseek_v3_1,
+       "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>", "call get_weather:"},
+      {ToolFormat::deepseek_r1, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+       ""},
+      {ToolFormat::kimi_k2,
+       "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0"
+       "<|tool_call_argument_begin|>",
+       "call get_weather:"},
+      {ToolFormat::qwen3_coder, "<tool_call>\n<function=get_wea", ""},
+      {ToolFormat::qwen3_coder, "<tool_call>\n<function=get_weather>\n<para", "call get_weather:{"},
+      {ToolFormat::glm, "<tool_call>get_weather\n<arg_", ""},
+      {ToolFormat::minimax_m2, "<minimax:tool_call>\n<invoke name=\"f\">\n</invoke>\n<invo",
+       "call f:{}"},
+      {ToolFormat::harmony, "<|channel|>commentary to=functions.f<|message|>", "call f:"},
+  };
+  for (const auto& [format, text, expected] : cases)
+    EXPECT_EQ(written(split_everywhere(text, options(format), ReplyEnd::cut)), expected)
+        << to_string(format) << ": " << text;
+  // What is no call stays text, however it ends.
+  for (const std::string_view text :
+       {"<tool_call> is a tag", "if (a <", "a <tool", "{\"name\": \"x"})
+    EXPECT_EQ(written(split_everywhere(text, options(ToolFormat::hermes), ReplyEnd::cut)),
+              "content:" + std::string(text));
+}
+
 // Arguments must stay the beginning of valid JSON; what breaks them is not hidden.
 TEST(ReplySplitter, WhatFollowsBrokenArgumentsIsContent) {
   EXPECT_EQ(split(ToolFormat::hermes, R"(<tool_call>{"name": "f", "arguments": {"a": 01}} x)"),

@@ -8,6 +8,15 @@ namespace {
 
 using Kind = ReplyPart::Kind;
 
+// Where the text was cut off within what may be a call, or within the marks behind one: nobody's
+// text, which is dropped.
+bool drop_cut_off(ReplyContext& reply) {
+  if (!reply.in.cut_off()) return false;
+  reply.in.consume(reply.in.available().size());
+  reply.out.mark();
+  return true;
+}
+
 // Reads text of one kind up to a call, which is read as well, or to `close`. True: more may follow.
 Parse<bool> read_text(ReplyContext& reply, Kind kind, std::string_view close) {
   const CallSyntax* calls = reply.tools.empty() ? nullptr : call_syntax(reply.format.tools);
@@ -24,8 +33,10 @@ Parse<bool> read_text(ReplyContext& reply, Kind kind, std::string_view close) {
       co_return true;
     }
     reply.in.hold();
+    reply.in.watch();
     // Models quote marks while they think, and forget to close the thought before a call.
     const bool call = co_await calls->read(reply, *mark, kind == Kind::reasoning);
+    if (drop_cut_off(reply)) co_return false;
     if (call) co_return true;
     reply.in.rewind();
     sink(marks[*mark]);
@@ -81,9 +92,12 @@ const CallSyntax* call_syntax(ToolFormat format) {
 
 Parse<Done> read_reply(ReplyContext& reply) {
   co_await read_reasoning(reply);
-  if (reply.format.tools == ToolFormat::llama3 && !reply.tools.empty())
-    co_await read_bare_calls(reply);
   bool more = true;
+  if (reply.format.tools == ToolFormat::llama3 && !reply.tools.empty()) {
+    reply.in.watch();
+    const bool call = co_await read_bare_calls(reply);
+    more = !call || !drop_cut_off(reply);
+  }
   while (more) more = co_await read_text(reply, Kind::content, "");
   co_return {};
 }

@@ -27,7 +27,8 @@ std::vector<ReplyPart> ChoiceAnswer::finish(const GenerateResult& last) {
   done = true;
   result = last;
   if (!splitter_) return {};
-  std::vector<ReplyPart> parts = splitter_->finish();
+  const bool cut = last.finish == FinishReason::length || !last.stop.empty();
+  std::vector<ReplyPart> parts = splitter_->finish(cut ? ReplyEnd::cut : ReplyEnd::whole);
   count_reasoning(parts, 0, /*was_reasoning=*/true);
   return take(std::move(parts));
 }
@@ -55,7 +56,7 @@ std::vector<ReplyPart> ChoiceAnswer::take(std::vector<ReplyPart> parts) {
   std::erase_if(parts, [&](const ReplyPart& part) {
     switch (part.kind) {
       case ReplyPart::Kind::content:
-        return part.text.empty();
+        return part.text.empty() || options_.calls_only;
       case ReplyPart::Kind::reasoning:
         return part.text.empty() || !options_.reasoning;
       default:

@@ -24,6 +24,7 @@ class ChoiceAnswer {
   struct Options {
     std::optional<SplitterOptions> splitter;  // absent: all text is content
     bool one_call = false;                    // calls after the first are dropped
+    bool calls_only = false;                  // a call is forced: other text is its markup
     bool reasoning = true;                    // else it is dropped
     bool keep_tokens = false;                 // for logprobs
   };

@@ -50,6 +50,30 @@ TEST(ChoiceAnswer, SharesOutTokensThatCameTogether) {
   EXPECT_EQ(answer.reasoning_tokens, 3u);
 }
 
+// When a call is forced, a limit must not turn its beginning into something the model says.
+TEST(ChoiceAnswer, AForcedCallIsNeverContent) {
+  const std::string text =
+      "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>";
+  for (std::size_t bytes = 0; bytes <= text.size(); ++bytes) {
+    ChoiceAnswer answer(
+        {.splitter =
+             SplitterOptions{
+                 .format = {.tools = ToolFormat::hermes},
+                 .tools = boost::json::parse(R"([{"function":{"name":"f"}}])").as_array()},
+         .calls_only = true});
+    answer.push({.text = text.substr(0, bytes)});
+    answer.finish({.finish = FinishReason::length});
+    EXPECT_EQ(answer.content, "") << bytes;
+    EXPECT_EQ(answer.end(), AnswerEnd::length);
+    const bool named = bytes >= text.find("f\"") + 2;
+    ASSERT_EQ(answer.calls.size(), named ? 1u : 0u) << bytes;
+    if (!named) continue;
+    const std::size_t from = text.find("{\"a\""), to = text.find("}}") + 1;
+    EXPECT_EQ(answer.calls[0].arguments,
+              bytes <= from ? "" : text.substr(from, std::min(bytes, to) - from));
+  }
+}
+
 TEST(ChoiceAnswer, CountsTheAnalysisOfHarmony) {
   const auto answer = answer_of(kHarmony, {{"<|channel|>", 1},
                                            {"analysis", 1},

@@ -13,6 +13,13 @@ std::uint64_t random_seed() {
   return (std::uint64_t{random()} << 32) | random();
 }
 
+// How many tokens an answer to a prompt of so many may have: the rest of the context.
+std::size_t room_for_answer(const GenerationOptions& options, std::size_t prompt_tokens,
+                            const ServedModel& model) {
+  const std::size_t left = model.context() - prompt_tokens;
+  return options.tokens_max == 0 ? left : std::min<std::size_t>(left, options.tokens_max);
+}
+
 ApiError cannot(std::string field, std::string_view why) {
   std::string message =
       fmt::format("'{}' cannot be honoured: {}{}", field, why, why.ends_with('.') ? "" : ".");
@@ -59,6 +66,14 @@ ApiResult<std::vector<GenerateRequest>> to_jobs(const GenerationOptions& options
   if (const auto error = check_ids("stop_token_ids", options.stop_tokens, model)) return *error;
   for (const auto& [id, bias] : options.sampling.logit_bias)
     if (const auto error = check_ids("logit_bias", {&id, 1}, model)) return *error;
+  if (const auto room = room_for_answer(options, prompt.size(), model); options.tokens_min > room)
+    return invalid_request(
+        "min_tokens",
+        fmt::format(
+            "'min_tokens' is {}, but the answer can have at most {} tokens{}.", options.tokens_min,
+            room,
+            options.tokens_max == room ? ", as the request says" : ": more do not fit the context"),
+        "invalid_value");
   GenerateRequest job;
   job.prompt = std::move(prompt);
   job.tokens_max = options.tokens_max;
@@ -113,6 +128,12 @@ std::optional<SplitterOptions> splitter_of(const ChatRequest& request,
   return out;
 }
 
+// Whether the model can learn of tools at all.
+bool shows_tools(const ServedModel& model) {
+  return model.reply_format().tools != ToolFormat::none ||
+         model.facts().chat_template.find("tools") != std::string::npos;
+}
+
 // Thinking has no place in a constrained answer, so templates that can are asked to leave it out.
 ChatRequest without_thinking(const ChatRequest& request) {
   ChatRequest out = request;
@@ -128,11 +149,18 @@ ApiResult<Generation> chat_generation(const ChatRequest& request, const ServedMo
   const bool constrained = request.options.constraint.kind != Constraint::Kind::none;
   if (forced && constrained)
     return cannot("tool_choice", "an answer cannot be a call and of another form at once");
+  if (constrained && !request.tools.empty())
+    return cannot(
+        request.options.constraint.field,
+        "an answer that is held to a form can call none of the 'tools'; send one of both");
+  if (!request.tools.empty() && !forced && !shows_tools(model))
+    return cannot("tools", "this model's chat template knows no tools and would not show them");
   auto prompt = chat_prompt(constrained ? without_thinking(request) : request, model);
   if (!prompt) return prompt.error();
   Generation out;
   out.answer = {.splitter = splitter_of(request, *prompt, model),
                 .one_call = !request.parallel_tool_calls,
+                .calls_only = forced,
                 .reasoning = request.include_reasoning,
                 .keep_tokens = request.options.top_logprobs.has_value()};
   auto jobs = to_jobs(request.options, *std::move(prompt), model);

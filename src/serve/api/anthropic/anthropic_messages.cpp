@@ -3,6 +3,7 @@
 #include <map>
 
 #include "serve/api/answer/conversation_builder.h"
+#include "serve/api/answer/request_body.h"
 #include "serve/api/anthropic/anthropic_parse.h"
 #include "serve/http/limits.h"
 
@@ -24,7 +25,8 @@ namespace {
 // Reads the blocks of messages one by one.
 class BlockReader {
  public:
-  explicit BlockReader(RequestFields& errors) : errors_(errors) {}
+  BlockReader(RequestFields& errors, std::vector<std::string>& ignored)
+      : errors_(errors), ignored_(ignored) {}
 
   void read_system(const json::value& system) {
     if (system.is_string()) return add_system(system.get_string());
@@ -46,6 +48,8 @@ class BlockReader {
     if (message.ok() && content == nullptr)
       message.fail("content", fmt::format("'{}.content' is missing.", path));
     if (message.error()) return errors_.fail(*message.error());
+    message.accept({"id", "type", "model", "stop_reason", "stop_sequence", "usage"});  // of answers
+    note_unknown(message, path + ".", "messages", ignored_);
     if (content->is_string()) return add_text(role, content->get_string());
     if (!content->is_array())
       return errors_.wrong_kind(path + ".content", "a string or an array of blocks", *content);
@@ -91,6 +95,7 @@ class BlockReader {
         unknown(block, type, name);
       }
       if (block.error()) errors_.fail(*block.error());
+      note_block(block, name);
     }
     if (errors_.ok() && has_text) out_.add_user(text);
   }
@@ -103,12 +108,20 @@ class BlockReader {
     } else if (type == "thinking") {
       std::string text;
       block.string("thinking", text);
+      block.accept({"signature"});
       if (!text.empty()) out_.add_reasoning(text);
     } else if (type == "tool_use") {
       read_call(block, name);
-    } else if (type != "redacted_thinking") {  // that is sealed: nobody but its maker can read it
+    } else if (type == "redacted_thinking") {  // sealed: nobody but its maker can read it
+      block.accept({"data"});
+    } else {
       unknown(block, type, name);
     }
+  }
+
+  void note_block(RequestFields& block, const std::string& name) {
+    block.accept({"cache_control", "citations", "caller"});
+    note_unknown(block, name + ".", "messages.content", ignored_);
   }
 
   static std::string read_text(RequestFields& block, const std::string& name) {
@@ -120,16 +133,25 @@ class BlockReader {
   }
 
   std::string read_document(RequestFields& block, const std::string& name) {
-    std::string type, text;
+    std::string type, text, title, about;
     if (const json::object* source = block.object("source")) {
       RequestFields inner(*source, name + ".source.");
       inner.string("type", type);
       if (type == "text") inner.string("data", text);
       if (inner.error()) errors_.fail(*inner.error());
     }
+    if (const json::object* citations = block.object("citations")) {
+      RequestFields inner(*citations, name + ".citations.");
+      inner.refuse("enabled", "answers cite nothing");
+      if (inner.error()) errors_.fail(*inner.error());
+    }
+    block.string("title", title);
+    block.string("context", about);
     if (block.ok() && type != "text")
       block.fail("source", fmt::format("'{}' is a document of another kind than text.", name),
                  "unsupported_content");
+    for (const std::string& head : {about, title})
+      if (!head.empty()) text = head + "\n" + text;
     return text;
   }
 
@@ -150,6 +172,8 @@ class BlockReader {
     bool failed = false;
     block.string("tool_use_id", id);
     block.boolean("is_error", failed);
+    if (block.ok() && id.empty())
+      block.fail("tool_use_id", fmt::format("'{}.tool_use_id' is missing.", name));
     if (const json::value* content = block.find("content"))
       text = content->is_string() ? std::string(content->get_string())
              : content->is_array()
@@ -171,6 +195,7 @@ class BlockReader {
       if (block.ok() && type != "text") unknown(block, type, name);
       std::string piece = block.ok() ? read_text(block, name) : std::string();
       if (block.error()) return errors_.fail(*block.error()), "";
+      note_block(block, name);
       if (path == "system") piece = without_billing_lines(piece);
       if (!text.empty() && !piece.empty()) text += '\n';
       text += piece;
@@ -188,14 +213,15 @@ class BlockReader {
   }
 
   RequestFields& errors_;
+  std::vector<std::string>& ignored_;
   ConversationBuilder out_;
   std::map<std::string, std::string> names_;  // of calls, by id
 };
 
 }  // namespace
 
-json::array read_anthropic_messages(RequestFields& fields) {
-  BlockReader reader(fields);
+json::array read_anthropic_messages(RequestFields& fields, std::vector<std::string>& ignored) {
+  BlockReader reader(fields, ignored);
   if (const json::value* system = fields.find("system")) reader.read_system(*system);
   const json::array* messages = fields.array("messages");
   if (!fields.ok()) return {};

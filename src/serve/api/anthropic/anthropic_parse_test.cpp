@@ -46,6 +46,26 @@ TEST(AnthropicParse, ReadsTheTurnOfAnAgent) {
   EXPECT_TRUE(request->options.ignored.empty());
 }
 
+// What agents add beside is dropped, by name; what it says is not.
+TEST(AnthropicParse, NamesWhatItDrops) {
+  const auto request = parse_messages_request(R"({"max_tokens": 5,
+    "thinking": {"type": "adaptive", "display": "omitted"},
+    "tools": [{"name": "f", "input_schema": {}, "cache_control": {}, "defer_loading": true}],
+    "messages": [{"role": "user", "mood": "good", "content": [
+      {"type": "document", "title": "Walls", "context": "A book.", "citations": {"enabled": false},
+       "source": {"type": "text", "media_type": "text/plain", "data": "Stones."}},
+      {"type": "text", "text": "Hi", "cache_control": {}, "colour": "red"}]}]})");
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->options.ignored,
+            (std::vector<std::string>{"messages.mood", "messages.content.colour",
+                                      "tools.defer_loading"}));
+  EXPECT_EQ(request->messages[0].at("content"), "Walls\nA book.\nStones.\nHi");
+  EXPECT_FALSE(request->include_reasoning) << "thinking that is omitted is left out";
+  // What is counted may end with the assistant.
+  EXPECT_TRUE(parse_messages_request(R"({"messages":[{"role":"assistant","content":"{"}]})",
+                                     /*counting=*/true));
+}
+
 // A line that changes with each request at the very front would make every prompt a new one.
 TEST(AnthropicParse, DropsBillingLinesAtTheHeadOnly) {
   EXPECT_EQ(without_billing_lines("x-anthropic-billing-header: a=1;\nYou are"), "You are");
@@ -94,6 +114,26 @@ TEST(AnthropicParse, NamesTheFieldAtFault) {
       {with(R"("mcp_servers": [{"url": "x"}])"), "mcp_servers"},
       {with(R"("thinking": {"type": "maybe"})"), "thinking.type"},
       {with(R"("output_config": {"format": {"type": "xml"}})"), "output_config.format"},
+      {with(R"("output_config": {"efort": "low"})"), "output_config.efort"},
+      {with(R"("output_config": {"effort": "banana"})"), "output_config.effort"},
+      {with(R"("output_config": {"format": {"type": "json_schema", "schema": {}, "x": 1}})"),
+       "output_config.format.x"},
+      {with(R"("output_format": {"type": "json_schema", "schema": {}},
+               "output_config": {"format": {"type": "json_schema", "schema": {}}})"),
+       "output_config.format"},
+      {with(R"("thinking": {"type": "enabled", "budget": 5})"), "thinking.budget"},
+      {with(R"("thinking": {"type": "adaptive", "display": "loud"})"), "thinking.display"},
+      {with(R"("tools": [{"name": "f", "input_schema": {}}],
+               "tool_choice": {"type": "auto", "name": "f"})"),
+       "tool_choice.name"},
+      {R"({"max_tokens":5,"messages":[{"role":"user","content":[{"type":"tool_result"}]}]})",
+       "messages[0].content[0].tool_use_id"},
+      {R"({"max_tokens":5,"messages":[{"role":"user","content":[{"type":"document",
+        "source":{"type":"text","data":"x"},"citations":{"enabled":true}}]}]})",
+       "messages[0].content[0].citations.enabled"},
+      {R"({"max_tokens":5,"messages":[{"role":"user","content":"Hi"},
+        {"role":"assistant","content":"{"}]})",
+       "messages"},
   };
   for (const auto& [body, param] : cases) {
     const auto request = parse_messages_request(body);

@@ -5,6 +5,7 @@
 #include "serve/api/answer/conversation_builder.h"
 #include "serve/api/answer/request_body.h"
 #include "serve/api/answer/tool_request.h"
+#include "serve/api/ollama/ollama_options.h"
 #include "serve/http/limits.h"
 #include "serve/http/request_fields.h"
 
@@ -22,101 +23,6 @@ std::string without_latest(std::string name) {
   constexpr std::string_view kTag = ":latest";
   if (name.ends_with(kTag)) name.resize(name.size() - kTag.size());
   return name;
-}
-
-void read_sampling(RequestFields& options, GenerationOptions& out) {
-  SamplingOptions& sampling = out.sampling;
-  options.number("temperature", 0, 2, sampling.temperature);
-  options.number("top_p", 0, 1, sampling.top_p);
-  options.number("min_p", 0, 1, sampling.min_p);
-  options.number("typical_p", 0, 1, sampling.typical_p);
-  options.number("frequency_penalty", -2, 2, sampling.frequency_penalty);
-  options.number("presence_penalty", -2, 2, sampling.presence_penalty);
-  options.number("repeat_penalty", 0.01, 100, sampling.repetition_penalty);
-  if (const auto top_k = options.integer("top_k", -1, kTokensMax))
-    sampling.top_k = static_cast<std::uint32_t>(std::max<std::int64_t>(*top_k, 0));
-  if (const auto window = options.integer("repeat_last_n", -1, kTokensMax))
-    sampling.penalty_window = static_cast<std::uint32_t>(*window < 0 ? kTokensMax : *window);
-  if (const auto seed = options.integer("seed", std::numeric_limits<std::int64_t>::min(),
-                                        std::numeric_limits<std::int64_t>::max()))
-    out.seed = static_cast<std::uint64_t>(*seed);
-}
-
-// How the server's machine computes is not the client's to choose.
-void accept_machine_options(RequestFields& options) {
-  options.accept({"num_keep", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap",
-                  "use_mlock", "numa", "low_vram", "f16_kv", "logits_all", "vocab_only",
-                  "embedding_only"});
-}
-
-void read_options(RequestFields& fields, OllamaRequest& request, GenerationOptions& out) {
-  const json::object* found = fields.object("options");
-  if (found == nullptr) return;
-  RequestFields options(*found, "options.");
-  read_sampling(options, out);
-  read_stop(options, "stop", out.stop);
-  // -1 and -2 are as many as there is room for.
-  if (const auto tokens = options.integer("num_predict", -2, kTokensMax))
-    out.tokens_max = static_cast<std::uint32_t>(std::max<std::int64_t>(*tokens, 0));
-  if (const auto context = options.integer("num_ctx", 0, kTokensMax))
-    request.context_min = static_cast<std::uint32_t>(*context);
-  options.refuse("mirostat", "use 'top_p' or 'min_p'");
-  float tail_free = 1;
-  options.number("tfs_z", 0, 100, tail_free);
-  if (tail_free != 1) options.fail("tfs_z", "'options.tfs_z' is not supported: use 'min_p'.");
-  options.accept({"mirostat_eta", "mirostat_tau", "penalize_newline"});
-  accept_machine_options(options);
-  if (options.error()) fields.fail(*options.error());
-  for (std::string& name : options.unknown()) out.ignored.push_back(std::move(name));
-}
-
-void read_format(RequestFields& fields, Constraint& out) {
-  const json::value* format = fields.find("format");
-  if (format == nullptr || *format == json::value("")) return;
-  if (*format == json::value("json")) {
-    out = {.kind = Constraint::Kind::json_object, .field = "format"};
-  } else if (format->is_object() && json::serialize(*format).size() <= kConstraintBytesMax) {
-    out = {.kind = Constraint::Kind::json_schema, .schema = *format, .field = "format"};
-  } else {
-    fields.fail("format",
-                fmt::format("'format' must be \"json\" or a JSON schema of at most {} bytes.",
-                            kConstraintBytesMax),
-                "invalid_value");
-  }
-}
-
-// true, false, or how hard.
-void read_think(RequestFields& fields, ChatRequest& chat) {
-  const json::value* think = fields.find("think");
-  if (think == nullptr) return;
-  if (think->is_bool()) {
-    chat.template_variables["enable_thinking"] = think->get_bool();
-    chat.include_reasoning = think->get_bool();
-  } else if (think->is_string()) {
-    chat.template_variables["enable_thinking"] = true;
-    chat.template_variables["reasoning_effort"] = think->get_string();
-  } else {
-    fields.wrong_kind("think", "a boolean, \"low\", \"medium\" or \"high\"", *think);
-  }
-}
-
-void read_keep_alive(RequestFields& fields, OllamaRequest& request) {
-  const json::value* keep = fields.find("keep_alive");
-  if (keep == nullptr) return;
-  if (!keep->is_number() && !keep->is_string())
-    return fields.wrong_kind("keep_alive", "a number of seconds or a duration", *keep);
-  request.unload = keep->is_number() && keep->to_number<double>() == 0;
-}
-
-void read_common(RequestFields& fields, OllamaRequest& request, GenerationOptions& options) {
-  options.stream = true;
-  fields.boolean("stream", options.stream);
-  read_options(fields, request, options);
-  read_format(fields, options.constraint);
-  read_keep_alive(fields, request);
-  fields.refuse("logprobs", "use /v1/chat/completions");
-  fields.refuse("top_logprobs", "use /v1/chat/completions");
-  fields.accept({"truncate", "shift", "debug_render_only"});
 }
 
 void read_call(const json::value& value, const std::string& path, ConversationBuilder& out,
@@ -141,18 +47,20 @@ void read_call(const json::value& value, const std::string& path, ConversationBu
 }
 
 void read_message(const json::value& value, const std::string& path, ConversationBuilder& out,
-                  RequestFields& errors) {
+                  RequestFields& errors, std::vector<std::string>& ignored) {
   if (!value.is_object()) return errors.wrong_kind(path, "an object with 'role'", value);
   RequestFields message(value.get_object(), path + ".");
   std::string role, content, thinking, tool, id;
   message.string("role", role);
   message.string("content", content);
   message.string("thinking", thinking);
+  if (role == "tool") message.string("name", tool);  // an older name
   message.string("tool_name", tool);
   message.string("tool_call_id", id);
   message.refuse("images", "this server reads text only");
   const json::array* calls = message.array("tool_calls");
   if (!message.ok()) return errors.fail(*message.error());
+  note_unknown(message, path + ".", "messages", ignored);
   if (role == "system") {
     out.add_system(content);
   } else if (role == "user") {
@@ -177,9 +85,14 @@ void read_tools(RequestFields& fields, ChatRequest& chat) {
   if (tools->size() > kToolsMax)
     return fields.fail("tools", fmt::format("'tools' has {} entries; at most {} are accepted.",
                                             tools->size(), kToolsMax));
-  for (std::size_t i = 0; i < tools->size(); ++i)
+  for (std::size_t i = 0; i < tools->size(); ++i) {
     if (tool_name((*tools)[i]).empty())
       return fields.fail("tools", fmt::format("'tools[{}].function.name' is missing.", i));
+    const json::value* type = (*tools)[i].get_object().if_contains("type");
+    if (type != nullptr && *type != json::value("function"))
+      return fields.fail("tools", fmt::format("'tools[{}].type' must be \"function\".", i),
+                         "unsupported_parameter");
+  }
   chat.tools = *tools;
 }
 
@@ -202,7 +115,8 @@ ApiResult<OllamaRequest> parse_ollama_chat(std::string_view body) {
                                         messages->size(), kMessagesMax));
   ConversationBuilder conversation;
   for (std::size_t i = 0; messages != nullptr && i < messages->size() && fields.ok(); ++i)
-    read_message((*messages)[i], fmt::format("messages[{}]", i), conversation, fields);
+    read_message((*messages)[i], fmt::format("messages[{}]", i), conversation, fields,
+                 chat.options.ignored);
   if (fields.error()) return *fields.error();
   request.load_only = conversation.empty();
   chat.messages = conversation.take();
@@ -226,6 +140,15 @@ ApiResult<OllamaRequest> parse_ollama_generate(std::string_view body) {
   fields.boolean("raw", raw);
   read_common(fields, request, chat.options);
   read_think(fields, chat);
+  // Without the template nothing says where these would stand.
+  if (raw) {
+    fields.refuse("system", "with 'raw' the prompt goes to the model as it is");
+    fields.refuse("suffix", "with 'raw' the prompt goes to the model as it is");
+    fields.refuse("think", "with 'raw' the prompt goes to the model as it is");
+  } else if (!suffix.empty()) {
+    fields.refuse("system", "what stands between 'prompt' and 'suffix' is no conversation");
+    fields.refuse("think", "what stands between 'prompt' and 'suffix' is no conversation");
+  }
   fields.refuse("images", "this server reads text only");
   fields.refuse("template", "the model's own template is used; send 'raw' with a finished prompt");
   fields.refuse("context", "send the conversation to /api/chat");
@@ -280,7 +203,7 @@ ApiResult<OllamaEmbedRequest> read_embed(RequestFields& fields, OllamaEmbedReque
     if (options.error()) fields.fail(*options.error());
     request.ignored = options.unknown();
   }
-  fields.accept({"keep_alive"});
+  read_keep_alive_s(fields);
   if (fields.error()) return *fields.error();
   for (std::string& name : fields.unknown()) request.ignored.push_back(std::move(name));
   return request;
@@ -315,6 +238,10 @@ ApiResult<std::string> parse_ollama_model(std::string_view body) {
   std::string model;
   fields.string("name", model);  // the older name
   fields.string("model", model);
+  fields.refuse("verbose", "neither tensors nor tokens are listed");
+  for (const std::string_view name : {"system", "template", "options"})
+    fields.refuse(name, "the model is shown as it is");
+  refuse_unknown(fields);
   if (fields.error()) return *fields.error();
   return without_latest(std::move(model));
 }

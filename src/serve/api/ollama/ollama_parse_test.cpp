@@ -72,6 +72,15 @@ TEST(OllamaParse, NamesTheFieldAtFault) {
       {R"({"options": {"mirostat": 1}})", "options.mirostat"},
       {R"({"format": "xml"})", "format"},
       {R"({"think": 5})", "think"},
+      {R"({"think": "banana"})", "think"},
+      {R"({"keep_alive": "banana"})", "keep_alive"},
+      {R"({"keep_alive": "5 minutes"})", "keep_alive"},
+      {R"({"keep_alive": "5"})", "keep_alive"},
+      {R"({"options": {"num_predict": 0}})", "options.num_predict"},
+      {R"({"options": {"num_predict": -3}})", "options.num_predict"},
+      {R"({"options": {"seed": 1.5}})", "options.seed"},
+      {R"({"tools": [{"type": "custom", "function": {"name": "f"}}]})", "tools"},
+      {R"({"debug_render_only": true})", "debug_render_only"},
       {R"({"keep_alive": {}})", "keep_alive"},
       {R"({"tools": [{}]})", "tools"},
       {R"({"stream": "yes"})", "stream"},
@@ -81,8 +90,48 @@ TEST(OllamaParse, NamesTheFieldAtFault) {
     ASSERT_FALSE(request) << body;
     EXPECT_EQ(request.error().param, param) << body;
   }
-  for (const char* body : {R"({"template": "x"})", R"({"context": [1]})", R"({"images": ["x"]})"})
+  for (const char* body : {R"({"template": "x"})", R"({"context": [1]})", R"({"images": ["x"]})",
+                           R"({"prompt": "a", "raw": true, "system": "b"})",
+                           R"({"prompt": "a", "raw": true, "suffix": "b"})",
+                           R"({"prompt": "a", "raw": true, "think": true})",
+                           R"({"prompt": "a", "suffix": "b", "system": "c"})"})
     EXPECT_FALSE(parse_ollama_generate(body)) << body;
+  for (const char* body : {R"({"input": "a", "keep_alive": "soon"})"})
+    EXPECT_FALSE(parse_ollama_embed(body)) << body;
+  for (const char* body : {R"({"model": "a", "verbose": true})", R"({"model": "a", "x": 1})"})
+    EXPECT_FALSE(parse_ollama_model(body)) << body;
+}
+
+TEST(OllamaParse, ReadsDurationsAsGoWritesThem) {
+  const auto unloads = [](const std::string& keep) {
+    const auto request = parse_ollama_chat(R"({"keep_alive": )" + keep + "}");
+    EXPECT_TRUE(request) << keep;
+    return request && request->unload;
+  };
+  for (const char* keep : {"0", "0.0", R"("0")", R"("0s")", R"("-0m")", R"("0h0m")"})
+    EXPECT_TRUE(unloads(keep)) << keep;
+  for (const char* keep :
+       {"300", "-1", R"("5m")", R"("1h30m")", R"("1.5h")", R"("-1s")", R"("10ms")", R"("+.5s")"})
+    EXPECT_FALSE(unloads(keep)) << keep;
+}
+
+// As Ollama's own: clients that want another answer each time send it.
+TEST(OllamaParse, ASeedOfMinusOneIsARandomOne) {
+  const auto seed = [](const std::string& text) {
+    return parse_ollama_chat(R"({"options": {"seed": )" + text + "}}")->options().seed;
+  };
+  EXPECT_EQ(seed("-1"), std::nullopt);
+  EXPECT_EQ(seed("-2"), ~std::uint64_t{1});
+  EXPECT_EQ(seed("9223372036854775809"), (std::uint64_t{1} << 63) + 1);
+}
+
+TEST(OllamaParse, NamesWhatItDropsOfMessages) {
+  const auto request = parse_ollama_chat(
+      R"({"messages": [{"role": "user", "content": "Hi", "mood": "good"},
+                       {"role": "tool", "name": "f", "content": "Sun"}]})");
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->options().ignored, std::vector<std::string>{"messages.mood"});
+  EXPECT_EQ(request->chat.messages[1].at("name"), "f");
 }
 
 }  // namespace

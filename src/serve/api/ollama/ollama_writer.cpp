@@ -73,7 +73,8 @@ class OllamaWriter final : public AnswerWriter {
     json::array out;
     for (const ToolCall& call : calls) {
       json::value arguments = arguments_value(call.arguments);
-      if (!arguments.is_object()) arguments = json::object{};  // cut off: done_reason says so
+      // Cut off, as done_reason says. Arguments are an object here, which half of one is not.
+      if (!arguments.is_object()) continue;
       out.push_back({{"id", call.id},
                      {"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}});
     }
@@ -85,6 +86,7 @@ class OllamaWriter final : public AnswerWriter {
     const std::span<const ToolCall> all(choice.calls);
     const auto written = calls_json(all.subspan(calls_sent_, end - calls_sent_));
     calls_sent_ = end;
+    if (written.empty()) return {};
     return text_of(line("", "", written));
   }
 

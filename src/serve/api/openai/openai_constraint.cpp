@@ -18,12 +18,18 @@ bool fits(RequestFields& fields, std::string_view name, std::size_t bytes) {
 }
 
 // False, with an error, when there is a constraint already: two cannot both be honoured unseen.
-bool is_first(RequestFields& fields, std::string_view name, const Constraint& out) {
+// `shown`: the name with its path.
+bool is_first(RequestFields& fields, std::string_view name, const Constraint& out,
+              std::string_view shown) {
   if (out.kind == Kind::none) return true;
   fields.fail(name,
               fmt::format("'{}' and '{}' both say what the answer has to be; send one of them.",
-                          out.field, name));
+                          out.field, shown));
   return false;
+}
+
+bool is_first(RequestFields& fields, std::string_view name, const Constraint& out) {
+  return is_first(fields, name, out, name);
 }
 
 void set_schema(RequestFields& fields, std::string_view name, const json::value& schema,
@@ -68,41 +74,70 @@ void set_kind(RequestFields& fields, std::string_view name, std::string_view kin
 
 constexpr std::string_view kKinds[] = {"json", "regex", "grammar", "choice", "json_object"};
 
-}  // namespace
+// {"name", "schema", ...}: in an object "json_schema" of `format`, or in `format` itself. `strict`
+// changes nothing: a schema is always kept to. `path`: that of `format`.
+void read_named_schema(RequestFields& format, const std::string& path, bool inner,
+                       Constraint& out) {
+  const json::object* object = inner ? format.object("json_schema") : nullptr;
+  if (!format.ok()) return;
+  static const json::object kNone;
+  RequestFields separate(object == nullptr ? kNone : *object, path + "json_schema.");
+  RequestFields& holder = inner ? separate : format;
+  holder.accept({"name", "description", "strict"});
+  if (const json::value* schema = holder.find("schema"))
+    set_schema(holder, "schema", *schema, out);
+  else
+    holder.fail("schema",
+                fmt::format("'{}{}schema' is missing.", path, inner ? "json_schema." : ""));
+  if (!inner) return;
+  refuse_unknown(holder);
+  if (holder.error()) format.fail(*holder.error());
+}
 
-void read_format(RequestFields& fields, std::string_view name, bool inner, Constraint& out) {
-  const json::object* format = fields.object(name);
-  if (format == nullptr) return;
-  RequestFields own(*format, std::string(name) + ".");
+Constraint read_kind_of_format(RequestFields& format, const std::string& path, bool inner) {
+  Constraint out;
   std::string type;
-  own.string("type", type);
-  if (own.error()) return fields.fail(*own.error());
-  const std::string schema_name = fmt::format("{}{}.schema", name, inner ? ".json_schema" : "");
-  if (type == "text") return;
+  format.string("type", type);
   if (type == "json_object") {
-    out = {.kind = Kind::json_object, .field = std::string(name)};
+    out.kind = Kind::json_object;
+    if (const json::value* schema = format.find("schema")) {  // llama.cpp's way to say json_schema
+      out.kind = Kind::none;
+      set_schema(format, "schema", *schema, out);
+    }
   } else if (type == "json_schema") {
-    const json::object* holder = inner ? own.object("json_schema") : format;
-    if (own.error()) return fields.fail(*own.error());
-    const json::value* schema = holder == nullptr ? nullptr : holder->if_contains("schema");
-    if (schema == nullptr) return fields.fail(name, fmt::format("'{}' is missing.", schema_name));
-    set_schema(fields, schema_name, *schema, out);
-    out.field = name;
+    read_named_schema(format, path, inner, out);
   } else if (type == "regex" || type == "grammar") {
-    const json::value* text = own.find(type);
-    if (text == nullptr) return fields.fail(name, fmt::format("'{}.{}' is missing.", name, type));
-    set_text(fields, name, *text, type == "regex" ? Kind::regex : Kind::grammar, out);
-  } else {
-    fields.fail(name,
-                fmt::format("'{}.type' must be \"text\", \"json_object\", \"json_schema\", "
+    if (const json::value* text = format.find(type))
+      set_text(format, type, *text, type == "regex" ? Kind::regex : Kind::grammar, out);
+    else
+      format.fail(type, fmt::format("'{}{}' is missing.", path, type));
+  } else if (type != "text") {
+    format.fail("type",
+                fmt::format("'{}type' must be \"text\", \"json_object\", \"json_schema\", "
                             "\"regex\" or \"grammar\".",
-                            name),
+                            path),
                 "invalid_value");
   }
+  refuse_unknown(format);
+  return out;
+}
+
+}  // namespace
+
+void read_format(RequestFields& fields, FormatPlace place, Constraint& out) {
+  const json::object* format = fields.object(place.name);
+  if (format == nullptr) return;
+  const std::string full = fmt::format("{}{}", place.path, place.name);
+  RequestFields own(*format, full + ".");
+  Constraint constraint = read_kind_of_format(own, full + ".", place.inner);
+  if (own.error()) return fields.fail(*own.error());
+  constraint.field = full;
+  if (constraint.kind == Kind::none || !is_first(fields, place.name, out, full)) return;
+  out = std::move(constraint);
 }
 
 void read_constraint(RequestFields& fields, Constraint& out) {
-  read_format(fields, "response_format", /*inner=*/true, out);
+  read_format(fields, {.name = "response_format", .inner = true}, out);
   if (const json::value* schema = fields.find("json_schema"))  // llama.cpp's names
     set_schema(fields, "json_schema", *schema, out);
   if (const json::value* grammar = fields.find("grammar"))
@@ -118,6 +153,7 @@ void read_constraint(RequestFields& fields, Constraint& out) {
     if (const json::value* value = own.find(kind))
       set_kind(fields, "structured_outputs", kind, *value, out);
   own.refuse("structural_tag", "use 'tools'");
+  refuse_unknown(own);
   if (own.error()) fields.fail(*own.error());
 }
 

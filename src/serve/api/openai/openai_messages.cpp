@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "serve/api/answer/request_body.h"
 #include "serve/http/limits.h"
 
 namespace drystone {
@@ -18,7 +19,8 @@ std::string quoted(std::string_view text) {
 }
 
 // [{"type": "text", "text": ...}, ...] as one text, a line break between two parts.
-std::string join_parts(const json::array& parts, const std::string& path, RequestFields& errors) {
+std::string join_parts(const json::array& parts, const std::string& path, RequestFields& errors,
+                       std::vector<std::string>& ignored) {
   std::string text;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::string name = fmt::format("{}[{}]", path, i);
@@ -36,7 +38,9 @@ std::string join_parts(const json::array& parts, const std::string& path, Reques
     if (part.ok() && part.find(key) == nullptr)
       part.fail(key, fmt::format("'{}.{}' is missing.", name, key));
     part.string(key, part_text);
+    part.accept({"annotations", "logprobs", "cache_control"});
     if (part.error()) return errors.fail(*part.error()), "";
+    note_unknown(part, name + ".", "messages.content", ignored);
     if (i > 0) text += '\n';
     text += part_text;
   }
@@ -63,7 +67,7 @@ json::array read_tool_calls(const json::array& calls) {
 }
 
 json::object read_message(const json::object& source, const std::string& path,
-                          RequestFields& errors) {
+                          RequestFields& errors, std::vector<std::string>& ignored) {
   RequestFields message(source, path + ".");
   json::object out;
   std::string role, content;
@@ -79,16 +83,18 @@ json::object read_message(const json::object& source, const std::string& path,
 
   const json::value* found = message.find("content");
   const json::array* calls = message.array("tool_calls");
+  std::string refusal;  // what an assistant said instead of a content
+  message.string("refusal", refusal);
   if (found == nullptr && message.ok() &&
       (role != "assistant" || (calls == nullptr && message.find("refusal") == nullptr)))
     message.fail("content", fmt::format("'{}.content' is missing.", path));
   if (found != nullptr && found->is_string())
     content = found->get_string();
   else if (found != nullptr && found->is_array())
-    content = join_parts(found->get_array(), path + ".content", message);
+    content = join_parts(found->get_array(), path + ".content", message, ignored);
   else if (found != nullptr)
     message.wrong_kind("content", "a string or an array of text parts", *found);
-  out["content"] = content;
+  out["content"] = content.empty() ? refusal : content;
   if (calls != nullptr && !calls->empty()) out["tool_calls"] = read_tool_calls(*calls);
 
   for (const std::string_view key : {"name", "tool_call_id", "reasoning_content"}) {
@@ -96,18 +102,24 @@ json::object read_message(const json::object& source, const std::string& path,
     message.string(key, text);
     if (message.find(key) != nullptr) out[key] = text;
   }
-  const json::value* reasoning = message.find("reasoning");  // another name for it
-  if (reasoning != nullptr && reasoning->is_string() && !out.contains("reasoning_content"))
-    out["reasoning_content"] = *reasoning;
+  std::string reasoning;  // another name for it
+  message.string("reasoning", reasoning);
+  if (!reasoning.empty() && !out.contains("reasoning_content"))
+    out["reasoning_content"] = reasoning;
+  for (const std::string_view name : {"prefix", "partial"})
+    message.refuse(name, "the answer is a new message");
+  message.refuse("images", "this server reads text only");
   message.refuse("audio", "this server reads and writes text only");
   message.refuse("function_call", "functions were replaced by tools; send 'tool_calls'");
+  message.accept({"annotations", "cache_control"});
   if (message.error()) errors.fail(*message.error());
+  note_unknown(message, path + ".", "messages", ignored);
   return out;
 }
 
 }  // namespace
 
-json::array read_messages(RequestFields& fields) {
+json::array read_messages(RequestFields& fields, std::vector<std::string>& ignored) {
   json::array out;
   const json::array* messages = fields.array("messages");
   if (!fields.ok()) return out;
@@ -121,7 +133,7 @@ json::array read_messages(RequestFields& fields) {
   for (std::size_t i = 0; i < messages->size() && fields.ok(); ++i) {
     const std::string path = fmt::format("messages[{}]", i);
     if (const json::object* message = (*messages)[i].if_object())
-      out.push_back(read_message(*message, path, fields));
+      out.push_back(read_message(*message, path, fields, ignored));
     else
       fields.wrong_kind(path, "an object with 'role' and 'content'", (*messages)[i]);
   }

@@ -11,8 +11,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
-
 void read_logit_bias(RequestFields& fields, SamplingOptions& sampling) {
   const json::object* biases = fields.object("logit_bias");
   if (biases == nullptr) return;
@@ -49,8 +47,7 @@ void read_sampling(RequestFields& fields, GenerationOptions& options) {
     sampling.top_k = static_cast<std::uint32_t>(*top_k < 0 ? 0 : *top_k);
   if (const auto window = fields.integer("repeat_last_n", 0, kTokensMax))
     sampling.penalty_window = static_cast<std::uint32_t>(*window);
-  if (const auto seed = fields.integer("seed", std::numeric_limits<std::int64_t>::min(), kInt64Max))
-    options.seed = static_cast<std::uint64_t>(*seed);
+  read_seed(fields, options.seed);
   read_logit_bias(fields, sampling);
 }
 
@@ -62,7 +59,9 @@ void read_stream(RequestFields& fields, GenerationOptions& options) {
     return fields.fail("stream_options", "'stream_options' is only allowed when 'stream' is true.");
   RequestFields inner(*stream_options, "stream_options.");
   inner.boolean("include_usage", options.include_usage);
-  inner.accept({"include_obfuscation", "continuous_usage_stats"});
+  inner.refuse("continuous_usage_stats", "usage comes once, in the last chunk");
+  inner.accept({"include_obfuscation"});  // random text that hides lengths: there is none
+  refuse_unknown(inner);
   if (inner.error()) fields.fail(*inner.error());
 }
 
@@ -90,9 +89,15 @@ void refuse_unsupported(RequestFields& fields) {
   fields.refuse("truncate_prompt_tokens", "shorten the prompt");
   fields.refuse("thinking_token_budget", "use 'max_tokens'");
   fields.refuse("include_stop_str_in_output", "an answer ends before its stop string");
+  bool skipped = true;
+  fields.boolean("skip_special_tokens", skipped);
+  if (!skipped)
+    fields.fail("skip_special_tokens",
+                "'skip_special_tokens' must be true: control tokens are no text of an answer.",
+                "unsupported_parameter");
   fields.accept({"user", "metadata", "store", "service_tier", "safety_identifier",
                  "prompt_cache_key", "prompt_cache_retention", "request_id", "session_id",
-                 "skip_special_tokens", "spaces_between_special_tokens"});
+                 "spaces_between_special_tokens"});
 }
 
 }  // namespace

@@ -22,8 +22,14 @@ std::vector<TokenId> read_token_ids(RequestFields& fields, std::string_view name
 // `response_format` and the names under which other servers know constraints.
 void read_constraint(RequestFields& fields, Constraint& out);
 
-// {"type": "json_schema", ...} and its like, at `name`. With `inner`, schema and name stand in an
-// object "json_schema", as in chats; else beside the type, as in responses.
-void read_format(RequestFields& fields, std::string_view name, bool inner, Constraint& out);
+// {"type": "json_schema", ...} and its like. `out` may have a constraint already, beside which
+// another is refused.
+struct FormatPlace {
+  std::string_view path;  // of the fields that it is in: "text."
+  std::string_view name;
+  bool inner = false;  // schema and name stand in an object "json_schema", as in chats; else beside
+                       // the type, as in responses
+};
+void read_format(RequestFields& fields, FormatPlace place, Constraint& out);
 
 }  // namespace drystone

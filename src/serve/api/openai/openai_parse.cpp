@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "serve/api/openai/openai_messages.h"
 #include "serve/api/openai/openai_options.h"
 #include "serve/api/openai/openai_tools.h"
@@ -14,11 +16,18 @@ namespace {
 
 constexpr std::uint32_t kCompletionTokensDefault = 16;
 
+// The same under its old and its new name.
 void read_chat_length(RequestFields& fields, GenerationOptions& options) {
-  for (const std::string_view name :
-       {"max_tokens", "max_completion_tokens"})  // the later name wins
-    if (const auto tokens = fields.integer(name, 1, kTokensMax))
-      options.tokens_max = static_cast<std::uint32_t>(*tokens);
+  const auto old_name = fields.integer("max_tokens", 1, kTokensMax);
+  const auto tokens = fields.integer("max_completion_tokens", 1, kTokensMax);
+  if (old_name && tokens && *old_name != *tokens)
+    return fields.fail(
+        "max_tokens",
+        fmt::format("'max_tokens' is {} and 'max_completion_tokens' {}; both say how "
+                    "long the answer may be, so send one of them.",
+                    *old_name, *tokens),
+        "invalid_value");
+  options.tokens_max = static_cast<std::uint32_t>(tokens.value_or(old_name.value_or(0)));
 }
 
 void read_chat_logprobs(RequestFields& fields, GenerationOptions& options) {
@@ -58,16 +67,18 @@ void read_reasoning(RequestFields& fields, ChatRequest& request) {
   std::string effort;
   if (const json::object* reasoning = fields.object("reasoning")) {  // OpenRouter's form
     RequestFields inner(*reasoning, "reasoning.");
-    inner.string("effort", effort);
+    effort = read_effort(inner, "reasoning.", "effort");
     read_switch(inner, "enabled", variables);
     bool exclude = !request.include_reasoning;
     inner.boolean("exclude", exclude);
     request.include_reasoning = !exclude;
     inner.accept({"max_tokens", "summary"});
+    refuse_unknown(inner);
     if (inner.error()) return fields.fail(*inner.error());
   }
-  fields.string("reasoning_effort", effort);  // some templates read it
-  if (!effort.empty()) variables.emplace("reasoning_effort", effort);
+  if (std::string other = read_effort(fields, "", "reasoning_effort"); !other.empty())
+    effort = std::move(other);
+  if (!effort.empty()) variables.emplace("reasoning_effort", effort);  // some templates read it
   // Templates with a switch, and without levels, read this.
   if (effort == "none") variables.emplace("enable_thinking", false);
   read_switch(fields, "think", variables);  // Ollama's name
@@ -112,7 +123,7 @@ ApiResult<ChatRequest> parse_chat_request(std::string_view body) {
   ChatRequest request;
   fields.string("model", request.model);
   read_options(fields, request.options);
-  request.messages = read_messages(fields);
+  request.messages = read_messages(fields, request.options.ignored);
   read_chat_length(fields, request.options);
   read_chat_logprobs(fields, request.options);
   read_tools(fields, request);
@@ -122,7 +133,7 @@ ApiResult<ChatRequest> parse_chat_request(std::string_view body) {
     request.template_variables = *variables;
   read_reasoning(fields, request);
   if (fields.error()) return *fields.error();
-  request.options.ignored = fields.unknown();
+  for (std::string& name : fields.unknown()) request.options.ignored.push_back(std::move(name));
   return request;
 }
 
@@ -141,18 +152,21 @@ ApiResult<CompletionRequest> parse_completion_request(std::string_view body) {
     request.options.top_logprobs = static_cast<std::uint32_t>(*top);
   fields.boolean("echo", request.echo);
   if (request.echo && request.options.top_logprobs)
-    fields.fail(
-        "echo",
-        "'echo' together with 'logprobs' is not supported: only generated tokens carry logprobs.",
-        "unsupported_parameter");
+    fields.fail("echo",
+                "'echo' together with 'logprobs' is not supported: the logprobs of a prompt's own "
+                "tokens are not computed here, only those of the answer's. Leave out one of both.",
+                "unsupported_parameter");
   if (std::string suffix; fields.find("suffix") != nullptr) {
     fields.string("suffix", suffix);
     if (!suffix.empty()) request.suffix = std::move(suffix);
   }
-  if (request.suffix && request.prompts.size() == 1 &&
-      !std::holds_alternative<std::string>(request.prompts[0]))
-    fields.fail("suffix", "'suffix' needs a prompt of text, but the prompt is token ids.",
+  const auto is_text = [](const PromptInput& prompt) {
+    return std::holds_alternative<std::string>(prompt);
+  };
+  if (request.suffix && !std::ranges::all_of(request.prompts, is_text))
+    fields.fail("suffix", "'suffix' needs prompts of text, but one is token ids.",
                 "unsupported_parameter");
+  fields.refuse("max_completion_tokens", "use 'max_tokens'");
   if (const auto best = fields.integer("best_of", 0, kChoicesMax);
       best && *best > std::int64_t{request.options.choices})
     fields.fail("best_of",

@@ -76,10 +76,15 @@ TEST(OpenAiParse, NamesTheFieldAtFault) {
       {chat(R"("guided_choice": [])"), "guided_choice"},
       {chat(R"("guided_regex": "a", "guided_choice": ["b"])"), "guided_choice"},
       {chat(R"("structured_outputs": {"json_object": "yes"})"), "structured_outputs"},
-      {chat(R"("response_format": {"type": "yaml"})"), "response_format"},
+      {chat(R"("response_format": {"type": "yaml"})"), "response_format.type"},
+      {chat(R"("response_format": {"type": "json_object"}, "guided_regex": "a")"), "guided_regex"},
+      {chat(R"("max_tokens": 5, "max_completion_tokens": 6)"), "max_tokens"},
+      {chat(R"("reasoning_effort": "banana")"), "reasoning_effort"},
+      {chat(R"("skip_special_tokens": false)"), "skip_special_tokens"},
       {chat(R"("tool_choice": "required")"), "tool_choice"},
       {chat(R"("tool_choice": {"type": "function", "function": {"name": "f"}})"), "tool_choice"},
-      {chat(R"("response_format": {"type": "json_schema", "json_schema": {}})"), "response_format"},
+      {chat(R"("response_format": {"type": "json_schema", "json_schema": {}})"),
+       "response_format.json_schema.schema"},
       {chat(R"("modalities": ["text", "audio"])"), "modalities"},
       {chat(R"("functions": [{"name": "f"}])"), "functions"},
       {chat(R"("tools": ["f"])"), "tools[0]"},
@@ -106,13 +111,68 @@ TEST(OpenAiParse, NamesTheFieldAtFault) {
   }
 }
 
+// A misspelt name within an object would look as if it had been honoured.
+TEST(OpenAiParse, RefusesUnknownNamesWithinObjects) {
+  const std::string tools =
+      R"("tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": )";
+  const std::pair<std::string, std::string> cases[] = {
+      {R"("structured_outputs": {"json": {}, "strict": true})", "structured_outputs.strict"},
+      {R"("structured_outputs": {"jsn": {}})", "structured_outputs.jsn"},
+      {R"("stream": true, "stream_options": {"include_usages": true})",
+       "stream_options.include_usages"},
+      {R"("stream": true, "stream_options": {"continuous_usage_stats": true})",
+       "stream_options.continuous_usage_stats"},
+      {R"("reasoning": {"efort": "low"})", "reasoning.efort"},
+      {R"("reasoning": {"effort": "banana"})", "reasoning.effort"},
+      {R"("response_format": {"type": "text", "schema": {}})", "response_format.schema"},
+      {R"("response_format": {"type": "regex", "regex": "a", "flags": "i"})",
+       "response_format.flags"},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"schema": {}, "x": 1}})",
+       "response_format.json_schema.x"},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"schema": {}}, "strict": true})",
+       "response_format.strict"},
+      {tools + R"({"type": "function", "function": {"name": "f", "x": 1}})",
+       "tool_choice.function.x"},
+      {tools + R"({"type": "function", "function": {"name": "f"}, "x": 1})", "tool_choice.x"},
+      {tools + R"({"type": "custom", "function": {"name": "f"}})", "tool_choice.type"},
+      {R"("logit_bias": {"x": 1})", "logit_bias"},
+  };
+  for (const auto& [fields, param] : cases) {
+    const ApiError& error = chat_error(chat(fields));
+    EXPECT_EQ(error.status, 400) << fields;
+    EXPECT_EQ(error.param, param) << fields << ": " << error.message;
+  }
+}
+
+// Clients hand back messages of other servers: what is dropped of them is named, not refused.
+TEST(OpenAiParse, NamesWhatItDropsOfMessages) {
+  const auto request = parse_chat_request(R"({"messages": [
+    {"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {}, "index": 0}]},
+    {"role": "assistant", "content": null, "refusal": "No.", "annotations": [], "audio": null,
+     "finish_reason": "stop"},
+    {"role": "assistant", "content": "Yes.", "refusal": null, "finish_reason": "stop"},
+    {"role": "user", "content": "Go on."}]})");
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->options.ignored,
+            (std::vector<std::string>{"messages.content.index", "messages.finish_reason"}));
+  EXPECT_EQ(request->messages[1].at("content"), "No.") << "what was said instead of an answer";
+  for (const char* field : {R"("prefix": true)", R"("partial": true)", R"("images": ["x"])"})
+    EXPECT_EQ(chat_error(std::string(R"({"messages": [{"role": "assistant", "content": "a", )") +
+                         field + "}]}")
+                  .status,
+              400)
+        << field;
+}
+
 TEST(OpenAiParse, AcceptsWhatChangesNothing) {
   for (const char* fields :
        {R"("user": "u", "metadata": {"a": "b"}, "store": true, "service_tier": "auto")",
         R"("n": 1, "stop": null)", R"("tool_choice": "auto", "parallel_tool_calls": true)",
         R"("response_format": {"type": "text"})",
         R"("modalities": ["text"], "logit_bias": null, "functions": [], "audio": null)",
-        R"("max_tokens": 5.0)", R"("logprobs": false, "top_logprobs": 0, "stream_options": null)"})
+        R"("max_tokens": 5.0, "max_completion_tokens": 5)", R"("skip_special_tokens": true)",
+        R"("stream": true, "stream_options": {"include_obfuscation": true})",
+        R"("logprobs": false, "top_logprobs": 0, "stream_options": null)"})
     EXPECT_EQ(chat_error(chat(fields)).status, 200)
         << fields << ": " << chat_error(chat(fields)).message;
 }
@@ -123,6 +183,10 @@ TEST(OpenAiParse, ReadsEveryNameOfAConstraint) {
   const std::pair<const char*, Kind> cases[] = {
       {R"("response_format": {"type": "json_object"})", Kind::json_object},
       {R"("response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})",
+       Kind::json_schema},
+      {R"("response_format": {"type": "json_object", "schema": {"type": "object"}})",
+       Kind::json_schema},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"name": "x", "description": "y", "strict": true, "schema": {}}})",
        Kind::json_schema},
       {R"("json_schema": {"type": "object"})", Kind::json_schema},
       {R"("grammar": "root ::= \"a\"")", Kind::grammar},
@@ -214,10 +278,10 @@ TEST(OpenAiParse, ReadsEveryFormOfAPrompt) {
     EXPECT_EQ(std::get<std::vector<TokenId>>(ids->prompts.at(0)), (std::vector<TokenId>{1, 22, 3}))
         << body;
   }
-  const auto several = parse_completion_request(R"({"prompt": ["a", [7, 8]], "suffix": "z"})");
+  const auto several = parse_completion_request(R"({"prompt": ["a", [7, 8]]})");
   ASSERT_TRUE(several) << several.error().message;
   EXPECT_EQ(several->prompts.size(), 2u);
-  EXPECT_EQ(several->suffix, "z");
+  EXPECT_EQ(parse_completion_request(R"({"prompt": ["a", "b"], "suffix": "z"})")->suffix, "z");
 }
 
 TEST(OpenAiParse, RefusesCompletionsItCannotAnswer) {
@@ -227,6 +291,8 @@ TEST(OpenAiParse, RefusesCompletionsItCannotAnswer) {
       {R"({"prompt": [1, -2]})", "prompt"},
       {R"({"prompt": [1, "a"]})", "prompt"},
       {R"({"prompt": [1, 2], "suffix": "z"})", "suffix"},
+      {R"({"prompt": ["a", [1, 2]], "suffix": "z"})", "suffix"},
+      {R"({"prompt": "a", "max_completion_tokens": 2})", "max_completion_tokens"},
       {R"({"prompt": "a", "best_of": 2})", "best_of"},
       {R"({"prompt": "a", "logprobs": 21})", "logprobs"},
       {R"({"prompt": "a", "echo": true, "logprobs": 1})", "echo"},

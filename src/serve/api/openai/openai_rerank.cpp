@@ -26,6 +26,7 @@ void read_document(RequestFields& fields, const std::string& name, const json::v
   inner.string("text", text);
   if (inner.ok() && inner.find("text") == nullptr)
     inner.fail("text", fmt::format("'{}.text' is missing.", name));
+  refuse_unknown(inner);
   if (inner.error()) return fields.fail(*inner.error());
   request.documents.push_back(std::move(text));
 }

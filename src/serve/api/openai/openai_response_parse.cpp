@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "serve/api/answer/conversation_builder.h"
+#include "serve/api/answer/request_body.h"
 #include "serve/api/answer/tool_request.h"
 #include "serve/api/openai/openai_options.h"
 #include "serve/api/openai/openai_responses.h"
@@ -13,38 +14,49 @@ namespace json = boost::json;
 
 namespace {
 
+// What the readers of one item of `input` share.
+struct ItemContext {
+  std::string path;  // of the item: "input[3]"
+  std::vector<std::string>& ignored;
+};
+
 // [{"type": "input_text", "text": ...}, ...] or a string, as one text.
-std::string read_text(RequestFields& item, std::string_view key, RequestFields& errors) {
+std::string read_text(RequestFields& item, std::string_view key, const ItemContext& context) {
+  const std::string path = fmt::format("{}.{}", context.path, key);
   const json::value* content = item.find(key);
-  if (content == nullptr) return item.fail(key, fmt::format("'{}' is missing.", key)), "";
+  if (content == nullptr) return item.fail(key, fmt::format("'{}' is missing.", path)), "";
   if (content->is_string()) return std::string(content->get_string());
   if (!content->is_array())
     return item.wrong_kind(key, "a string or an array of text parts", *content), "";
   std::string text;
-  for (const json::value& entry : content->get_array()) {
-    if (!entry.is_object()) return item.wrong_kind(key, "an array of text parts", entry), "";
-    RequestFields part(entry.get_object());
+  const json::array& parts = content->get_array();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string name = fmt::format("{}[{}]", path, i);
+    if (!parts[i].is_object()) return item.wrong_kind(key, "an array of text parts", *content), "";
+    RequestFields part(parts[i].get_object(), name + ".");
     std::string type, piece;
     part.string("type", type);
     const bool known = type == "input_text" || type == "output_text" || type == "text" ||
                        type == "reasoning_text" || type == "summary_text" || type == "refusal";
-    if (!known)
-      return errors.fail(key, "'input' has a part that is no text; this server reads text only.",
-                         "unsupported_content"),
-             "";
+    if (part.ok() && !known)
+      part.fail("type", fmt::format("'{}' is no text; this server reads text only.", name),
+                "unsupported_content");
     part.string(type == "refusal" ? "refusal" : "text", piece);
-    if (part.error()) return errors.fail(*part.error()), "";
+    part.accept({"annotations", "logprobs", "cache_control"});
+    if (part.error()) return item.fail(*part.error()), "";
+    note_unknown(part, name + ".", "input.content", context.ignored);
     if (!text.empty()) text += '\n';
     text += piece;
   }
   return text;
 }
 
-void read_message(RequestFields& item, ConversationBuilder& out, RequestFields& errors) {
+void read_message(RequestFields& item, ConversationBuilder& out, const ItemContext& context) {
   std::string role;
   item.string("role", role);
-  const std::string text = read_text(item, "content", errors);
-  if (!item.ok() || !errors.ok()) return;
+  item.accept({"phase"});  // Codex's: where in its turn a message stands
+  const std::string text = read_text(item, "content", context);
+  if (!item.ok()) return;
   if (role == "system" || role == "developer")
     out.add_system(text);
   else if (role == "user")
@@ -52,16 +64,19 @@ void read_message(RequestFields& item, ConversationBuilder& out, RequestFields& 
   else if (role == "assistant")
     out.add_assistant_text(text);
   else
-    item.fail("role", "a message's 'role' must be 'user', 'assistant', 'system' or 'developer'.",
+    item.fail("role",
+              fmt::format("'{}.role' must be 'user', 'assistant', 'system' or 'developer'.",
+                          context.path),
               "invalid_value");
 }
 
-void read_call(RequestFields& item, ConversationBuilder& out) {
+void read_call(RequestFields& item, ConversationBuilder& out, const ItemContext& context) {
   std::string id, name, arguments;
   item.string("call_id", id);
   item.string("name", name);
   item.string("arguments", arguments);
-  if (item.ok() && name.empty()) item.fail("name", "a function_call's 'name' is missing.");
+  if (item.ok() && name.empty())
+    item.fail("name", fmt::format("'{}.name' is missing.", context.path));
   if (item.ok()) out.add_call(id, name, arguments_value(arguments));
 }
 
@@ -79,18 +94,19 @@ void read_other_call(RequestFields& item, std::string_view type, ConversationBui
   if (item.ok()) out.add_call(id, name, json::object{{"input", input}});
 }
 
-void read_reasoning(RequestFields& item, ConversationBuilder& out, RequestFields& errors) {
+void read_reasoning(RequestFields& item, ConversationBuilder& out, const ItemContext& context) {
   std::string text, sealed;
   item.string("encrypted_content", sealed);
-  if (const json::array* content = item.array("content"); content != nullptr && !content->empty())
-    text = read_text(item, "content", errors);
-  else if (const json::array* summary = item.array("summary");
-           summary != nullptr && !summary->empty())
-    text = read_text(item, "summary", errors);
+  const json::array* content = item.array("content");
+  const json::array* summary = item.array("summary");
+  if (content != nullptr && !content->empty())
+    text = read_text(item, "content", context);
+  else if (summary != nullptr && !summary->empty())
+    text = read_text(item, "summary", context);
   // What others have sealed nobody here can read.
   else if (sealed.starts_with(kSealPrefix))
     text = sealed.substr(kSealPrefix.size());
-  if (item.ok() && errors.ok() && !text.empty()) out.add_reasoning(text);
+  if (item.ok() && !text.empty()) out.add_reasoning(text);
 }
 
 // Of tools that OpenAI's machines ran: the conversation goes on without them.
@@ -102,25 +118,27 @@ void read_item(const json::value& value, const std::string& path, ConversationBu
                RequestFields& errors, std::vector<std::string>& ignored) {
   if (!value.is_object()) return errors.wrong_kind(path, "an object", value);
   RequestFields item(value.get_object(), path + ".");
+  const ItemContext context{path, ignored};
   std::string type = "message";
   item.string("type", type);
+  item.accept({"id", "status"});
   if (!item.ok()) {
   } else if (type == "message") {
-    read_message(item, out, errors);
+    read_message(item, out, context);
   } else if (type == "function_call") {
-    read_call(item, out);
+    read_call(item, out, context);
   } else if (type == "custom_tool_call" || type == "local_shell_call") {
     read_other_call(item, type, out);
   } else if (type == "function_call_output" || type == "custom_tool_call_output" ||
              type == "local_shell_call_output") {
     std::string id;
     item.string("call_id", id);
-    const std::string text = read_text(item, "output", errors);
-    if (item.ok() && errors.ok()) out.add_result(id, "", text);
+    const std::string text = read_text(item, "output", context);
+    if (item.ok()) out.add_result(id, "", text);
   } else if (type == "reasoning") {
-    read_reasoning(item, out, errors);
+    read_reasoning(item, out, context);
   } else if (std::ranges::find(kForeignItems, type) != std::end(kForeignItems)) {
-    ignored.push_back("input." + type);
+    return note_ignored("input." + type, ignored);
   } else {
     item.fail("type",
               fmt::format("'{}.type' must be \"message\", \"function_call\", "
@@ -128,7 +146,8 @@ void read_item(const json::value& value, const std::string& path, ConversationBu
                           path),
               "unsupported_content");
   }
-  if (item.error()) errors.fail(*item.error());
+  if (item.error()) return errors.fail(*item.error());
+  note_unknown(item, path + ".", "input", ignored);
 }
 
 void read_input(RequestFields& fields, ConversationBuilder& out,
@@ -168,8 +187,10 @@ void read_tools(RequestFields& fields, ResponseRequest& request) {
           tool.fail("name", fmt::format("'{}.name' is missing.", path));
         chat.tools.push_back(
             function_tool(name, description, parameters == nullptr ? json::value() : *parameters));
+        tool.accept({"strict"});
+        note_unknown(tool, path + ".", "tools", chat.options.ignored);
       } else {
-        chat.options.ignored.push_back("tools." + type);
+        note_ignored("tools." + type, chat.options.ignored);
       }
       if (tool.error()) return fields.fail(*tool.error());
     }
@@ -182,7 +203,13 @@ void read_tools(RequestFields& fields, ResponseRequest& request) {
   std::string name;
   if (const json::object* named = choice->if_object()) {
     RequestFields inner(*named, "tool_choice.");
+    std::string type;
+    inner.string("type", type);
     inner.string("name", name);
+    if (inner.ok() && type != "function")
+      inner.fail("type", "'tool_choice.type' must be \"function\".", "unsupported_parameter");
+    refuse_unknown(inner);
+    if (inner.error()) return fields.fail(*inner.error());
   }
   if (*choice == json::value("none"))
     chat.tool_choice.kind = ToolChoice::Kind::none;
@@ -200,8 +227,9 @@ void read_tools(RequestFields& fields, ResponseRequest& request) {
 void read_inner(RequestFields& fields, ResponseRequest& request) {
   if (const json::object* reasoning = fields.object("reasoning")) {
     RequestFields inner(*reasoning, "reasoning.");
-    std::string effort;
-    inner.string("effort", effort);
+    const std::string effort = read_effort(inner, "reasoning.", "effort");
+    inner.accept({"summary", "generate_summary"});
+    refuse_unknown(inner);
     if (!effort.empty()) request.chat.template_variables["reasoning_effort"] = effort;
     if (effort == "none") request.chat.template_variables["enable_thinking"] = false;
     if (inner.error()) fields.fail(*inner.error());
@@ -209,12 +237,9 @@ void read_inner(RequestFields& fields, ResponseRequest& request) {
   }
   if (const json::object* text = fields.object("text")) {
     RequestFields inner(*text, "text.");
-    Constraint constraint;
-    read_format(inner, "format", /*inner=*/false, constraint);
-    if (constraint.kind != Constraint::Kind::none) {
-      constraint.field = "text.format";
-      request.chat.options.constraint = std::move(constraint);
-    }
+    read_format(inner, {.path = "text.", .name = "format"}, request.chat.options.constraint);
+    inner.accept({"verbosity"});
+    refuse_unknown(inner);
     if (inner.error()) fields.fail(*inner.error());
     request.echo["text"] = *text;
   }
@@ -224,17 +249,37 @@ void refuse_others(RequestFields& fields, const ResponseRequest& request) {
   fields.refuse("background", "an answer is given while the client waits");
   fields.refuse("conversation", "send 'previous_response_id' or the whole conversation");
   fields.refuse("prompt", "templates of prompts are kept by OpenAI only");
-  fields.refuse("top_logprobs", "responses carry no logprobs here; use /v1/chat/completions");
+  for (const std::string_view name : {"logprobs", "top_logprobs"})
+    fields.refuse(name, "responses carry no logprobs here; use /v1/chat/completions");
+  for (const std::string_view name : {"max_tokens", "max_completion_tokens"})
+    fields.refuse(name, "use 'max_output_tokens'");
   if (request.chat.options.choices > 1)
     fields.fail("n", "'n' is not supported: a response has one answer.", "unsupported_parameter");
   fields.accept({"truncation", "max_tool_calls", "client_metadata"});
 }
 
+// What OpenAI's own tools would add, or what clients sent themselves: there is none of it.
+constexpr std::string_view kForeignIncludes[] = {
+    "web_search_call.action.sources", "web_search_call.results",
+    "code_interpreter_call.outputs",  "computer_call_output.output.image_url",
+    "file_search_call.results",       "message.input_image.image_url"};
+
 void read_include(RequestFields& fields, ResponseRequest& request) {
   const json::array* names = fields.array("include");
   if (names == nullptr) return;
-  request.seal_reasoning =
-      std::ranges::find(*names, json::value("reasoning.encrypted_content")) != names->end();
+  for (std::size_t i = 0; i < names->size(); ++i) {
+    const std::string path = fmt::format("include[{}]", i);
+    if (!(*names)[i].is_string()) return fields.wrong_kind(path, "a string", (*names)[i]);
+    const std::string_view name = (*names)[i].get_string();
+    if (name == "reasoning.encrypted_content")
+      request.seal_reasoning = true;
+    else if (std::ranges::find(kForeignIncludes, name) == std::end(kForeignIncludes))
+      return fields.fail(path,
+                         fmt::format("'{}' must be \"reasoning.encrypted_content\"; there is "
+                                     "nothing else to include here.",
+                                     path),
+                         "unsupported_parameter");
+  }
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class ResponseWriter final : public AnswerWriter {
       take({.kind = Kind::tool_call, .call = i, .id = call.id, .name = call.name});
       take({.kind = Kind::tool_arguments, .text = call.arguments, .call = i});
     }
-    close_item();
+    end_choice(0, answer);
     return json::serialize(finished(answer));
   }
 
@@ -42,10 +42,11 @@ class ResponseWriter final : public AnswerWriter {
     for (const ReplyPart& part : parts) out += take(part);
     return out;
   }
-  std::string end_choice(std::size_t, const ChoiceAnswer&) override { return close_item(); }
+  std::string end_choice(std::size_t, const ChoiceAnswer& choice) override {
+    return close_item(is_cut(choice) ? Status::incomplete : Status::completed);
+  }
   std::string end(std::span<const ChoiceAnswer> choices) override {
-    const bool cut = choices[0].end() == AnswerEnd::length;
-    return event(cut ? "response.incomplete" : "response.completed",
+    return event(is_cut(choices[0]) ? "response.incomplete" : "response.completed",
                  {{"response", finished(choices[0])}});
   }
   std::string error(const ApiError& error) override {
@@ -61,6 +62,22 @@ class ResponseWriter final : public AnswerWriter {
     std::string id, text;
     std::string call_id, name;
   };
+
+  enum class Status { in_progress, completed, incomplete };  // of an item
+
+  static bool is_cut(const ChoiceAnswer& answer) { return answer.end() == AnswerEnd::length; }
+
+  static std::string_view name_of(Status status) {
+    switch (status) {
+      case Status::in_progress:
+        return "in_progress";
+      case Status::completed:
+        return "completed";
+      case Status::incomplete:
+        break;
+    }
+    return "incomplete";
+  }
 
   std::string event(std::string_view type, json::object fields) {
     json::object body = {{"type", type}, {"sequence_number", sequence_++}};
@@ -84,8 +101,9 @@ class ResponseWriter final : public AnswerWriter {
             {"logprobs", json::array{}}};
   }
 
-  json::object item_json(const Item& item, bool done) const {
-    const std::string_view status = done ? "completed" : "in_progress";
+  json::object item_json(const Item& item, Status at) const {
+    const std::string_view status = name_of(at);
+    const bool done = at != Status::in_progress;
     json::array content;
     if (done) content.push_back(part_json(item));
     if (item.kind == Kind::content)
@@ -114,8 +132,8 @@ class ResponseWriter final : public AnswerWriter {
                                     : part.kind == Kind::reasoning ? "rs_"
                                                                    : "fc_";
     item_ = Item{.kind = part.kind, .id = random_id(prefix), .call_id = part.id, .name = part.name};
-    out += event("response.output_item.added",
-                 {{"output_index", output_.size()}, {"item", item_json(*item_, false)}});
+    out += event("response.output_item.added", {{"output_index", output_.size()},
+                                                {"item", item_json(*item_, Status::in_progress)}});
     if (item_->kind != Kind::tool_call)
       out += event("response.content_part.added", at_item({{"part", part_json(*item_)}}));
     return out;
@@ -138,7 +156,8 @@ class ResponseWriter final : public AnswerWriter {
                                           : "response.function_call_arguments";
   }
 
-  std::string close_item() {
+  // The last item of an answer that its length cut is not complete either.
+  std::string close_item(Status status = Status::completed) {
     if (!item_) return {};
     const bool call = item_->kind == Kind::tool_call;
     json::object done = at_item({{call ? "arguments" : "text", item_->text}});
@@ -146,7 +165,7 @@ class ResponseWriter final : public AnswerWriter {
     if (item_->kind == Kind::content) done["logprobs"] = json::array{};
     std::string out = event(delta_type() + ".done", std::move(done));
     if (!call) out += event("response.content_part.done", at_item({{"part", part_json(*item_)}}));
-    const json::object written = item_json(*item_, true);
+    const json::object written = item_json(*item_, status);
     out +=
         event("response.output_item.done", {{"output_index", output_.size()}, {"item", written}});
     output_.push_back(written);
@@ -184,7 +203,7 @@ class ResponseWriter final : public AnswerWriter {
 
   // The whole response; puts it into the store.
   json::object finished(const ChoiceAnswer& answer) {
-    const bool cut = answer.end() == AnswerEnd::length;
+    const bool cut = is_cut(answer);
     json::object out = response(cut ? "incomplete" : "completed");
     if (cut) out["incomplete_details"] = {{"reason", "max_output_tokens"}};
     const AnswerUsage usage = sum_usage({&answer, 1});
@@ -201,8 +220,11 @@ class ResponseWriter final : public AnswerWriter {
     ConversationBuilder turn;
     if (!answer.reasoning.empty()) turn.add_reasoning(answer.reasoning);
     turn.add_assistant_text(answer.content);
-    for (const ToolCall& call : answer.calls)
-      turn.add_call(call.id, call.name, arguments_value(call.arguments));
+    for (const ToolCall& call : answer.calls) {
+      json::value arguments = arguments_value(call.arguments);
+      // One that is cut off cannot be answered, and templates take none of its kind.
+      if (arguments.is_object()) turn.add_call(call.id, call.name, std::move(arguments));
+    }
     json::array history = request_.history;
     for (json::value& message : turn.take()) history.push_back(std::move(message));
     store_.put(info_.id, {.response = out, .history = std::move(history)});

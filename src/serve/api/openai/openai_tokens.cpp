@@ -19,6 +19,18 @@ ApiResult<std::vector<TokenId>> read_text(RequestFields& fields, const ServedMod
   if (fields.ok() && fields.find("prompt") == nullptr && fields.find("content") == nullptr)
     fields.fail("prompt",
                 "There is nothing to tokenize: send 'prompt' (or 'content'), or 'messages'.");
+  for (const std::string_view name :  // llama.cpp's names, and vLLM's
+       {"add_special", "add_special_tokens", "parse_special"}) {
+    bool on = true;
+    fields.boolean(name, on);
+    if (!on)
+      fields.fail(name,
+                  fmt::format("'{}' must be true: the ids are those of a prompt, with the model's "
+                              "first token and with control tokens.",
+                              name),
+                  "unsupported_parameter");
+  }
+  refuse_unknown(fields);
   if (fields.error()) return *fields.error();
   return model.text_prompt(text);
 }
@@ -39,6 +51,9 @@ ApiResult<json::value> tokenize(std::string_view body, const ModelHost& host,
   if (fields.find("messages") != nullptr) {
     const auto chat = parse_chat_request(body);
     if (!chat) return chat.error();
+    for (const std::string& unknown : chat->options.ignored)
+      if (object->contains(unknown) && unknown != "with_pieces" && unknown != "return_token_strs")
+        return unknown_parameter(unknown);
     ids = chat_prompt(*chat, model);
   } else {
     ids = read_text(fields, model);
@@ -68,6 +83,7 @@ ApiResult<json::value> detokenize(std::string_view body, const ModelHost& host,
   if (fields.ok() && tokens == nullptr) fields.fail("tokens", "'tokens' is missing.");
   std::vector<TokenId> ids;
   if (tokens != nullptr) ids = read_token_ids(fields, "tokens", *tokens);
+  refuse_unknown(fields);
   if (fields.error()) return *fields.error();
   if (const auto ready = host.find(name); !ready) return ready.error();
   for (const TokenId id : ids) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "serve/api/answer/request_body.h"
 #include "serve/api/answer/tool_request.h"
 #include "serve/http/limits.h"
 
@@ -27,7 +28,7 @@ void read_tool(RequestFields& fields, const json::value& tool, std::size_t index
   if (own.ok() && (function == nullptr || tool_name(tool).empty()))
     own.fail("function", fmt::format("'{}.function.name' is missing.", path));
   if (own.error()) return fields.fail(*own.error());
-  out.push_back(tool);
+  out.push_back(tool);  // as it is: the template may read more of it than we do
 }
 
 void read_tool_choice(RequestFields& fields, ToolChoice& out) {
@@ -38,7 +39,18 @@ void read_tool_choice(RequestFields& fields, ToolChoice& out) {
   } else if (*choice == json::value("required")) {
     out.kind = Kind::required;
   } else if (!tool_name(*choice).empty()) {
-    out = {.kind = Kind::named, .name = std::string(tool_name(*choice))};
+    RequestFields named(choice->get_object(), "tool_choice.");
+    std::string type = "function", name;
+    named.string("type", type);
+    RequestFields function(*named.object("function"), "tool_choice.function.");
+    function.string("name", name);
+    refuse_unknown(function);
+    if (function.error()) named.fail(*function.error());
+    if (named.ok() && type != "function")
+      named.fail("type", "'tool_choice.type' must be \"function\".", "unsupported_parameter");
+    refuse_unknown(named);
+    if (named.error()) return fields.fail(*named.error());
+    out = {.kind = Kind::named, .name = std::move(name)};
   } else {
     fields.fail("tool_choice",
                 "'tool_choice' must be \"auto\", \"none\", \"required\" or {\"type\": "
