@@ -126,7 +126,8 @@ class SeenAnswer {
 
   const Result<GenerateResult>& wait() {
     std::unique_lock lock(mutex_);
-    const bool came = changed_.wait_for(lock, std::chrono::seconds(30), [&] { return result_; });
+    const bool came =
+        changed_.wait_for(lock, std::chrono::seconds(30), [&] { return result_.has_value(); });
     CHECK(came, text_);
     return *result_;
   }
