@@ -23,8 +23,8 @@ class PeerListener {
   struct Options {
     std::string address = "";          // an IP address; empty: all of this machine
     std::uint16_t port = 8399;         // 0: any free one
-    std::size_t handshakes_max = 128;  // under way at once; more wait in the system's queue
-    std::size_t handshakes_per_address_max = 32;  // more are closed at once
+    std::size_t handshakes_max = 128;  // under way at once; one more takes the place of the oldest
+    std::size_t handshakes_per_address_max = 32;  // one more is closed at once
     std::chrono::milliseconds handshake_within{5000};
   };
 

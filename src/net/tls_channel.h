@@ -72,15 +72,13 @@ class TlsChannel {
   // For tests: how many records one key sends.
   void set_records_per_key(std::uint64_t records) { records_per_key_ = records; }
 
-  // Whether decrypted or received bytes wait inside, so that the socket need not be asked first.
-  bool has_input() const;
-
  private:
-  struct Bio;  // OpenSSL's view of this socket
+  struct Bio;  // what OpenSSL takes for the socket
   enum class Fill : std::uint8_t { got, nothing, end };
 
   Result<Fill> receive();
   Result<bool> flush();  // whether all is out
+  void finish_handshake();
   Error failure(std::string_view doing, int ssl_result);
 
   SSL* ssl_ = nullptr;
@@ -88,16 +86,18 @@ class TlsChannel {
   TlsPolicy policy_;
   PublicKey peer_key_;
   Protocol protocol_ = Protocol::control;
-  mutable std::mutex mutex_;  // OpenSSL's object allows one call at a time
+  bool established_ = false;
+  mutable std::mutex mutex_;  // OpenSSL's object takes one call at a time
 
-  // Of the reading thread: ciphertext [input_begin_, input_end_).
+  // Of the reading thread: received and not yet decrypted is [input_begin_, input_end_).
   std::vector<std::byte> input_;
   std::size_t input_begin_ = 0, input_end_ = 0;
   bool input_ended_ = false;
-  // Behind the mutex: ciphertext that the socket did not take.
+  bool may_have_input_ = false;  // inside OpenSSL, or here
+  // Behind the mutex: encrypted, and not taken by the socket.
   std::vector<std::byte> unsent_;
   std::size_t unsent_begin_ = 0;
-  int send_errno_ = 0;
+  int send_error_ = 0;
   std::uint64_t records_ = 0, records_per_key_ = kRecordsPerKey;
 };
 
