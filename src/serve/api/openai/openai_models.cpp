@@ -27,12 +27,10 @@ json::object list_models(const ModelHost& host, std::int64_t now_unix_s) {
         continue;
       }
       const bool failed = one.state == ModelHost::State::failed;
-      entries.push_back(
-          {{"id", name},
-           {"object", "model"},
-           {"created", now_unix_s},
-           {"owned_by", "drystone"},
-           {"status", {{"value", failed ? "failed" : "loading"}, {"progress", one.progress}}}});
+      json::object entry = {
+          {"id", name}, {"object", "model"}, {"created", now_unix_s}, {"owned_by", "drystone"}};
+      entry["status"] = {{"value", failed ? "failed" : "loading"}, {"progress", one.progress}};
+      entries.push_back(std::move(entry));
     }
   }
   return {{"object", "list"}, {"data", std::move(entries)}};
