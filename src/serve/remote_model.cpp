@@ -29,7 +29,7 @@ class RemoteModel final : private RemoteParts, public HeaderModel {
   JobQueue& jobs() override { return *options.jobs; }
   Result<std::vector<TokenId>> rank_prompt(std::string_view query,
                                            std::string_view document) const override {
-    if (pooling != PoolingType::rank) return HeaderModel::rank_prompt(query, document);
+    if (RemoteParts::pooling != PoolingType::rank) return HeaderModel::rank_prompt(query, document);
     return Error(Errc::unsupported,
                  "Documents are not ranked across nodes yet; serve this model on one machine with "
                  "`drystone serve`.");
@@ -41,7 +41,7 @@ class RemoteModel final : private RemoteParts, public HeaderModel {
             .tokenizer = *tokenizer,
             .chat_template = chat_template ? &*chat_template : nullptr,
             .chat_template_error = chat_template_error,
-            .pooling = pooling,
+            .pooling = RemoteParts::pooling,
             .classifier = nullptr,
             .vocab = tokenizer->size(),
             .width = RemoteParts::width,
