@@ -25,7 +25,8 @@ class SeveralModelsTest : public testing::Test {
   }
   std::vector<std::string> listed(const std::string& target, const char* field, const char* name) {
     std::vector<std::string> out;
-    for (const auto& one : server.connect().ask("GET", target).json().at(field).as_array())
+    const json::value reply = server.connect().ask("GET", target).json();
+    for (const auto& one : reply.at(field).as_array())
       out.emplace_back(one.at(name).as_string());
     return out;
   }
