@@ -91,17 +91,15 @@ Result<void> run_daemon(const DaemonOptions& options) {
       loaded = std::move(*result);
       const double load_s = seconds(clock.monotonic() - started);
       metrics.set_engine_load([&] { return load_of(loaded.engine->batcher().counts()); });
-      server->set_model(make_engine_model(*loaded.engine, clock), [&, load_s] {
-        const BatcherCounts counts = loaded.engine->batcher().counts();
-        const double tokens = static_cast<double>(counts.pages) * counts.page_tokens;
-        fmt::print(
-            "drystone serves {} at {} (loaded in {:.1f} s, context {} tokens; the cache holds "
-            "{:.0f} "
-            "tokens, {:.1f} requests of the full context{})\n",
-            names[0], server->url(), load_s, loaded.engine->context(), tokens,
-            tokens / loaded.engine->context(), tier_text(counts, options.engine.kv_disk_folder));
-        std::fflush(stdout);
-      });
+      server->set_model(make_engine_model(*loaded.engine, clock));
+      const BatcherCounts counts = loaded.engine->batcher().counts();
+      const double tokens = static_cast<double>(counts.pages) * counts.page_tokens;
+      fmt::print(
+          "drystone serves {} at {} (loaded in {:.1f} s, context {} tokens; the cache holds {:.0f} "
+          "tokens, {:.1f} requests of the full context{})\n",
+          names[0], server->url(), load_s, loaded.engine->context(), tokens,
+          tokens / loaded.engine->context(), tier_text(counts, options.engine.kv_disk_folder));
+      std::fflush(stdout);
     } else {
       load_result = std::move(result).error();
     }

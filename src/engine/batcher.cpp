@@ -127,6 +127,11 @@ std::size_t Batcher::position(std::uint64_t id) const {
   return interrupted_count_ + *before;
 }
 
+bool Batcher::lost() const {
+  const std::lock_guard lock(mutex_);
+  return lost_.has_value();
+}
+
 BatcherCounts Batcher::counts() const {
   const std::size_t waiting = intake_.waiting();
   const std::lock_guard lock(mutex_);
@@ -178,7 +183,7 @@ void Batcher::drop_cancelled() {
       if (!ids.contains(requests[i]->id())) continue;
       const auto request = std::move(requests[i]);
       requests.erase(requests.begin() + static_cast<std::ptrdiff_t>(i));
-      request->flush();
+      // Text that was held back stays so: more tokens might have made something else of it.
       finish(*request, request->result(FinishReason::cancelled));
     }
   };

@@ -67,6 +67,7 @@ class Batcher final : public JobQueue {
   void cancel_all() override { intake_.cancel_all(); }
   std::size_t position(std::uint64_t id) const override;
   std::size_t queue_max() const override { return intake_.size_max(); }
+  bool lost() const override;
   BatcherCounts counts() const;
 
   // Engine::logits(), `rows_max` rows at a time. While nothing runs or waits.

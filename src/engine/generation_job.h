@@ -37,6 +37,9 @@ class JobQueue {
   virtual void cancel_all() = 0;
   // Jobs that are admitted before it; 0: it runs, is next or is over.
   virtual std::size_t position(std::uint64_t id) const = 0;
+  // What it ran on is gone: all its jobs end as `unavailable`, and it never takes another. Known
+  // before they are told.
+  virtual bool lost() const { return false; }
 };
 
 }  // namespace drystone

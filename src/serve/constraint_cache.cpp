@@ -40,7 +40,8 @@ ConstraintSpec to_spec(const Constraint& constraint) {
 
 Result<std::shared_ptr<const CompiledConstraint>> ConstraintCache::compile(
     const ConstraintSpec& spec, std::shared_ptr<const ConstraintVocabulary> vocabulary) {
-  std::string key = key_of(spec);
+  // The same text over other tokens is another constraint.
+  std::string key = std::to_string(vocabulary->visible().size()) + "/" + key_of(spec);
   {
     const std::lock_guard lock(mutex_);
     const auto found =

@@ -1,216 +1,43 @@
 #include "serve/engine_model.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <mutex>
-#include <optional>
 
-#include "base/clock.h"
 #include "engine/batch_thread.h"
-#include "engine/classifier.h"
-#include "model/chat_prompt/chat_prompt.h"
-#include "model/chat_prompt/rank_prompt.h"
-#include "serve/constraint_cache.h"
-#include "serve/toolcall/template_habits.h"
-#include "serve/toolcall/tool_grammar.h"
+#include "serve/header_model.h"
 
 namespace drystone {
 
 namespace {
 
-// The text of a key, "" where there is none (or where it is no text, which loading refuses).
-std::string text_of(const Metadata& metadata, std::string_view key) {
-  const auto text = metadata.string(key);
-  return text && *text ? **text : std::string();
-}
-
-// The tokens with which models are asked to fill in the middle, as families call them; all of these
-// read what stands before, then what stands after.
-struct FillInMarks {
-  std::string_view before, after, middle;
-};
-constexpr FillInMarks kFillInMarks[] = {
-    {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"},     // Qwen Coder, CodeGemma
-    {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},           // StarCoder
-    {"<fim-prefix>", "<fim-suffix>", "<fim-middle>"},           // Refact
-    {"<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"},  // GLM
-    {"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"},     // DeepSeek
-    {"▁<PRE>", "▁<SUF>", "▁<MID>"},                             // CodeLlama
-};
-
-class EngineModel final : public ServedModel {
+class EngineModel final : public HeaderModel {
  public:
-  EngineModel(Engine& engine, const Clock& clock) : engine_(engine), clock_(clock) {
-    if (const ChatTemplate* chat_template = engine.chat_template())
-      chat_prompt_.emplace(engine.tokenizer(), *chat_template);
-    if (chat_prompt_) habits_ = learn_habits(*engine.chat_template());
-    facts_.family = text_of(engine.metadata(), "general.architecture");
-    facts_.chat_template = text_of(engine.metadata(), "tokenizer.chat_template");
-    facts_.weights_bytes = static_cast<std::uint64_t>(engine.memory().weights);
-    facts_.fills_in = fill_in_marks() != nullptr;
-    learn_to_rank();
-    format_ = detect_format(facts_.chat_template, facts_.family);
-    for (const std::string& mark : visible_marks(format_))
-      if (const auto token = engine.tokenizer().find(mark)) marks_.push_back(*token);
-  }
+  EngineModel(Engine& engine, const Clock& clock)
+      : HeaderModel(header_of(engine), clock), engine_(engine) {}
 
-  Result<std::vector<TokenId>> chat_prompt(const ChatRequest& request) const override {
-    if (!chat_prompt_)
-      return Error(Errc::unsupported,
-                   engine_.chat_template_error().empty()
-                       ? "This model has no chat template, so it cannot be asked in messages; use "
-                         "/v1/completions."
-                       : "The chat template of this model cannot be used (" +
-                             engine_.chat_template_error() + "); use /v1/completions.");
-    boost::json::object variables = request.template_variables;
-    variables["messages"] = TRY(template_messages(request.messages, habits_));
-    if (!request.tools.empty()) variables["tools"] = request.tools;
-    variables["add_generation_prompt"] = request.add_generation_prompt;
-    return chat_prompt_->encode(std::move(variables), local_time(clock_));
-  }
-
-  std::vector<TokenId> text_prompt(std::string_view text) const override {
-    return engine_.tokenizer().encode(text, {.parse_special = true, .add_special = true});
-  }
-
-  Result<std::vector<TokenId>> fill_in_prompt(std::string_view before,
-                                              std::string_view after) const override {
-    const FillInMarks* marks = fill_in_marks();
-    if (marks == nullptr) return ServedModel::fill_in_prompt(before, after);
-    const Tokenizer& tokenizer = engine_.tokenizer();
-    std::vector<TokenId> ids;
-    if (tokenizer.add_bos() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
-    const auto add = [&](std::string_view mark, std::string_view text) {
-      ids.push_back(*tokenizer.find(mark));
-      const auto more = tokenizer.encode(text, {});
-      ids.insert(ids.end(), more.begin(), more.end());
-    };
-    add(marks->before, before);
-    add(marks->after, after);
-    add(marks->middle, "");
-    return ids;
-  }
-
-  Result<std::shared_ptr<const CompiledConstraint>> compile(
-      const Constraint& constraint) const override {
-    return constraints_.compile(to_spec(constraint), engine_.vocabulary());
-  }
-  Result<std::shared_ptr<const CompiledConstraint>> compile_calls(
-      const ChatRequest& request, bool reasoning_open) const override {
-    ToolGrammar grammar = TRY(tool_grammar(format_, request.tools,
-                                           {.function = request.tool_choice.name,
-                                            .parallel = request.parallel_tool_calls,
-                                            .reasoning_open = reasoning_open}));
-    ConstraintSpec spec{.kind = ConstraintSpec::Kind::gbnf, .text = std::move(grammar.gbnf)};
-    for (auto& [rule, schema] : grammar.schemas)
-      spec.schemas.emplace_back(rule, boost::json::serialize(schema));
-    return constraints_.compile(spec, call_vocabulary());
-  }
-  std::vector<TokenId> mark_tokens() const override { return marks_; }
-  ReplyFormat reply_format() const override { return format_; }
-  ModelFacts facts() const override { return facts_; }
-  bool writes() const override { return engine_.pooling_type() != PoolingType::rank; }
-  Result<Pooling> pooling() const override;
-  std::uint32_t width() const override { return engine_.width(); }
-  Result<std::vector<TokenId>> rank_prompt(std::string_view query,
-                                           std::string_view document) const override {
-    if (!rank_prompt_) return Error(Errc::unsupported, cannot_rank_);
-    return rank_prompt_->encode(query, document);
-  }
-  float relevance(std::span<const float> hidden) const override {
-    return engine_.classifier()->probabilities(hidden)[relevant_class_];
-  }
-  std::string piece(TokenId id) const override { return engine_.tokenizer().piece(id, true); }
   // As far as the cache can hold one request.
   std::uint32_t context() const override {
     const BatcherCounts counts = engine_.batcher().counts();
     return std::min(engine_.context(), counts.pages * counts.page_tokens);
   }
-  std::uint32_t vocab() const override { return engine_.vocab(); }
-
   JobQueue& jobs() override { return engine_.batcher(); }
 
  private:
-  // The model's tokens with the marks of calls among them, which a grammar of calls spells out.
-  std::shared_ptr<const ConstraintVocabulary> call_vocabulary() const {
-    if (marks_.empty()) return engine_.vocabulary();
-    std::call_once(call_vocabulary_once_, [&] {
-      call_vocabulary_ = ConstraintVocabulary::build(engine_.tokenizer(), engine_.vocab(), marks_);
-    });
-    return call_vocabulary_;
-  }
-
-  void learn_to_rank();
-
-  const FillInMarks* fill_in_marks() const {
-    for (const FillInMarks& marks : kFillInMarks) {
-      const auto known = [&](std::string_view mark) {
-        return engine_.tokenizer().find(mark).has_value();
-      };
-      if (known(marks.before) && known(marks.after) && known(marks.middle)) return &marks;
-    }
-    return nullptr;
+  static Header header_of(Engine& engine) {
+    return {.metadata = engine.metadata(),
+            .tokenizer = engine.tokenizer(),
+            .chat_template = engine.chat_template(),
+            .chat_template_error = engine.chat_template_error(),
+            .pooling = engine.pooling_type(),
+            .classifier = engine.classifier(),
+            .vocab = engine.vocab(),
+            .width = engine.width(),
+            .weights_bytes = static_cast<std::uint64_t>(engine.memory().weights),
+            .vocabulary = [&engine] { return engine.vocabulary(); }};
   }
 
   Engine& engine_;
-  const Clock& clock_;
-  std::optional<ChatPrompt> chat_prompt_;  // empty: the model has no usable template
-  std::optional<RankPrompt> rank_prompt_;  // empty: it is not made for ranking
-  std::string cannot_rank_;                // why
-  std::size_t relevant_class_ = 0;
-  mutable ConstraintCache constraints_;
-  mutable std::once_flag call_vocabulary_once_;
-  mutable std::shared_ptr<const ConstraintVocabulary> call_vocabulary_;
-  TemplateHabits habits_;
-  ModelFacts facts_;
-  ReplyFormat format_;
-  std::vector<TokenId> marks_;
   BatchThread thread_{engine_.batcher()};
 };
-
-Result<Pooling> EngineModel::pooling() const {
-  // A decoder's last token is the only one that has seen the whole text.
-  switch (engine_.pooling_type().value_or(PoolingType::last)) {
-    case PoolingType::mean:
-      return Pooling::mean;
-    case PoolingType::last:
-      return Pooling::last;
-    case PoolingType::rank:
-      return Error(Errc::unsupported,
-                   "This model is made for ranking documents; it has no embeddings. Send the query "
-                   "and the documents to /v1/rerank.");
-    default:
-      return Error(Errc::unsupported,
-                   "The file of this model names no way to make one vector of a text that suits a "
-                   "decoder (pooling_type none or cls). Send 'pooling': \"mean\" or \"last\" to "
-                   "/v1/embeddings.");
-  }
-}
-
-// What makes a file one for ranking, in the order in which it is missed.
-void EngineModel::learn_to_rank() {
-  const auto lacks = [&](std::string_view what) {
-    cannot_rank_ = fmt::format("This model is not made for ranking documents: {}.", what);
-  };
-  if (engine_.pooling_type() != PoolingType::rank)
-    return lacks(fmt::format("its file has no {}.pooling_type 4 (rank)", facts_.family));
-  const Classifier* classifier = engine_.classifier();
-  if (classifier == nullptr)
-    return lacks(
-        fmt::format("its file has no {}.classifier.output_labels with a head for them "
-                    "(cls.output.weight)",
-                    facts_.family));
-  std::string rank_template = text_of(engine_.metadata(), "tokenizer.chat_template.rerank");
-  if (rank_template.empty()) return lacks("its file has no tokenizer.chat_template.rerank");
-  auto prompt = RankPrompt::create(engine_.tokenizer(), std::move(rank_template));
-  if (!prompt) return lacks(prompt.error().message());
-  rank_prompt_.emplace(*std::move(prompt));
-  const auto& classes = classifier->classes();
-  const auto yes = std::ranges::find(classes, "yes");
-  relevant_class_ =
-      yes == classes.end() ? 0 : static_cast<std::size_t>(std::distance(classes.begin(), yes));
-}
 
 }  // namespace
 

@@ -25,10 +25,9 @@ int main(int argc, char** argv) {
   if (argc > 1) script.answer = argv[1];
   script.format = {.tools = ToolFormat::hermes,
                    .reasoning = {.open = "<think>", .close = "</think>"}};
-  (*server)->set_model(std::make_unique<ScriptedModel>(script), [&] {
-    fmt::print("{}\n", (*server)->url());
-    std::fflush(stdout);
-  });
+  (*server)->set_model(std::make_unique<ScriptedModel>(script));
+  fmt::print("{}\n", (*server)->url());
+  std::fflush(stdout);
   (*server)->run();
   return 0;
 }

@@ -12,12 +12,25 @@
 namespace drystone {
 
 struct CompiledConstraint::Parts {
-  Parts(constraint::Automaton made, std::shared_ptr<const ConstraintVocabulary> tokens)
-      : vocabulary(std::move(tokens)), automaton(std::move(made)), masks(automaton, *vocabulary) {
+  Parts(ConstraintSpec stated, constraint::Automaton made,
+        std::shared_ptr<const ConstraintVocabulary> tokens)
+      : spec(std::move(stated)),
+        vocabulary(std::move(tokens)),
+        automaton(std::move(made)),
+        masks(automaton, *vocabulary) {
     constraint::Parses parses(automaton);
     parses.start();
     start = parses.save(vocabulary->longest_bytes());
   }
+  std::size_t spec_bytes() const {
+    std::size_t bytes = spec.text.size();
+    for (const std::string& choice : spec.choices) bytes += sizeof(choice) + choice.size();
+    for (const auto& [rule, schema] : spec.schemas)
+      bytes += 2 * sizeof(rule) + rule.size() + schema.size();
+    return bytes;
+  }
+
+  const ConstraintSpec spec;
   std::shared_ptr<const ConstraintVocabulary> vocabulary;
   constraint::Automaton automaton;
   constraint::MaskCache masks;
@@ -27,11 +40,12 @@ struct CompiledConstraint::Parts {
 CompiledConstraint::CompiledConstraint(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 CompiledConstraint::~CompiledConstraint() = default;
 const ConstraintVocabulary& CompiledConstraint::vocabulary() const { return *parts_->vocabulary; }
+const ConstraintSpec& CompiledConstraint::spec() const { return parts_->spec; }
 std::size_t CompiledConstraint::states() const { return parts_->automaton.flags.size(); }
 std::size_t CompiledConstraint::cache_bytes() const { return parts_->masks.bytes(); }
 std::size_t CompiledConstraint::bytes() const {
-  return sizeof(*this) + sizeof(Parts) + parts_->automaton.bytes() + parts_->start.bytes() +
-         cache_bytes();
+  return sizeof(*this) + sizeof(Parts) + parts_->spec_bytes() + parts_->automaton.bytes() +
+         parts_->start.bytes() + cache_bytes();
 }
 
 Result<std::shared_ptr<const CompiledConstraint>> compile(
@@ -43,8 +57,8 @@ Result<std::shared_ptr<const CompiledConstraint>> compile(
                                           grammar.edges(), constraint::kNfaEdgesMax));
   }
   auto automaton = TRY(constraint::build_automaton(grammar, vocabulary->single_bytes()));
-  auto parts =
-      std::make_unique<CompiledConstraint::Parts>(std::move(automaton), std::move(vocabulary));
+  auto parts = std::make_unique<CompiledConstraint::Parts>(spec, std::move(automaton),
+                                                           std::move(vocabulary));
   return std::shared_ptr<const CompiledConstraint>(new CompiledConstraint(std::move(parts)));
 }
 

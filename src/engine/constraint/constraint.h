@@ -20,6 +20,8 @@ class CompiledConstraint {
   CompiledConstraint& operator=(const CompiledConstraint&) = delete;
 
   const ConstraintVocabulary& vocabulary() const;
+  // What it was compiled from: enough to compile it elsewhere.
+  const ConstraintSpec& spec() const;
   std::size_t states() const;       // of its automaton
   std::size_t cache_bytes() const;  // masks kept now; at most constraint::kCacheBytesMax
   // All that it holds now, but for the vocabulary, which is shared. Grows with the masks.

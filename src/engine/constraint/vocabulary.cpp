@@ -12,6 +12,7 @@ std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(const So
   auto made = std::make_shared<ConstraintVocabulary>();
   ConstraintVocabulary& vocabulary = *made;
   vocabulary.size_ = source.size;
+  vocabulary.visible_ = source.visible;
   std::vector<std::string> texts(source.size);
   for (TokenId id = 0; id < static_cast<TokenId>(source.size); ++id) {
     if (source.is_end_of_generation(id)) {
@@ -93,7 +94,8 @@ std::shared_ptr<const ConstraintVocabulary> ConstraintVocabulary::build(
                     [&](TokenId id) {
                       return id < static_cast<TokenId>(tokenizer.size()) &&
                              tokenizer.is_end_of_generation(id);
-                    }});
+                    },
+                .visible = {visible.begin(), visible.end()}});
 }
 
 bool ConstraintVocabulary::is_end_of_generation(TokenId id) const {

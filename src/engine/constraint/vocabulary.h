@@ -21,6 +21,7 @@ class ConstraintVocabulary {
     std::function<std::string(TokenId)> bytes;  // "": never allowed
     std::function<bool(TokenId)> is_control;    // never allowed, unless it ends
     std::function<bool(TokenId)> is_end_of_generation;  // allowed where the text may end
+    std::vector<TokenId> visible = {};                  // as visible() tells them
   };
   static std::shared_ptr<const ConstraintVocabulary> build(const Source& source);
   // `size`: of the logits, at least tokenizer.size(). `visible`: control tokens that stand for
@@ -30,6 +31,8 @@ class ConstraintVocabulary {
                                                            std::span<const TokenId> visible = {});
 
   std::uint32_t size() const { return size_; }
+  // The control tokens among them that stand for their text.
+  const std::vector<TokenId>& visible() const { return visible_; }
   std::size_t mask_words() const { return (size_ + 63) / 64; }
   const std::vector<TokenId>& end_tokens() const { return end_tokens_; }
   bool is_end_of_generation(TokenId id) const;
@@ -57,7 +60,7 @@ class ConstraintVocabulary {
 
  private:
   std::uint32_t size_ = 0, longest_bytes_ = 0;
-  std::vector<TokenId> end_tokens_;
+  std::vector<TokenId> end_tokens_, visible_;
   std::vector<std::uint32_t> offsets_;  // [size + 1] into text_
   std::vector<std::uint8_t> text_;
   std::bitset<256> single_bytes_;

@@ -20,12 +20,17 @@ class Health final : public Endpoints {
  private:
   asio::awaitable<void> answer(ReplySink& sink) {
     HttpReply reply{.body = R"({"status":"ok"})"};
-    if (const auto ready = host_.ready(); !ready) {
-      reply = error_reply(ready.error());
-      const bool loading = ready.error().code == "model_loading";
-      reply.body = json::serialize(json::value{{"status", loading ? "loading" : "stopping"},
-                                               {"progress", host_.progress()},
-                                               {"error", json::parse(reply.body).at("error")}});
+    if (const auto error = host_.refusal()) {
+      reply = error_reply(*error);
+      const auto models = host_.list();
+      const bool loading = error->code == "model_loading";
+      const bool failed = error->code == "model_failed";
+      reply.body =
+          json::serialize(json::value{{"status", loading  ? "loading"
+                                                 : failed ? "failed"
+                                                          : "stopping"},
+                                      {"progress", models.empty() ? 0 : models[0].progress},
+                                      {"error", json::parse(reply.body).at("error")}});
     }
     co_await sink.send(std::move(reply));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/constraint/constraint_spec.h"
 #include "engine/generation_job.h"
 #include "serve/http/chat_request.h"
 #include "serve/toolcall/reply_format.h"
@@ -55,6 +56,13 @@ class ServedModel {
     static_cast<void>(constraint);
     return Error(Errc::unsupported,
                  "this server does not constrain the output; ask for the form in a message");
+  }
+  // The same for a constraint that another node has compiled for its copy of this model. `calls`:
+  // the marks of tool calls are tokens of its text. Errors: as those of compile().
+  virtual Result<std::shared_ptr<const CompiledConstraint>> compile_spec(const ConstraintSpec& spec,
+                                                                         bool calls) const {
+    static_cast<void>(spec), static_cast<void>(calls);
+    return Error(Errc::unsupported, "this server does not constrain the output");
   }
   // What holds an answer to the calls that `request.tool_choice` requires, in this model's format.
   // `reasoning_open`: the prompt ends within reasoning. Errors: as those of compile().

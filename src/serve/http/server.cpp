@@ -42,7 +42,8 @@ class HttpServer final : public Server {
         clock_(clock),
         access_(std::move(keys), options_.cors_origins),
         tls_(std::move(tls)),
-        host_(options_.model_names) {
+        host_(clock, options_.needs_model) {
+    if (!options_.model_names.empty()) CHECK(host_.add(options_.model_names).has_value());
     const EndpointsContext lent{.loop = loop_.get_executor(),
                                 .host = host_,
                                 .access = access_,
@@ -57,8 +58,11 @@ class HttpServer final : public Server {
   Result<void> bind(const tcp::endpoint& endpoint);
   std::string url() const override;
   void run() override;
-  void set_progress(double done) override { host_.set_progress(done); }
-  void set_model(std::unique_ptr<ServedModel> model, std::function<void()> then) override;
+  ModelHost& models() override { return host_; }
+  void set_progress(double done) override { host_.set_progress(options_.model_names.at(0), done); }
+  void set_model(std::shared_ptr<ServedModel> model) override {
+    host_.set_ready(options_.model_names.at(0), std::move(model));
+  }
   void stop() override {
     asio::post(loop_, [this] { begin_stop(); });
   }
@@ -128,15 +132,6 @@ std::string HttpServer::url() const {
   std::string address = endpoint.address().to_string();
   if (endpoint.address().is_v6()) address = fmt::format("[{}]", address);
   return fmt::format("{}://{}:{}", tls_ ? "https" : "http", address, endpoint.port());
-}
-
-void HttpServer::set_model(std::unique_ptr<ServedModel> model, std::function<void()> then) {
-  // A std::function must be copyable, so the model travels in a shared_ptr.
-  auto box = std::make_shared<std::unique_ptr<ServedModel>>(std::move(model));
-  asio::post(loop_, [this, box, then = std::move(then)] {
-    host_.set_model(std::move(*box), unix_seconds(clock_));
-    if (then) then();
-  });
 }
 
 void HttpServer::run() {

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "serve/http/endpoints.h"
 #include "serve/http/limits.h"
+#include "serve/http/model_host.h"
 #include "serve/http/served_model.h"
 #include "serve/http/tls_identity.h"
 
@@ -20,14 +21,16 @@ struct ServerOptions {
   std::vector<std::string> api_keys;      // lines as ApiKeys takes them; required beyond loopback
   std::vector<std::string> cors_origins;  // whose web pages may use the server; "*": all
   TlsFiles tls;                           // empty: plain HTTP
+  // Of a model that is on its way, announced from the start; empty: none is.
   std::vector<std::string> model_names;
+  bool needs_model = true;                  // ModelHost's
   std::vector<EndpointsFactory> endpoints;  // besides /health
   ServerLimits limits;
   ServerObserver* observer = nullptr;  // borrowed; may be null
   bool stop_on_signals = false;        // SIGINT and SIGTERM; a second one cancels what still runs
 };
 
-// The HTTP server. It listens from the start and answers 503 until it has a model.
+// The HTTP server. It listens from the start and answers 503 for models that are not ready.
 class Server {
  public:
   // Binds the address. Errors: those of load_tls() and ApiKeys; invalid_argument (no such address;
@@ -43,9 +46,10 @@ class Server {
   virtual void run() = 0;
 
   // From any thread.
-  virtual void set_progress(double done) = 0;  // of loading, in [0, 1]
-  // Once. `then` runs on the server's thread when clients get answers.
-  virtual void set_model(std::unique_ptr<ServedModel> model, std::function<void()> then = {}) = 0;
+  virtual ModelHost& models() = 0;
+  // The model of `model_names`: how far it is loaded, in [0, 1]; and that it is ready.
+  virtual void set_progress(double done) = 0;
+  virtual void set_model(std::shared_ptr<ServedModel> model) = 0;
   virtual void stop() = 0;
 };
 

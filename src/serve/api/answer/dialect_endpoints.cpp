@@ -44,6 +44,7 @@ ApiError too_many(std::size_t jobs, std::size_t queue_max) {
 
 // The choices of one answer, on their way.
 struct DialectEndpoints::Running {
+  HeldModel held;  // for as long as anything of it runs
   std::unique_ptr<AnswerWriter> writer;
   HttpHeaders headers;
   std::vector<PendingReply> pending;
@@ -60,7 +61,7 @@ struct DialectEndpoints::Running {
       if (choice.done || !pending[i].result()) continue;
       const Result<GenerateResult>& result = *pending[i].result();
       if (!result) return to_api_error(result.error());
-      if (result->finish == FinishReason::cancelled) return cancelled_error();
+      if (result->finish == FinishReason::cancelled) return cancelled_error(held);
       const auto parts = choice.finish(*result);
       if (out == nullptr) continue;
       *out += writer->parts(i, choice, parts, {});
@@ -170,10 +171,10 @@ void DialectEndpoints::add_work(Router& router, std::string method, std::string 
 awaitable<void> DialectEndpoints::work(const HttpRequest& request, ReplySink& sink,
                                        const Work& work, OffLoop& thread) {
   std::optional<ApiResult<boost::json::value>> result;
-  if (const auto ready = context_.host.ready(); !ready) {
-    result = ready.error();
+  if (const auto error = context_.host.refusal()) {
+    result = *error;
   } else {
-    const std::function<void()> job = [&] { result = work(request, ready->model); };
+    const std::function<void()> job = [&] { result = work(request); };
     const auto refused = co_await thread.run(job);
     if (refused) result = *refused;
   }
@@ -188,33 +189,33 @@ awaitable<void> DialectEndpoints::work(const HttpRequest& request, ReplySink& si
 awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& sink,
                                          const Prepare& prepare) {
   std::optional<ApiResult<PreparedAnswer>> prepared;
-  if (const auto early = context_.host.ready(); !early) {
-    prepared = early.error();
+  if (const auto error = context_.host.refusal()) {
+    prepared = *error;
   } else {
-    const std::function<void()> job = [&] { prepared = prepare(request, early->model); };
+    const std::function<void()> job = [&] { prepared = prepare(request); };
     const auto refused = co_await preparing_.run(job);
     if (refused) prepared = *refused;
   }
-  const auto ready = context_.host.ready();
-  if (!*prepared || !ready) {
-    HttpReply reply = refusal(*prepared ? ready.error() : prepared->error());
+  if (!*prepared) {
+    HttpReply reply = refusal(prepared->error());
     co_await sink.send(std::move(reply));
     co_return;
   }
   PreparedAnswer& what = **prepared;
-  Running running{.writer = std::move(what.writer)};
+  Running running{.held = what.held, .writer = std::move(what.writer)};
+  JobQueue& queue = what.held.model().jobs();
   add_headers(running.headers, what.id, what.ignored);
   // A whole answer is collected here in any case; its bound is the context.
   const std::size_t unsent_bytes_max =
       what.stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
   const Client client = context_.access.client(request);
   std::optional<ApiError> full;
-  const std::size_t queue_max = ready->model.jobs().queue_max();
+  const std::size_t queue_max = queue.queue_max();
   if (what.jobs.size() > queue_max) full = too_many(what.jobs.size(), queue_max);
   for (GenerateRequest& job : what.jobs) {
     if (full) break;
-    auto pending = PendingReply::start(context_.loop, ready->model.jobs(), client, std::move(job),
-                                       unsent_bytes_max);
+    auto pending =
+        PendingReply::start(context_.loop, queue, client, std::move(job), unsent_bytes_max);
     if (!pending) {
       full = not_taken(pending.error());
       continue;
@@ -223,6 +224,8 @@ awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& 
     running.choices.emplace_back(what.answer);
     if (what.answer.splitter) ++what.answer.splitter->id_seed;
   }
+  // Behind submit(), so that one that was removed meanwhile gets no job that stays.
+  if (!full) full = what.held.gone();
   if (full) {
     HttpReply reply = refusal(*full);
     co_await sink.send(std::move(reply));

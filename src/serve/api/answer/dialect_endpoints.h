@@ -15,6 +15,7 @@ namespace drystone {
 
 // A request that is understood and fits the model.
 struct PreparedAnswer {
+  HeldModel held;
   std::vector<GenerateRequest> jobs;  // one for each choice; at least one
   ChoiceAnswer::Options answer;
   std::unique_ptr<AnswerWriter> writer;
@@ -34,11 +35,10 @@ class DialectEndpoints : public Endpoints {
   // Its end waits for requests that are being prepared.
 
  protected:
-  // These run off the loop, and only when the model is ready.
-  using Prepare = std::function<ApiResult<PreparedAnswer>(const HttpRequest&, const ServedModel&)>;
-  using PrepareVectors =
-      std::function<ApiResult<VectorRequest>(const HttpRequest&, const ServedModel&)>;
-  using Work = std::function<ApiResult<boost::json::value>(const HttpRequest&, const ServedModel&)>;
+  // These run off the loop, and only when a request can be served at all.
+  using Prepare = std::function<ApiResult<PreparedAnswer>(const HttpRequest&)>;
+  using PrepareVectors = std::function<ApiResult<VectorRequest>(const HttpRequest&)>;
+  using Work = std::function<ApiResult<boost::json::value>(const HttpRequest&)>;
 
   void add_answer(Router& router, std::string path, Prepare prepare);          // POST
   void add_vectors(Router& router, std::string path, PrepareVectors prepare);  // POST

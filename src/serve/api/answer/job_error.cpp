@@ -2,9 +2,10 @@
 
 namespace drystone {
 
-ApiError cancelled_error() {
+ApiError cancelled_error(const HeldModel& held) {
+  if (auto error = held.gone()) return *std::move(error);
   return {.status = 503,
-          .message = "The server is stopping; the answer is incomplete.",
+          .message = "The model ended this answer; it is incomplete.",
           .code = "server_stopping"};
 }
 

@@ -29,6 +29,7 @@ std::optional<ApiError> check_finite(const std::vector<float>& values, std::size
 
 // The jobs of one request, on their way in order.
 struct DialectEndpoints::RunningVectors {
+  HeldModel held;
   std::vector<GenerateRequest> jobs;
   std::deque<PendingReply> open;  // of the jobs from results.size() on
   std::vector<GenerateResult> results;
@@ -54,7 +55,7 @@ struct DialectEndpoints::RunningVectors {
       Result<GenerateResult> result = *open.front().result();
       open.pop_front();
       if (!result) return to_api_error(result.error());
-      if (result->finish == FinishReason::cancelled) return cancelled_error();
+      if (result->finish == FinishReason::cancelled) return cancelled_error(held);
       if (auto error = check_finite(result->hidden, results.size())) return error;
       results.push_back(*std::move(result));
     }
@@ -74,25 +75,25 @@ void DialectEndpoints::add_vectors(Router& router, std::string path, PrepareVect
 awaitable<void> DialectEndpoints::vectors(const HttpRequest& request, ReplySink& sink,
                                           const PrepareVectors& prepare) {
   std::optional<ApiResult<VectorRequest>> prepared;
-  if (const auto early = context_.host.ready(); !early) {
-    prepared = early.error();
+  if (const auto error = context_.host.refusal()) {
+    prepared = *error;
   } else {
-    const std::function<void()> job = [&] { prepared = prepare(request, early->model); };
+    const std::function<void()> job = [&] { prepared = prepare(request); };
     const auto refused = co_await preparing_.run(job);
     if (refused) prepared = *refused;
   }
-  const auto ready = context_.host.ready();
-  if (!*prepared || !ready) {
-    HttpReply reply = refusal(*prepared ? ready.error() : prepared->error());
+  if (!*prepared) {
+    HttpReply reply = refusal(prepared->error());
     co_await sink.send(std::move(reply));
     co_return;
   }
   VectorRequest& what = **prepared;
-  RunningVectors running{.jobs = std::move(what.jobs)};
+  RunningVectors running{.held = what.held, .jobs = std::move(what.jobs)};
   const Client client = context_.access.client(request);
   std::optional<ApiError> failed;
   while (!failed && !running.done()) {
-    failed = running.start(context_.loop, ready->model.jobs(), client);
+    failed = running.start(context_.loop, what.held.model().jobs(), client);
+    if (!failed) failed = what.held.gone();
     if (failed) break;
     co_await running.open.front().wait(context_.limits.keep_alive_every);
     failed = running.take();

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "serve/http/api_error.h"
-#include "serve/http/served_model.h"
+#include "serve/http/model_host.h"
 
 namespace drystone {
 
 // A request for vectors or scores, understood and fitting the model: what its texts' hidden states
 // make together is the answer.
 struct VectorRequest {
+  HeldModel held;
   std::vector<GenerateRequest> jobs;  // with `pooling`; may be none
   // The body of the answer, from the results in the order of the jobs. Runs off the loop.
   std::function<std::string(const std::vector<GenerateResult>&)> write;

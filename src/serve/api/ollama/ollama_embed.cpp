@@ -89,22 +89,26 @@ ApiResult<std::vector<GenerateRequest>> embed_jobs(const OllamaEmbedRequest& req
 }  // namespace
 
 ApiResult<VectorRequest> ollama_embed(ApiResult<OllamaEmbedRequest> request, OllamaEmbedForm form,
-                                      const EndpointsContext& context, const ServedModel& model) {
+                                      const EndpointsContext& context) {
   if (!request) return request.error();
-  if (const auto ready = context.host.find(request->model); !ready) return ready.error();
+  const auto held = context.host.find(request->model);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   const auto pooling = choose_pooling(std::nullopt, model);
   if (!pooling) return pooling.error();
   if (const auto error = check(*request, model)) return *error;
   auto jobs = embed_jobs(*request, *pooling, model);
   if (!jobs) return jobs.error();
-  VectorRequest out{
-      .jobs = *std::move(jobs), .id = random_id("ollama-"), .ignored = request->ignored};
+  VectorRequest out{.held = *held,
+                    .jobs = *std::move(jobs),
+                    .id = random_id("ollama-"),
+                    .ignored = request->ignored};
   const std::size_t dimensions = request->dimensions == 0 ? model.width() : request->dimensions;
   if (form == OllamaEmbedForm::embeddings) {
     out.write = [dimensions](const auto& results) { return write_embeddings(results, dimensions); };
     return out;
   }
-  out.write = [dimensions, name = request->model.empty() ? context.host.names()[0] : request->model,
+  out.write = [dimensions, name = request->model.empty() ? held->name() : request->model,
                &clock = context.clock, begin = context.clock.monotonic()](const auto& results) {
     return write_embed(results, name, dimensions, (clock.monotonic() - begin).count());
   };

@@ -12,6 +12,6 @@ enum class OllamaEmbedForm { embed, embeddings };
 
 // Such a request, ready for the queue. Errors: 400, 404 (another model).
 ApiResult<VectorRequest> ollama_embed(ApiResult<OllamaEmbedRequest> request, OllamaEmbedForm form,
-                                      const EndpointsContext& context, const ServedModel& model);
+                                      const EndpointsContext& context);
 
 }  // namespace drystone

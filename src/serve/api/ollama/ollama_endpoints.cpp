@@ -23,20 +23,18 @@ class OllamaEndpoints final : public DialectEndpoints {
   explicit OllamaEndpoints(const EndpointsContext& lent) : DialectEndpoints(lent, ollama_error) {}
 
   void add_to(Router& router) override {
-    add_answer(router, "/api/chat", [this](const HttpRequest& request, const ServedModel& model) {
-      return answer(parse_ollama_chat(request.body), true, model);
+    add_answer(router, "/api/chat", [this](const HttpRequest& request) {
+      return answer(parse_ollama_chat(request.body), true);
     });
-    add_answer(router, "/api/generate",
-               [this](const HttpRequest& request, const ServedModel& model) {
-                 return answer(parse_ollama_generate(request.body), false, model);
-               });
+    add_answer(router, "/api/generate", [this](const HttpRequest& request) {
+      return answer(parse_ollama_generate(request.body), false);
+    });
     add_models(router);
     add_embed(router);
   }
 
  private:
-  ApiResult<PreparedAnswer> answer(ApiResult<OllamaRequest> request, bool chat,
-                                   const ServedModel& model) const;
+  ApiResult<PreparedAnswer> answer(ApiResult<OllamaRequest> request, bool chat) const;
   static ApiResult<Generation> generation(const OllamaRequest& request, const ServedModel& model);
   void add_models(Router& router);
   void add_embed(Router& router);
@@ -62,11 +60,13 @@ ApiResult<Generation> OllamaEndpoints::generation(const OllamaRequest& request,
   return Generation{.jobs = *std::move(jobs), .answer = {}};
 }
 
-ApiResult<PreparedAnswer> OllamaEndpoints::answer(ApiResult<OllamaRequest> request, bool chat,
-                                                  const ServedModel& model) const {
+ApiResult<PreparedAnswer> OllamaEndpoints::answer(ApiResult<OllamaRequest> request,
+                                                  bool chat) const {
   if (!request) return request.error();
   const std::string& name = request->chat.model;
-  if (const auto ready = context().host.find(name); !ready) return ready.error();
+  const auto held = context().host.find(name);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   if (request->context_min > model.context())
     return invalid_request(
         "options.num_ctx",
@@ -75,15 +75,17 @@ ApiResult<PreparedAnswer> OllamaEndpoints::answer(ApiResult<OllamaRequest> reque
                     request->context_min, model.context()),
         "unsupported_parameter");
   const GenerationOptions& options = request->options();
-  PreparedAnswer out{
-      .id = random_id("ollama-"), .stream = options.stream, .ignored = options.ignored};
+  PreparedAnswer out{.held = *held,
+                     .id = random_id("ollama-"),
+                     .stream = options.stream,
+                     .ignored = options.ignored};
   if (!request->load_only) {
     auto jobs = generation(*request, model);
     if (!jobs) return jobs.error();
     out.jobs = std::move(jobs->jobs);
     out.answer = std::move(jobs->answer);
   }
-  out.writer = ollama_writer({.model = name.empty() ? context().host.names()[0] : name,
+  out.writer = ollama_writer({.model = name.empty() ? held->name() : name,
                               .chat = chat,
                               .unload = request->unload,
                               .now = [this] { return utc_text(unix_seconds(context().clock)); }});
@@ -91,33 +93,33 @@ ApiResult<PreparedAnswer> OllamaEndpoints::answer(ApiResult<OllamaRequest> reque
 }
 
 void OllamaEndpoints::add_models(Router& router) {
-  add_work(router, "GET", "/api/tags", [this](const HttpRequest&, const ServedModel& model) {
-    return ApiResult<json::value>(ollama_tags(context().host, model));
+  add_work(router, "GET", "/api/tags", [this](const HttpRequest&) {
+    return ApiResult<json::value>(ollama_tags(context().host));
   });
-  add_work(router, "GET", "/api/ps", [this](const HttpRequest&, const ServedModel& model) {
-    return ApiResult<json::value>(ollama_running(context().host, model));
+  add_work(router, "GET", "/api/ps", [this](const HttpRequest&) {
+    return ApiResult<json::value>(ollama_running(context().host));
   });
-  add_work(router, "GET", "/api/version", [](const HttpRequest&, const ServedModel&) {
+  add_work(router, "GET", "/api/version", [](const HttpRequest&) {
     return ApiResult<json::value>(json::value{{"version", kApiVersion}});
   });
   add_work(router, "POST", "/api/show",
-           [this](const HttpRequest& request, const ServedModel& model) -> ApiResult<json::value> {
+           [this](const HttpRequest& request) -> ApiResult<json::value> {
              const auto name = parse_ollama_model(request.body);
              if (!name) return name.error();
-             if (const auto ready = context().host.find(*name); !ready) return ready.error();
-             return json::value(ollama_show(model));
+             const auto held = context().host.find(*name);
+             if (!held) return held.error();
+             return json::value(ollama_show(held->model()));
            });
 }
 
 void OllamaEndpoints::add_embed(Router& router) {
-  add_vectors(router, "/api/embed", [this](const HttpRequest& request, const ServedModel& model) {
-    return ollama_embed(parse_ollama_embed(request.body), OllamaEmbedForm::embed, context(), model);
+  add_vectors(router, "/api/embed", [this](const HttpRequest& request) {
+    return ollama_embed(parse_ollama_embed(request.body), OllamaEmbedForm::embed, context());
   });
-  add_vectors(router, "/api/embeddings",
-              [this](const HttpRequest& request, const ServedModel& model) {
-                return ollama_embed(parse_ollama_embeddings(request.body),
-                                    OllamaEmbedForm::embeddings, context(), model);
-              });
+  add_vectors(router, "/api/embeddings", [this](const HttpRequest& request) {
+    return ollama_embed(parse_ollama_embeddings(request.body), OllamaEmbedForm::embeddings,
+                        context());
+  });
 }
 
 }  // namespace

@@ -13,9 +13,9 @@ namespace {
 
 // 64 hexadecimal digits that tell loaded models apart; clients show the first 12. No hash of the
 // file, which would take seconds to read.
-std::string digest(const std::string& name, const ModelHost& host, const ServedModel& model) {
-  const std::string seed =
-      fmt::format("{} {} {} {}", name, host.loaded_unix_s(), model.vocab(), model.context());
+std::string digest(const std::string& name, const HeldModel& held) {
+  const std::string seed = fmt::format("{} {} {} {}", name, held.loaded_unix_s(),
+                                       held.model().vocab(), held.model().context());
   std::string out;
   for (std::uint64_t part = 0; part < 4; ++part) {
     std::uint64_t hash = 0xcbf29ce484222325 + part;  // FNV-1a
@@ -32,33 +32,41 @@ json::object details(const ServedModel& model) {
           {"parameter_size", ""},   {"quantization_level", ""}};
 }
 
-json::object entry(const std::string& name, const ModelHost& host, const ServedModel& model) {
+json::object entry(const std::string& name, const HeldModel& held) {
   return {{"name", name},
           {"model", name},
-          {"size", model.facts().weights_bytes},
-          {"digest", digest(name, host, model)},
-          {"details", details(model)}};
+          {"size", held.model().facts().weights_bytes},
+          {"digest", digest(name, held)},
+          {"details", details(held.model())}};
 }
 
 }  // namespace
 
-json::object ollama_tags(const ModelHost& host, const ServedModel& model) {
+json::object ollama_tags(const ModelHost& host) {
   json::array models;
-  for (const std::string& name : host.names()) {
-    json::object one = entry(name, host, model);
-    one["modified_at"] = utc_text(host.loaded_unix_s());
-    models.push_back(std::move(one));
+  for (const ModelHost::Shown& model : host.list()) {
+    if (!model.held) continue;
+    for (const std::string& name : model.names) {
+      json::object one = entry(name, *model.held);
+      one["modified_at"] = utc_text(model.held->loaded_unix_s());
+      models.push_back(std::move(one));
+    }
   }
   return {{"models", std::move(models)}};
 }
 
-json::object ollama_running(const ModelHost& host, const ServedModel& model) {
+json::object ollama_running(const ModelHost& host) {
   constexpr std::int64_t kYearS = 365 * 24 * 3600;  // it stays loaded as long as the server runs
-  json::object one = entry(host.names()[0], host, model);
-  one["expires_at"] = utc_text(host.loaded_unix_s() + 10 * kYearS);
-  one["size_vram"] = 0;
-  one["context_length"] = model.context();
-  return {{"models", json::array{std::move(one)}}};
+  json::array models;
+  for (const ModelHost::Shown& model : host.list()) {
+    if (!model.held) continue;
+    json::object one = entry(model.held->name(), *model.held);
+    one["expires_at"] = utc_text(model.held->loaded_unix_s() + 10 * kYearS);
+    one["size_vram"] = 0;
+    one["context_length"] = model.held->model().context();
+    models.push_back(std::move(one));
+  }
+  return {{"models", std::move(models)}};
 }
 
 json::object ollama_show(const ServedModel& model) {

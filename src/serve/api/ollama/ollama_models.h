@@ -8,8 +8,8 @@
 namespace drystone {
 
 // The answers of /api/tags, /api/ps and /api/show.
-boost::json::object ollama_tags(const ModelHost& host, const ServedModel& model);
-boost::json::object ollama_running(const ModelHost& host, const ServedModel& model);
+boost::json::object ollama_tags(const ModelHost& host);
+boost::json::object ollama_running(const ModelHost& host);
 boost::json::object ollama_show(const ServedModel& model);
 
 }  // namespace drystone

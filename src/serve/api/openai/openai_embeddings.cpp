@@ -115,18 +115,19 @@ ApiResult<EmbeddingRequest> parse_embedding_request(std::string_view body) {
   return request;
 }
 
-ApiResult<VectorRequest> embedding_request(std::string_view body, const ModelHost& host,
-                                           const ServedModel& model) {
+ApiResult<VectorRequest> embedding_request(std::string_view body, const ModelHost& host) {
   auto parsed = parse_embedding_request(body);
   if (!parsed) return parsed.error();
   EmbeddingRequest& request = *parsed;
-  if (const auto ready = host.find(request.model); !ready) return ready.error();
+  const auto held = host.find(request.model);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   const auto pooling = choose_pooling(request.pooling, model);
   if (!pooling) return pooling.error();
   if (const auto error = check_dimensions(request, model)) return *error;
   const VectorOptions options{
       .pooling = *pooling, .priority = request.priority, .cache_salt = request.cache_salt};
-  VectorRequest out{.id = random_id("embd-"), .ignored = request.ignored};
+  VectorRequest out{.held = *held, .id = random_id("embd-"), .ignored = request.ignored};
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
     const auto* text = std::get_if<std::string>(&request.inputs[i]);
     auto ids = text != nullptr ? model.text_prompt(*text)
@@ -138,7 +139,7 @@ ApiResult<VectorRequest> embedding_request(std::string_view body, const ModelHos
     out.jobs.push_back(*std::move(job));
   }
   request.inputs.clear();
-  out.write = [request = std::move(request), name = host.names()[0],
+  out.write = [request = std::move(request), name = held->name(),
                width = model.width()](const std::vector<GenerateResult>& results) {
     return write_embeddings(request, name, request.dimensions == 0 ? width : request.dimensions,
                             results);

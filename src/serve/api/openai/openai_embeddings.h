@@ -28,7 +28,6 @@ struct EmbeddingRequest {
 ApiResult<EmbeddingRequest> parse_embedding_request(std::string_view body);
 
 // Such a request, ready for the queue. Errors: 400, 404 (another model).
-ApiResult<VectorRequest> embedding_request(std::string_view body, const ModelHost& host,
-                                           const ServedModel& model);
+ApiResult<VectorRequest> embedding_request(std::string_view body, const ModelHost& host);
 
 }  // namespace drystone

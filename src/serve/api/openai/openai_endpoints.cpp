@@ -25,13 +25,9 @@ class OpenAiEndpoints final : public DialectEndpoints {
 
   void add_to(Router& router) override {
     add_answer(router, "/v1/chat/completions",
-               [this](const HttpRequest& request, const ServedModel& model) {
-                 return chat(request, model);
-               });
+               [this](const HttpRequest& request) { return chat(request); });
     add_answer(router, "/v1/completions",
-               [this](const HttpRequest& request, const ServedModel& model) {
-                 return completion(request, model);
-               });
+               [this](const HttpRequest& request) { return completion(request); });
     add_responses(router);
     add_models(router);
     add_tokens(router);
@@ -39,45 +35,47 @@ class OpenAiEndpoints final : public DialectEndpoints {
   }
 
  private:
-  ApiResult<PreparedAnswer> chat(const HttpRequest& request, const ServedModel& model) const;
-  ApiResult<PreparedAnswer> completion(const HttpRequest& request, const ServedModel& model) const;
-  ApiResult<PreparedAnswer> response(const HttpRequest& request, const ServedModel& model);
+  ApiResult<PreparedAnswer> chat(const HttpRequest& request) const;
+  ApiResult<PreparedAnswer> completion(const HttpRequest& request) const;
+  ApiResult<PreparedAnswer> response(const HttpRequest& request);
   void add_responses(Router& router);
   void add_models(Router& router);
   void add_tokens(Router& router);
   void add_embeddings(Router& router);
   OpenAiAnswerInfo info(const GenerationOptions& options, std::string id,
-                        const ServedModel& model) const;
+                        const HeldModel& held) const;
 
   ResponseStore responses_;
 };
 
 OpenAiAnswerInfo OpenAiEndpoints::info(const GenerationOptions& options, std::string id,
-                                       const ServedModel& model) const {
+                                       const HeldModel& held) const {
   return {.id = std::move(id),
-          .model = context().host.names()[0],
+          .model = held.name(),
           .created_unix_s = unix_seconds(context().clock),
           .choices = options.choices,
           .choices_per_prompt = options.choices,
           .logprobs = options.top_logprobs.has_value(),
           .include_usage = options.include_usage,
-          .piece = [&model](TokenId id) { return model.piece(id); }};
+          .piece = [held](TokenId id) { return held.model().piece(id); }};
 }
 
-ApiResult<PreparedAnswer> OpenAiEndpoints::chat(const HttpRequest& http,
-                                                const ServedModel& model) const {
+ApiResult<PreparedAnswer> OpenAiEndpoints::chat(const HttpRequest& http) const {
   auto request = parse_chat_request(http.body);
   if (!request) return request.error();
-  if (const auto ready = context().host.find(request->model); !ready) return ready.error();
+  const auto held = context().host.find(request->model);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   auto generation = chat_generation(*request, model);
   if (!generation) return generation.error();
   const GenerationOptions& options = request->options;
-  PreparedAnswer out{.jobs = std::move(generation->jobs),
+  PreparedAnswer out{.held = *held,
+                     .jobs = std::move(generation->jobs),
                      .answer = std::move(generation->answer),
                      .id = random_id("chatcmpl-"),
                      .stream = options.stream,
                      .ignored = options.ignored};
-  out.writer = chat_writer(info(options, out.id, model));
+  out.writer = chat_writer(info(options, out.id, *held));
   return out;
 }
 
@@ -94,16 +92,19 @@ ApiResult<std::vector<TokenId>> prompt_ids(const PromptInput& prompt,
                          "unsupported_parameter");
 }
 
-ApiResult<PreparedAnswer> OpenAiEndpoints::completion(const HttpRequest& http,
-                                                      const ServedModel& model) const {
+ApiResult<PreparedAnswer> OpenAiEndpoints::completion(const HttpRequest& http) const {
   auto request = parse_completion_request(http.body);
   if (!request) return request.error();
-  if (const auto ready = context().host.find(request->model); !ready) return ready.error();
+  const auto held = context().host.find(request->model);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   const GenerationOptions& options = request->options;
-  PreparedAnswer out{
-      .id = random_id("cmpl-"), .stream = options.stream, .ignored = options.ignored};
+  PreparedAnswer out{.held = *held,
+                     .id = random_id("cmpl-"),
+                     .stream = options.stream,
+                     .ignored = options.ignored};
   out.answer.keep_tokens = options.top_logprobs.has_value();
-  OpenAiAnswerInfo about = info(options, out.id, model);
+  OpenAiAnswerInfo about = info(options, out.id, *held);
   for (const PromptInput& prompt : request->prompts) {
     auto ids = prompt_ids(prompt, *request, model);
     if (!ids) return ids.error();
@@ -124,75 +125,72 @@ ApiResult<PreparedAnswer> OpenAiEndpoints::completion(const HttpRequest& http,
   return out;
 }
 
-ApiResult<PreparedAnswer> OpenAiEndpoints::response(const HttpRequest& http,
-                                                    const ServedModel& model) {
+ApiResult<PreparedAnswer> OpenAiEndpoints::response(const HttpRequest& http) {
   auto request = parse_response_request(http.body, responses_);
   if (!request) return request.error();
-  if (const auto ready = context().host.find(request->chat.model); !ready) return ready.error();
+  const auto held = context().host.find(request->chat.model);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   auto generation = chat_generation(request->chat, model);
   if (!generation) return generation.error();
-  PreparedAnswer out{.jobs = std::move(generation->jobs),
+  PreparedAnswer out{.held = *held,
+                     .jobs = std::move(generation->jobs),
                      .answer = std::move(generation->answer),
                      .id = random_id("resp_"),
                      .stream = request->chat.options.stream,
                      .ignored = request->chat.options.ignored};
-  out.writer = response_writer({.id = out.id,
-                                .model = context().host.names()[0],
-                                .created_unix_s = unix_seconds(context().clock)},
-                               *std::move(request), responses_);
+  out.writer = response_writer(
+      {.id = out.id, .model = held->name(), .created_unix_s = unix_seconds(context().clock)},
+      *std::move(request), responses_);
   return out;
 }
 
 void OpenAiEndpoints::add_responses(Router& router) {
-  add_answer(router, "/v1/responses", [this](const HttpRequest& request, const ServedModel& model) {
-    return response(request, model);
+  add_answer(router, "/v1/responses",
+             [this](const HttpRequest& request) { return response(request); });
+  add_work(router, "GET", "/v1/responses/*", [this](const HttpRequest& request) {
+    return responses_.show(request.path.substr(std::string("/v1/responses/").size()));
   });
-  add_work(router, "GET", "/v1/responses/*",
-           [this](const HttpRequest& request, const ServedModel&) {
-             return responses_.show(request.path.substr(std::string("/v1/responses/").size()));
-           });
-  add_work(router, "DELETE", "/v1/responses/*",
-           [this](const HttpRequest& request, const ServedModel&) {
-             return responses_.erase(request.path.substr(std::string("/v1/responses/").size()));
-           });
+  add_work(router, "DELETE", "/v1/responses/*", [this](const HttpRequest& request) {
+    return responses_.erase(request.path.substr(std::string("/v1/responses/").size()));
+  });
 }
 
 void OpenAiEndpoints::add_models(Router& router) {
   add_work(router, "GET", "/v1/models",
-           [this](const HttpRequest& request, const ServedModel& model) -> ApiResult<json::value> {
-             json::object out = list_models(context().host, model);
+           [this](const HttpRequest& request) -> ApiResult<json::value> {
+             json::object out = list_models(context().host, unix_seconds(context().clock));
              // Codex asks so, and reads this alone: nothing of a model of its own list is known
              // here.
              if (request.query.starts_with("client_version=")) out["models"] = json::array{};
              return json::value(std::move(out));
            });
   add_work(router, "GET", "/v1/models/*",
-           [this](const HttpRequest& request, const ServedModel& model) -> ApiResult<json::value> {
+           [this](const HttpRequest& request) -> ApiResult<json::value> {
              const std::string name = request.path.substr(std::string("/v1/models/").size());
-             if (const auto ready = context().host.find(name); !ready) return ready.error();
-             return json::value(show_model(name, context().host, model));
+             const auto held = context().host.find(name);
+             if (!held) return held.error();
+             return json::value(show_model(name, *held));
            });
 }
 
 void OpenAiEndpoints::add_tokens(Router& router) {
   for (const char* path : {"/v1/tokenize", "/tokenize"})
-    add_work(router, "POST", path, [this](const HttpRequest& request, const ServedModel& model) {
-      return tokenize(request.body, context().host, model);
-    });
+    add_work(router, "POST", path,
+             [this](const HttpRequest& request) { return tokenize(request.body, context().host); });
   for (const char* path : {"/v1/detokenize", "/detokenize"})
-    add_work(router, "POST", path, [this](const HttpRequest& request, const ServedModel& model) {
-      return detokenize(request.body, context().host, model);
+    add_work(router, "POST", path, [this](const HttpRequest& request) {
+      return detokenize(request.body, context().host);
     });
 }
 
 void OpenAiEndpoints::add_embeddings(Router& router) {
-  add_vectors(router, "/v1/embeddings",
-              [this](const HttpRequest& request, const ServedModel& model) {
-                return embedding_request(request.body, context().host, model);
-              });
+  add_vectors(router, "/v1/embeddings", [this](const HttpRequest& request) {
+    return embedding_request(request.body, context().host);
+  });
   for (const char* path : {"/v1/rerank", "/rerank", "/v2/rerank"})
-    add_vectors(router, path, [this](const HttpRequest& request, const ServedModel& model) {
-      return rerank_request(request.body, context().host, model);
+    add_vectors(router, path, [this](const HttpRequest& request) {
+      return rerank_request(request.body, context().host);
     });
 }
 

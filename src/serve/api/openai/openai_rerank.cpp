@@ -90,15 +90,16 @@ ApiResult<RerankRequest> parse_rerank_request(std::string_view body) {
   return request;
 }
 
-ApiResult<VectorRequest> rerank_request(std::string_view body, const ModelHost& host,
-                                        const ServedModel& model) {
+ApiResult<VectorRequest> rerank_request(std::string_view body, const ModelHost& host) {
   auto parsed = parse_rerank_request(body);
   if (!parsed) return parsed.error();
   RerankRequest& request = *parsed;
-  if (const auto ready = host.find(request.model); !ready) return ready.error();
+  const auto held = host.find(request.model);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   const VectorOptions options{
       .pooling = Pooling::last, .priority = request.priority, .cache_salt = request.cache_salt};
-  VectorRequest out{.id = random_id("rerank-"), .ignored = request.ignored};
+  VectorRequest out{.held = *held, .id = random_id("rerank-"), .ignored = request.ignored};
   for (std::size_t i = 0; i < request.documents.size(); ++i) {
     auto prompt = model.rank_prompt(request.query, request.documents[i]);
     if (!prompt) return invalid_request("model", prompt.error().message(), "unsupported_model");
@@ -106,12 +107,12 @@ ApiResult<VectorRequest> rerank_request(std::string_view body, const ModelHost& 
     if (!job) return job.error();
     out.jobs.push_back(*std::move(job));
   }
-  out.write = [request = std::move(request), id = out.id, name = host.names()[0],
-               &model](const std::vector<GenerateResult>& results) {
+  out.write = [request = std::move(request), id = out.id, name = held->name(),
+               held = *held](const std::vector<GenerateResult>& results) {
     std::vector<float> scores;
     std::uint64_t tokens = 0;
     for (const GenerateResult& result : results) {
-      scores.push_back(model.relevance(result.hidden));
+      scores.push_back(held.model().relevance(result.hidden));
       tokens += result.prompt_tokens;
     }
     return write_ranking(request, id, name, scores, tokens);

@@ -25,7 +25,6 @@ struct RerankRequest {
 ApiResult<RerankRequest> parse_rerank_request(std::string_view body);
 
 // Such a request, ready for the queue. Errors: 400 (also a model that is not made for it), 404.
-ApiResult<VectorRequest> rerank_request(std::string_view body, const ModelHost& host,
-                                        const ServedModel& model);
+ApiResult<VectorRequest> rerank_request(std::string_view body, const ModelHost& host);
 
 }  // namespace drystone

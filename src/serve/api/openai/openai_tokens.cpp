@@ -37,8 +37,7 @@ ApiResult<std::vector<TokenId>> read_text(RequestFields& fields, const ServedMod
 
 }  // namespace
 
-ApiResult<json::value> tokenize(std::string_view body, const ModelHost& host,
-                                const ServedModel& model) {
+ApiResult<json::value> tokenize(std::string_view body, const ModelHost& host) {
   const auto object = parse_object(body);
   if (!object) return object.error();
   RequestFields fields(*object);
@@ -47,6 +46,10 @@ ApiResult<json::value> tokenize(std::string_view body, const ModelHost& host,
   fields.string("model", name);
   fields.boolean("with_pieces", texts);
   fields.boolean("return_token_strs", texts);
+  if (fields.error()) return *fields.error();
+  const auto held = host.find(name);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   ApiResult<std::vector<TokenId>> ids = std::vector<TokenId>();
   if (fields.find("messages") != nullptr) {
     const auto chat = parse_chat_request(body);
@@ -60,7 +63,6 @@ ApiResult<json::value> tokenize(std::string_view body, const ModelHost& host,
   }
   if (fields.error()) return *fields.error();
   if (!ids) return ids.error();
-  if (const auto ready = host.find(name); !ready) return ready.error();
   json::array tokens, pieces;
   for (const TokenId id : *ids) {
     tokens.emplace_back(id);
@@ -72,8 +74,7 @@ ApiResult<json::value> tokenize(std::string_view body, const ModelHost& host,
   return json::value(std::move(out));
 }
 
-ApiResult<json::value> detokenize(std::string_view body, const ModelHost& host,
-                                  const ServedModel& model) {
+ApiResult<json::value> detokenize(std::string_view body, const ModelHost& host) {
   const auto object = parse_object(body);
   if (!object) return object.error();
   RequestFields fields(*object);
@@ -85,7 +86,9 @@ ApiResult<json::value> detokenize(std::string_view body, const ModelHost& host,
   if (tokens != nullptr) ids = read_token_ids(fields, "tokens", *tokens);
   refuse_unknown(fields);
   if (fields.error()) return *fields.error();
-  if (const auto ready = host.find(name); !ready) return ready.error();
+  const auto held = host.find(name);
+  if (!held) return held.error();
+  const ServedModel& model = held->model();
   for (const TokenId id : ids) {
     if (static_cast<std::uint32_t>(id) >= model.vocab())
       return invalid_request("tokens",

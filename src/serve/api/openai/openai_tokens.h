@@ -11,11 +11,9 @@ namespace drystone {
 // POST /v1/tokenize: {"prompt" | "content": text} or {"messages": [...]} as in a chat, to
 // {"tokens", "count", "max_model_len"}; with "return_token_strs" (or llama.cpp's "with_pieces")
 // their texts too.
-ApiResult<boost::json::value> tokenize(std::string_view body, const ModelHost& host,
-                                       const ServedModel& model);
+ApiResult<boost::json::value> tokenize(std::string_view body, const ModelHost& host);
 
 // POST /v1/detokenize: {"tokens": [...]} to {"prompt", "content"}, both the text.
-ApiResult<boost::json::value> detokenize(std::string_view body, const ModelHost& host,
-                                         const ServedModel& model);
+ApiResult<boost::json::value> detokenize(std::string_view body, const ModelHost& host);
 
 }  // namespace drystone

@@ -1,0 +1,490 @@
+#include "serve/jobs/replay_queue.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "serve/jobs/replayed_job.h"
+
+namespace drystone {
+
+// What the callbacks of attempts use, which may come after the queue has gone.
+struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
+  enum class State { waiting, submitting, running };
+  struct Job {
+    Job(GenerationJob given, Clock::Nanoseconds now)
+        : client(std::move(given.client)),
+          on_delta(std::move(given.on_delta)),
+          on_prompt(std::move(given.on_prompt)),
+          on_done(std::move(given.on_done)),
+          answer(std::move(given.request), now) {}
+    const std::string client;
+    const std::function<void(const Delta&)> on_delta;
+    const std::function<void(std::uint32_t)> on_prompt;
+    const std::function<void(Result<GenerateResult>)> on_done;
+
+    // Under the lock.
+    ReplayedJob answer;
+    State state = State::submitting;
+    bool cancelled = false;
+    bool moving = false;  // of the running attempt nothing is taken any more
+    std::optional<Error> broken;
+    // Of the attempt: which one it is, on which head, and its id there.
+    std::uint64_t attempt = 0, head = 0;
+    std::shared_ptr<JobQueue> queue;
+    std::optional<std::uint64_t> id;
+    // While it waits.
+    std::optional<Clock::Nanoseconds> deadline;
+    Clock::Nanoseconds not_before{};
+    std::string lost_because;
+  };
+  using JobPointer = std::shared_ptr<Job>;
+  // Runs with the lock held; what it returns runs without.
+  using After = std::function<void()>;
+
+  Core(Options given, const Clock& own_clock) : options(std::move(given)), clock(own_clock) {}
+
+  Clock::Nanoseconds now() const { return clock.monotonic(); }
+
+  Result<void> start(std::uint64_t key, const JobPointer& job);
+  GenerationJob attempt_of(std::uint64_t key, const JobPointer& job);
+  void take(const JobPointer& job, std::uint64_t attempt, const Delta& delta);
+  void take_prompt(const JobPointer& job, std::uint64_t attempt, std::uint32_t held);
+  void take_end(std::uint64_t key, const JobPointer& job, std::uint64_t attempt,
+                Result<GenerateResult> result);
+  bool may_go_on(Job& job, const Result<GenerateResult>& result);
+  void wait_for_head(Job& job, const Error& why);
+  void retire(Job& job);
+  void end(std::uint64_t key, const JobPointer& job, Result<GenerateResult> result);
+  Error given_up(const Job& job) const;
+  void cancel(std::uint64_t key);
+  void work();
+  std::optional<Clock::Nanoseconds> work_once(std::unique_lock<std::mutex>& lock);
+
+  const Options options;
+  const Clock& clock;
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::uint64_t, JobPointer> jobs;
+  std::uint64_t last_key = 0, last_attempt = 0;
+  // The present head; `head` counts the calls of set_head that changed it.
+  std::uint64_t epoch = 0, head = 0;
+  std::shared_ptr<JobQueue> queue;
+  std::string why_none;
+  std::vector<std::shared_ptr<JobQueue>> retired;  // let go of by the worker
+  int callbacks = 0;                               // of clients, that run now
+  bool stopping = false;
+  std::jthread worker;
+};
+
+ReplayQueue::ReplayQueue(Options options, const Clock& clock)
+    : core_(std::make_shared<Core>(std::move(options), clock)) {
+  core_->worker = std::jthread([core = core_.get()] { core->work(); });
+}
+
+ReplayQueue::~ReplayQueue() {
+  std::map<std::uint64_t, Core::JobPointer> left;
+  {
+    std::unique_lock lock(core_->mutex);
+    core_->stopping = true;
+    core_->changed.notify_all();
+    lock.unlock();
+    core_->worker.join();
+    lock.lock();
+    left.swap(core_->jobs);
+    // What attempts say from now on is not heard; what is being told ends first.
+    for (const auto& [key, job] : left) job->attempt = 0;
+    core_->changed.wait(lock, [&] { return core_->callbacks == 0; });
+  }
+  for (const auto& [key, job] : left) {
+    if (job->queue != nullptr && job->id) job->queue->cancel(*job->id);
+    job->on_done(job->answer.cancelled());
+    job->queue = nullptr;
+  }
+  core_->queue = nullptr;
+  core_->retired.clear();
+}
+
+void ReplayQueue::set_head(std::uint64_t epoch, std::shared_ptr<JobQueue> queue, std::string why) {
+  std::vector<std::pair<std::shared_ptr<JobQueue>, std::uint64_t>> left;
+  {
+    const std::lock_guard lock(core_->mutex);
+    if (epoch < core_->epoch || (epoch == core_->epoch && queue == core_->queue)) {
+      if (queue != nullptr) core_->retired.push_back(std::move(queue));
+      return;
+    }
+    core_->epoch = epoch;
+    ++core_->head;
+    core_->why_none = std::move(why);
+    if (core_->queue != nullptr) core_->retired.push_back(std::move(core_->queue));
+    core_->queue = std::move(queue);
+    for (const auto& [key, job] : core_->jobs) {
+      if (job->state == Core::State::waiting) continue;
+      job->moving = true;
+      if (job->id) left.emplace_back(job->queue, *job->id);
+    }
+  }
+  for (const auto& [old, id] : left) old->cancel(id);
+  {
+    const std::lock_guard lock(core_->mutex);
+    for (auto& [old, id] : left) core_->retired.push_back(std::move(old));
+  }
+  core_->changed.notify_all();
+}
+
+Result<std::uint64_t> ReplayQueue::submit(GenerationJob job) {
+  Core::JobPointer made;
+  std::uint64_t key = 0;
+  {
+    const std::lock_guard lock(core_->mutex);
+    if (core_->jobs.size() >= kJobsMax)
+      return Error(Errc::unavailable,
+                   fmt::format("{} requests run or wait already; try again later", kJobsMax));
+    made = std::make_shared<Core::Job>(std::move(job), core_->now());
+    key = ++core_->last_key;
+    core_->jobs.emplace(key, made);
+    if (core_->queue == nullptr) {
+      core_->wait_for_head(*made, Error(Errc::unavailable, core_->why_none));
+      core_->changed.notify_all();
+      return key;
+    }
+  }
+  TRY(core_->start(key, made));
+  return key;
+}
+
+std::size_t ReplayQueue::queue_max() const {
+  std::shared_ptr<JobQueue> queue;
+  {
+    const std::lock_guard lock(core_->mutex);
+    queue = core_->queue;
+  }
+  const std::size_t most = queue == nullptr ? kJobsMax : queue->queue_max();
+  const std::lock_guard lock(core_->mutex);
+  if (queue != nullptr) core_->retired.push_back(std::move(queue));
+  core_->changed.notify_all();
+  return most;
+}
+
+std::size_t ReplayQueue::position(std::uint64_t key) const {
+  std::shared_ptr<JobQueue> queue;
+  std::uint64_t id = 0;
+  {
+    const std::lock_guard lock(core_->mutex);
+    const auto at = core_->jobs.find(key);
+    if (at == core_->jobs.end() || at->second->state != Core::State::running || !at->second->id)
+      return 0;
+    queue = at->second->queue;
+    id = *at->second->id;
+  }
+  const std::size_t before = queue->position(id);
+  const std::lock_guard lock(core_->mutex);
+  core_->retired.push_back(std::move(queue));
+  core_->changed.notify_all();
+  return before;
+}
+
+void ReplayQueue::cancel(std::uint64_t id) { core_->cancel(id); }
+
+void ReplayQueue::cancel_all() {
+  std::vector<std::uint64_t> keys;
+  {
+    const std::lock_guard lock(core_->mutex);
+    for (const auto& [key, job] : core_->jobs) keys.push_back(key);
+  }
+  for (const std::uint64_t key : keys) core_->cancel(key);
+}
+
+// ---- Attempts
+
+// Hands the job to the present head; without one it waits. Errors, after which the job is gone: a
+// first attempt that its queue does not take.
+Result<void> ReplayQueue::Core::start(std::uint64_t key, const JobPointer& job) {
+  GenerationJob attempt;
+  std::shared_ptr<JobQueue> target;
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex);
+    job->state = State::submitting;
+    job->queue = target = queue;
+    job->head = head;
+    job->id = std::nullopt;
+    job->moving = false;
+    job->attempt = number = ++last_attempt;
+    if (target == nullptr) {
+      wait_for_head(*job, Error(Errc::unavailable, why_none));
+      return {};
+    }
+    attempt = attempt_of(key, job);
+  }
+  const auto id = target->submit(std::move(attempt));
+  bool leave = false, is_first = false;
+  {
+    const std::lock_guard lock(mutex);
+    // Its end may have come already.
+    if (job->attempt == number && jobs.contains(key)) {
+      if (id) {
+        job->state = State::running;
+        job->id = *id;
+        job->moving = job->moving || job->head != head;
+        leave = job->cancelled || job->moving || job->broken;
+      } else {
+        // One that has waited for a head waits for room, too.
+        is_first = job->answer.attempts() == 1 && !job->cancelled &&
+                   !(id.is(Errc::unavailable) && (job->deadline || target->lost()));
+        if (is_first) jobs.erase(key);
+      }
+    }
+  }
+  if (leave) target->cancel(*id);
+  if (!id && !is_first) take_end(key, job, number, id.error());
+  {
+    const std::lock_guard lock(mutex);
+    if (is_first) retire(*job);
+    retired.push_back(std::move(target));
+  }
+  changed.notify_all();
+  if (is_first) return id.error();
+  return {};
+}
+
+GenerationJob ReplayQueue::Core::attempt_of(std::uint64_t key, const JobPointer& job) {
+  const std::uint64_t attempt = job->attempt;
+  GenerationJob out{.client = job->client, .request = job->answer.next_attempt()};
+  out.on_delta = [self = shared_from_this(), job, attempt](const Delta& delta) {
+    self->take(job, attempt, delta);
+  };
+  out.on_prompt = [self = shared_from_this(), job, attempt](std::uint32_t held) {
+    self->take_prompt(job, attempt, held);
+  };
+  out.on_done = [self = shared_from_this(), key, job, attempt](Result<GenerateResult> result) {
+    self->take_end(key, job, attempt, std::move(result));
+  };
+  return out;
+}
+
+void ReplayQueue::Core::take(const JobPointer& job, std::uint64_t attempt, const Delta& delta) {
+  std::optional<Delta> fresh;
+  std::shared_ptr<JobQueue> target;
+  std::optional<std::uint64_t> id;
+  {
+    const std::lock_guard lock(mutex);
+    if (job->attempt != attempt || job->moving || job->broken) return;
+    auto taken = job->answer.take(delta, now());
+    if (taken) {
+      fresh = *std::move(taken);
+      if (!fresh) return;
+      ++callbacks;
+    } else {
+      job->broken = std::move(taken).error();
+      target = job->queue;
+      id = job->id;
+    }
+  }
+  if (fresh) {
+    if (job->on_delta) job->on_delta(*fresh);
+  } else if (id) {
+    target->cancel(*id);
+  }
+  const std::lock_guard lock(mutex);
+  if (fresh) --callbacks;
+  if (target != nullptr) retired.push_back(std::move(target));
+  if (stopping) changed.notify_all();
+}
+
+void ReplayQueue::Core::take_prompt(const JobPointer& job, std::uint64_t attempt,
+                                    std::uint32_t held) {
+  {
+    const std::lock_guard lock(mutex);
+    if (job->attempt != attempt || job->moving) return;
+    const auto more = job->answer.take_prompt(held, now());
+    if (!more || !job->on_prompt) return;
+    ++callbacks;
+  }
+  job->on_prompt(held);
+  const std::lock_guard lock(mutex);
+  --callbacks;
+  if (stopping) changed.notify_all();
+}
+
+void ReplayQueue::Core::take_end(std::uint64_t key, const JobPointer& job, std::uint64_t attempt,
+                                 Result<GenerateResult> result) {
+  {
+    const std::lock_guard lock(mutex);
+    if (job->attempt != attempt) return;
+    const bool goes_on = may_go_on(*job, result);
+    retire(*job);
+    if (goes_on) {
+      job->attempt = 0;
+      changed.notify_all();
+      return;
+    }
+    if (job->broken) {
+      result = *job->broken;
+    } else if (job->cancelled && !result) {
+      result = job->answer.cancelled();
+    } else if (result) {
+      result = job->answer.whole(*std::move(result), now());
+    }
+  }
+  end(key, job, std::move(result));
+}
+
+// Whether another attempt follows this end, and when.
+bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result) {
+  if (job.cancelled || job.broken || stopping) return false;
+  if (job.moving || (result && result->finish == FinishReason::cancelled)) {
+    // Its queue ended, or will.
+    wait_for_head(job, Error(Errc::unavailable, "its node gave it up"));
+    return true;
+  }
+  if (result) return false;
+  if (result.is(Errc::limit) && job.answer.shorten()) {
+    job.state = State::waiting;
+    job.head = 0;  // the same head again
+    if (!job.deadline) job.deadline = now() + options.pause_max;
+    return true;
+  }
+  if (!result.is(Errc::unavailable)) return false;
+  if (job.head != head || (job.queue != nullptr && job.queue->lost())) {
+    wait_for_head(job, result.error());
+    return true;
+  }
+  // A head that lives and has no room now: the client of a new request is told, a half-written
+  // answer waits for room.
+  if (!job.deadline && job.answer.attempts() == 1 && job.answer.tokens() == 0) return false;
+  wait_for_head(job, result.error());
+  job.head = 0;
+  job.not_before = now() + options.retry_every;
+  return true;
+}
+
+void ReplayQueue::Core::wait_for_head(Job& job, const Error& why) {
+  job.state = State::waiting;
+  job.lost_because = why.message();
+  if (job.answer.take_progress() || !job.deadline) job.deadline = now() + options.pause_max;
+}
+
+void ReplayQueue::Core::retire(Job& job) {
+  if (job.queue != nullptr) retired.push_back(std::exchange(job.queue, nullptr));
+  job.id = std::nullopt;
+}
+
+void ReplayQueue::Core::end(std::uint64_t key, const JobPointer& job,
+                            Result<GenerateResult> result) {
+  {
+    const std::lock_guard lock(mutex);
+    if (jobs.erase(key) == 0) return;
+    job->attempt = 0;
+    ++callbacks;
+  }
+  job->on_done(std::move(result));
+  const std::lock_guard lock(mutex);
+  --callbacks;
+  changed.notify_all();
+}
+
+Error ReplayQueue::Core::given_up(const Job& job) const {
+  std::string because = why_none.empty() ? job.lost_because : why_none;
+  if (because.empty()) because = "no node runs it";
+  const std::string wrote =
+      job.answer.tokens() == 0 ? "" : fmt::format(" after {} tokens of it", job.answer.tokens());
+  return {Errc::unavailable,
+          fmt::format("this answer could not go on{}: {} was lost ({}), and no node took it over "
+                      "within {:.0f} s. Ask again when `drystone ps` shows it ready",
+                      wrote, options.instance, because,
+                      std::chrono::duration<double>(options.pause_max).count())};
+}
+
+void ReplayQueue::Core::cancel(std::uint64_t key) {
+  JobPointer job;
+  std::shared_ptr<JobQueue> target;
+  std::optional<std::uint64_t> id;
+  bool over = false;
+  {
+    const std::lock_guard lock(mutex);
+    const auto at = jobs.find(key);
+    if (at == jobs.end()) return;
+    job = at->second;
+    job->cancelled = true;
+    over = job->state == State::waiting;
+    if (over) {
+      jobs.erase(at);
+      ++callbacks;
+    }
+    target = job->queue;
+    id = job->id;
+  }
+  if (over) {
+    job->on_done(job->answer.cancelled());
+    const std::lock_guard lock(mutex);
+    --callbacks;
+    changed.notify_all();
+    return;
+  }
+  if (target == nullptr) return;
+  if (id) target->cancel(*id);
+  const std::lock_guard lock(mutex);
+  retired.push_back(std::move(target));
+}
+
+// ---- The worker
+
+void ReplayQueue::Core::work() {
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    const auto next = work_once(lock);
+    if (stopping) break;
+    if (!retired.empty()) {
+      auto gone = std::exchange(retired, {});
+      lock.unlock();
+      gone.clear();
+      lock.lock();
+      continue;
+    }
+    if (next)
+      changed.wait_for(lock, *next);
+    else
+      changed.wait(lock);
+  }
+}
+
+// Starts or gives up one job that waits, without the lock; nothing to do: how long until there is,
+// nullopt until something changes.
+std::optional<Clock::Nanoseconds> ReplayQueue::Core::work_once(std::unique_lock<std::mutex>& lock) {
+  const auto at = now();
+  std::optional<Clock::Nanoseconds> next;
+  for (const auto& [key, job] : jobs) {
+    if (job->state != State::waiting) continue;
+    const bool has_head = queue != nullptr && job->head != head;
+    const bool too_late = job->cancelled || at >= *job->deadline;
+    if (!too_late && !(has_head && at >= job->not_before)) {
+      auto until = *job->deadline;
+      if (has_head) until = std::min(until, job->not_before);
+      next = std::min(next.value_or(until - at), until - at);
+      continue;
+    }
+    const std::uint64_t number = key;
+    const JobPointer chosen = job;
+    chosen->state = State::submitting;
+    Result<GenerateResult> given = given_up(*chosen);
+    if (chosen->cancelled) given = chosen->answer.cancelled();
+    lock.unlock();
+    if (too_late) {
+      end(number, chosen, std::move(given));
+    } else if (auto started = start(number, chosen); !started) {
+      // It was its first attempt: start() has taken it out.
+      chosen->on_done(std::move(started).error());
+    }
+    lock.lock();
+    return Clock::Nanoseconds(0);
+  }
+  return next;
+}
+
+}  // namespace drystone

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "engine/generation_job.h"
+
+namespace drystone {
+
+// What stands between clients and an instance that may be lost and placed again: its jobs go to the
+// queue of the present head, and when that is lost, to the next one, behind the tokens that their
+// clients have. A client sees a pause, then the rest of the same answer, each piece once. Without a
+// next head within `pause_max` its answer ends with an error that says what was lost.
+//
+// Errors other than a loss go to the client as they come. Thread-safe; no lock is held in
+// callbacks, which come on the threads of the queues behind it, on its own, or on the one that
+// cancels a job without a head.
+class ReplayQueue final : public JobQueue {
+ public:
+  static constexpr std::size_t kJobsMax = 4096;  // that run or wait here
+
+  struct Options {
+    std::string instance;                         // for messages
+    std::chrono::milliseconds pause_max{60'000};  // without a head, or without a token from one
+    std::chrono::milliseconds retry_every{200};   // when the new head is too busy for a replay
+  };
+  explicit ReplayQueue(Options options, const Clock& clock);  // borrows the clock
+  ~ReplayQueue() override;                                    // ends what is left, as cancelled
+
+  // The queue of the head of `epoch`, or null: there is none now, for the reason `why` ("node atlas
+  // does not answer"). Lower epochs than known ones are ignored. The same epoch may come again with
+  // another queue, such as that of a new connection. Jobs that still run on the one before are
+  // cancelled there and go on here, so call this before you end a queue yourself. Queues are let go
+  // of on the ReplayQueue's own thread, some time later.
+  void set_head(std::uint64_t epoch, std::shared_ptr<JobQueue> queue, std::string why = "");
+
+  // Errors: those of the head's queue; without one only unavailable (kJobsMax).
+  Result<std::uint64_t> submit(GenerationJob job) override;
+  std::size_t queue_max() const override;
+  void cancel(std::uint64_t id) override;
+  void cancel_all() override;
+  std::size_t position(std::uint64_t id) const override;  // 0 while there is no head
+
+ private:
+  struct Core;
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace drystone

@@ -1,0 +1,263 @@
+#include "serve/jobs/replay_queue.h"
+
+#include <gtest/gtest.h>
+
+#include "serve/jobs/scripted_queue.h"
+
+namespace drystone {
+namespace {
+
+using std::chrono::milliseconds;
+
+class ReplayQueueTest : public testing::Test {
+ protected:
+  static GenerateRequest request() { return {.prompt = {7, 8, 9}, .tokens_max = 20}; }
+
+  SystemClock clock;
+  std::shared_ptr<ScriptedQueue> first = std::make_shared<ScriptedQueue>(),
+                                 second = std::make_shared<ScriptedQueue>();
+  SeenAnswer seen;
+  ReplayQueue queue{{.instance = "stories", .retry_every = milliseconds(1)}, clock};
+};
+
+// The promise of the whole: a pause, and then the same answer.
+TEST_F(ReplayQueueTest, GoesOnOnTheNextHeadBehindWhatTheClientHas) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  EXPECT_TRUE(first->wait_for(1).written.empty());
+  first->prompt(1, 2);
+  first->prompt(1, 3);
+  first->write(1, "once");
+  first->lose();
+  EXPECT_FALSE(seen.over());
+  queue.set_head(1, nullptr, "node atlas does not answer");
+  queue.set_head(2, second);
+
+  const GenerateRequest replay = second->wait_for(1);
+  EXPECT_EQ(replay.prompt, request().prompt);
+  EXPECT_EQ(replay.written, ids_of("once"));
+  second->prompt(1, 0);
+  second->prompt(1, 3);
+  second->write(1, "once upon");
+  EXPECT_EQ(seen.text(), "once upon");
+  second->end(1, GenerateResult{.prompt_tokens = 3, .completion_tokens = 9, .cached_tokens = 0});
+
+  ASSERT_TRUE(seen.wait());
+  EXPECT_EQ(seen.text(), "once upon");
+  EXPECT_EQ(seen.tokens().size(), 9u);
+  EXPECT_EQ(seen.held(), (std::vector<std::uint32_t>{2, 3})) << "progress does not go back";
+  EXPECT_EQ(seen.wait()->completion_tokens, 9u);
+  EXPECT_EQ(seen.wait()->cached_tokens, 2u) << "as the client's own request found them";
+}
+
+// A piece of text may be cut elsewhere by another connection.
+TEST_F(ReplayQueueTest, GivesEachByteOnceWhereverPiecesEnd) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->give(1, {.text = "ab", .tokens = {{.id = 1}, {.id = 2}}});
+  first->give(1, {.text = "c", .tokens = {{.id = 3}}});
+  first->lose();
+  queue.set_head(2, second);
+  EXPECT_EQ(second->wait_for(1).written, (std::vector<TokenId>{1, 2, 3}));
+  second->give(1, {.text = "a", .tokens = {{.id = 1}}});
+  second->give(1, {.text = "bcd",
+                   .tokens = {{.id = 2}, {.id = 3}, {.id = 4, .logprob = -1, .top = {{4, -1}}}}});
+  second->end(1, GenerateResult{});
+  ASSERT_TRUE(seen.wait());
+  EXPECT_EQ(seen.text(), "abcd");
+  ASSERT_EQ(seen.tokens().size(), 4u);
+  EXPECT_EQ(seen.tokens()[3].top.size(), 1u) << "logprobs of new tokens are kept";
+}
+
+// The end was lost, not the text.
+TEST_F(ReplayQueueTest, AnswersOnceWhenOnlyTheEndWasLost) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->write(1, "all");
+  first->lose();
+  queue.set_head(2, second);
+  second->wait_for(1);
+  second->write(1, "all");
+  second->end(1, GenerateResult{.finish = FinishReason::length, .completion_tokens = 3});
+  EXPECT_EQ(seen.wait()->finish, FinishReason::length);
+  EXPECT_EQ(seen.text(), "all");
+}
+
+// An answer that fills the context has no room for one more token, which a replay asks for.
+TEST_F(ReplayQueueTest, AnAnswerThatFillsTheContextComesToItsEnd) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->write(1, "full");
+  first->lose();
+  second->refuse(Error(Errc::limit, "too long"));
+  queue.set_head(2, second);
+  ASSERT_FALSE(seen.wait()) << "it was tried with all tokens and with one less";
+
+  SeenAnswer other;
+  auto third = std::make_shared<ScriptedQueue>(), fourth = std::make_shared<ScriptedQueue>();
+  queue.set_head(3, third);
+  ASSERT_TRUE(queue.submit(other.job(request())));
+  third->write(1, "full");
+  third->lose();
+  queue.set_head(4, fourth);
+  EXPECT_EQ(fourth->wait_for(1).written, ids_of("full"));
+  fourth->end(1, Error(Errc::limit, "too long"));
+  EXPECT_EQ(fourth->wait_for(2).written, ids_of("ful"));
+  fourth->write(2, "full");
+  fourth->end(2, GenerateResult{.finish = FinishReason::length});
+  ASSERT_TRUE(other.wait());
+  EXPECT_EQ(other.text(), "full");
+}
+
+TEST_F(ReplayQueueTest, ARequestWithoutAHeadWaitsForOne) {
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  queue.set_head(1, first);
+  first->wait_for(1);
+  first->write(1, "x");
+  first->end(1, GenerateResult{});
+  EXPECT_TRUE(seen.wait());
+}
+
+TEST_F(ReplayQueueTest, CancelsWhileItWaits) {
+  queue.set_head(1, first);
+  const auto id = queue.submit(seen.job(request()));
+  first->write(1, "on");
+  first->lose();
+  queue.cancel(*id);
+  ASSERT_TRUE(seen.over()) << "at once: nothing runs";
+  EXPECT_EQ(seen.wait()->finish, FinishReason::cancelled);
+  EXPECT_EQ(seen.wait()->completion_tokens, 2u);
+  queue.cancel(*id);
+  queue.set_head(2, second);
+  SeenAnswer next;
+  ASSERT_TRUE(queue.submit(next.job({.prompt = {5}})));
+  EXPECT_EQ(second->wait_for(1).prompt, (std::vector<TokenId>{5})) << "the other one never came";
+  second->end(1, GenerateResult{});
+  next.wait();
+}
+
+TEST_F(ReplayQueueTest, CancelsWhatRuns) {
+  queue.set_head(1, first);
+  const auto id = queue.submit(seen.job(request()));
+  queue.cancel(*id);
+  first->wait_for_cancel(1);
+  first->end(1, GenerateResult{.finish = FinishReason::cancelled});
+  EXPECT_EQ(seen.wait()->finish, FinishReason::cancelled);
+
+  SeenAnswer lost;
+  const auto other = queue.submit(lost.job(request()));
+  queue.cancel(*other);
+  first->lose();
+  EXPECT_EQ(lost.wait()->finish, FinishReason::cancelled) << "nobody wants it again";
+}
+
+TEST(ReplayQueue, GivesUpAfterThePauseAndSaysWhatWasLost) {
+  const SystemClock clock;
+  ReplayQueue queue({.instance = "stories", .pause_max = milliseconds(20)}, clock);
+  auto first = std::make_shared<ScriptedQueue>();
+  queue.set_head(1, first);
+  SeenAnswer seen;
+  ASSERT_TRUE(queue.submit(seen.job({.prompt = {1}})));
+  first->write(1, "ab");
+  first->lose();
+  queue.set_head(1, nullptr, "node atlas does not answer");
+  ASSERT_TRUE(seen.wait().is(Errc::unavailable));
+  const std::string message = seen.wait().error().message();
+  for (const char* part : {"stories", "node atlas does not answer", "2 tokens", "Ask again"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
+// A head that comes and goes without a token must not keep a client for ever.
+TEST(ReplayQueue, HeadsThatBringNothingDoNotProlongThePause) {
+  const SystemClock clock;
+  ReplayQueue queue({.instance = "stories", .pause_max = milliseconds(50)}, clock);
+  SeenAnswer seen;
+  ASSERT_TRUE(queue.submit(seen.job({.prompt = {1}})));
+  for (std::uint64_t epoch = 1; !seen.over(); ++epoch) {
+    auto head = std::make_shared<ScriptedQueue>();
+    queue.set_head(epoch, head);
+    head->lose();
+  }
+  EXPECT_TRUE(seen.wait().is(Errc::unavailable));
+}
+
+// Errors that a repetition would not heal are the client's to see.
+TEST_F(ReplayQueueTest, PassesOtherErrorsOn) {
+  queue.set_head(1, first);
+  first->refuse(Error(Errc::unavailable, "12 requests are waiting already"));
+  EXPECT_TRUE(queue.submit(seen.job(request())).is(Errc::unavailable)) << "the queue is full";
+  first->refuse(Error(Errc::invalid_argument, "the prompt is empty"));
+  EXPECT_TRUE(queue.submit(seen.job(request())).is(Errc::invalid_argument));
+  first->refuse(std::nullopt);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->end(1, Error(Errc::out_of_memory, "no memory"));
+  EXPECT_TRUE(seen.wait().is(Errc::out_of_memory));
+}
+
+// Everybody comes at once to the new head.
+TEST_F(ReplayQueueTest, AHalfWrittenAnswerWaitsForRoomOnABusyHead) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->write(1, "a");
+  first->lose();
+  second->refuse(Error(Errc::unavailable, "full"));
+  queue.set_head(2, second);
+  second->refuse(std::nullopt);
+  second->wait_for(1);
+  second->end(1, Error(Errc::unavailable, "full, says the other node"));
+  second->wait_for(2);
+  second->write(2, "ab");
+  second->end(2, GenerateResult{});
+  ASSERT_TRUE(seen.wait());
+  EXPECT_EQ(seen.text(), "ab");
+}
+
+// A queue that is ended flushes and cancels its jobs; what it flushes is no part of the answer.
+TEST_F(ReplayQueueTest, MovesToANewHeadWhileTheOldOneLives) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->write(1, "on");
+  queue.set_head(2, second);
+  first->wait_for_cancel(1);
+  first->write(1, "XX");
+  first->end(1, GenerateResult{.finish = FinishReason::cancelled});
+  EXPECT_EQ(second->wait_for(1).written, ids_of("on"));
+  queue.set_head(1, first);  // late news of an old epoch
+  second->write(1, "once");
+  second->end(1, GenerateResult{});
+  ASSERT_TRUE(seen.wait());
+  EXPECT_EQ(seen.text(), "once");
+}
+
+TEST_F(ReplayQueueTest, AnotherAnswerThanTheDeliveredOneEndsIt) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->write(1, "ab");
+  first->lose();
+  queue.set_head(2, second);
+  second->wait_for(1);
+  second->write(1, "ax");
+  second->end(1, GenerateResult{});
+  EXPECT_TRUE(seen.wait().is(Errc::corrupt));
+  EXPECT_EQ(seen.text(), "ab");
+}
+
+TEST(ReplayQueue, EndsWhatIsLeftWhenItGoes) {
+  const SystemClock clock;
+  auto head = std::make_shared<ScriptedQueue>();
+  SeenAnswer waits, runs;
+  {
+    ReplayQueue queue({.instance = "stories"}, clock);
+    ASSERT_TRUE(queue.submit(waits.job({.prompt = {1}})));
+    queue.set_head(1, head);
+    head->wait_for(1);
+    ASSERT_TRUE(queue.submit(runs.job({.prompt = {2}})));
+    head->lose();
+    queue.set_head(2, std::make_shared<ScriptedQueue>());
+  }
+  EXPECT_EQ(waits.wait()->finish, FinishReason::cancelled);
+  EXPECT_EQ(runs.wait()->finish, FinishReason::cancelled);
+}
+
+}  // namespace
+}  // namespace drystone
