@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/plan/model_figures.h"
+#include "cluster/plan/placement.h"
+#include "model/gguf/gguf.h"
+
+namespace drystone {
+
+// What all nodes know of a model: stands in the shared state at source/MODEL.
+struct ModelSource {
+  std::string model;                 // "qwen3-8b-q4_k_m"
+  std::string identity;              // hex SHA-256 over the headers of its files and their sizes
+  std::string path;                  // where its publisher has it: tried first elsewhere
+  std::vector<std::string> holders;  // ids of nodes that have the whole file
+};
+
+// The model files of this node, and those that it can have from others. Any thread; calls block.
+class ModelCatalog {
+ public:
+  virtual ~ModelCatalog() = default;
+
+  // A path of a GGUF file, a name in one of the model folders, or "pebble": a model of this node.
+  // Remembers it (it survives restarts). Errors: not_found (says where it looked), those of
+  // GgufFile.
+  struct Found {
+    ModelSource source;
+    ModelFigures figures;
+  };
+  virtual Result<Found> find(const std::string& path_or_name) = 0;
+
+  // The model's file with at least the tensors of `part` in it: from this node's disk, else from a
+  // peer that has it (only those tensors, kept in the state folder). Errors: unavailable (nobody
+  // alive has it), io (disk full: how much is missing), corrupt (not the model that was meant).
+  virtual Result<GgufFile> open(const ModelSource& source, const Placement& placement,
+                                std::uint32_t part, std::function<void(double)> progress,
+                                const std::atomic<bool>& stop) = 0;
+  // Only what stands before the tensors: for nodes that serve a model of which they have no part.
+  virtual Result<GgufFile> open_header(const ModelSource& source,
+                                       const std::atomic<bool>& stop) = 0;
+};
+
+}  // namespace drystone
