@@ -356,6 +356,19 @@ test('hermes: a real model calls what it must, with arguments that fit', async (
   }
 });
 
+test('hermes: a forced call that the limit cuts is no text', async () => {
+  const client = openai(server, hermes);
+  for (const max_tokens of [1, 3, 6, 12, 25, 50]) {
+    const { message, finish } = await readChat(await client.chat.completions.create({
+      ...hermes.turn, tool_choice: { type: 'function', function: { name: 'memory' } }, parallel_tool_calls: false,
+      reasoning: { enabled: false }, max_tokens, temperature: 0.5,
+    }));
+    assert.equal(message.content, '');
+    if (finish !== 'length') continue;
+    for (const one of message.tool_calls) assert.ok(one.function.name === 'memory' && /^(\{|$)/.test(one.function.arguments));
+  }
+});
+
 test('hermes: a small request without thinking beside the conversation', async () => {
   const answer = await openai(server, hermes).chat.completions.create(hermes.summary);
   assert.ok(answer.usage.completion_tokens <= 24);

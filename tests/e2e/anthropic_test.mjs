@@ -76,6 +76,8 @@ test('an agent thinks, calls, and gets its result', async () => {
 test('mistakes are the exceptions that clients catch', async () => {
   await assert.rejects(client.messages.create({ model: 'other', max_tokens: 5, messages }), Anthropic.NotFoundError);
   await assert.rejects(client.messages.create({ model: 'e2e', max_tokens: 5, messages: [] }), Anthropic.BadRequestError);
+  await assert.rejects(client.messages.create({ model: 'e2e', max_tokens: 5, messages, output_config: { efort: 'low' } }),
+    (error) => error instanceof Anthropic.BadRequestError && /output_config\.efort/.test(error.message));
 });
 
 test('a key goes in x-api-key', async () => {

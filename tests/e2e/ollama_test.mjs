@@ -90,6 +90,8 @@ test('texts have vectors', async () => {
 test('mistakes are errors with words', async () => {
   await assert.rejects(client.chat({ model: 'other', messages }), /does not exist/);
   await assert.rejects(client.embed({ model: 'other', input: 'x' }), /does not exist/);
+  await assert.rejects(client.chat({ model: 'e2e', messages, keep_alive: 'soon' }), /keep_alive/);
+  await assert.rejects(client.chat({ model: 'e2e', messages, options: { num_predict: 0 } }), /num_predict/);
 });
 
 test('aborting a stream frees the model', async () => {

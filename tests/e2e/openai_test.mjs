@@ -91,6 +91,8 @@ test('mistakes are the exceptions that clients catch', async () => {
   const ask = (fields) => client.chat.completions.create({ model: 'e2e', messages: question, ...fields });
   await assert.rejects(ask({ temperature: 'hot' }), (error) => error instanceof OpenAI.BadRequestError &&
     error.param === 'temperature' && error.type === 'invalid_request_error' && /'temperature' must be a number/.test(error.message));
+  await assert.rejects(ask({ response_format: { type: 'json_object', shema: {} } }),
+    (error) => error instanceof OpenAI.BadRequestError && error.param === 'response_format.shema' && error.code === 'unknown_parameter');
   await assert.rejects(ask({ n: 0 }), (error) => error instanceof OpenAI.BadRequestError && error.param === 'n');
   await assert.rejects(ask({ model: 'gpt-4o' }), (error) => error instanceof OpenAI.NotFoundError && error.code === 'model_not_found');
   await assert.rejects(ask({ messages: [{ role: 'user', content: 'word '.repeat(20_000) }] }),

@@ -41,19 +41,40 @@ void Invariants::lost_disk(std::size_t machine) {
   removed_[machine].clear();
 }
 
-std::vector<Machine*> Invariants::running_members() const {
+std::vector<std::vector<Machine*>> Invariants::sides() const {
   std::vector<Machine*> running;
-  std::set<NodeId> removed;
-  for (const auto& machine : machines_) {
-    if (!network_.is_up(machine->number()) || !machine->core() ||
-        !machine->core()->members().is_member(machine->core()->self()))
-      continue;
-    running.push_back(machine.get());
-    for (const cluster::Removal& removal : machine->core()->members().removals())
-      removed.insert(node_id(removal.key, machine->crypto()));
+  for (const auto& machine : machines_)
+    if (network_.is_up(machine->number()) && machine->core() &&
+        machine->core()->members().is_member(machine->id()))
+      running.push_back(machine.get());
+  const auto lists = [](const Machine* one, const Machine* other) {
+    return one->core()->members().is_member(other->id());
+  };
+  const auto put_out = [](const Machine* by, Machine* other) {
+    return by->core()->members().is_removed(other->crypto().public_key());
+  };
+  std::erase_if(running, [&](Machine* machine) {
+    return std::ranges::any_of(running, [&](const Machine* other) {
+      return lists(machine, other) && put_out(other, machine);
+    });
+  });
+  std::vector<std::vector<Machine*>> sides;
+  for (Machine* machine : running) {
+    const auto found = std::ranges::find_if(sides, [&](const auto& side) {
+      return lists(side.front(), machine) && lists(machine, side.front());
+    });
+    if (found == sides.end())
+      sides.push_back({machine});
+    else
+      found->push_back(machine);
   }
-  std::erase_if(running, [&](const Machine* machine) { return removed.contains(machine->id()); });
-  return running;
+  return sides;
+}
+
+std::vector<Machine*> Invariants::side_of(std::size_t machine) const {
+  for (std::vector<Machine*>& side : sides())
+    if (std::ranges::find(side, machine, &Machine::number) != side.end()) return std::move(side);
+  return {};
 }
 
 void Invariants::check() {
@@ -132,8 +153,17 @@ void Invariants::check_records(Machine& machine) {
 }
 
 void Invariants::check_healed() {
-  const std::vector<Machine*> running = running_members();
-  if (running.empty()) return;
+  const std::vector<std::vector<Machine*>> all = sides();
+  for (const std::vector<Machine*>& side : all) check_side(side);
+  // Nobody is put out by only one of two: a side that lists the other has not heard of it.
+  for (const std::vector<Machine*>& side : all)
+    for (const std::vector<Machine*>& other : all)
+      if (&side != &other && side.front()->core()->members().is_member(other.front()->id()))
+        fail(fmt::format("machine {} lists machine {}, which does not list it",
+                         side.front()->number(), other.front()->number()));
+}
+
+void Invariants::check_side(const std::vector<Machine*>& running) {
   const ClusterCore& first = *running.front()->core();
   std::set<NodeId> ids;
   for (const Machine* machine : running) ids.insert(machine->id());

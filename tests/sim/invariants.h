@@ -20,12 +20,12 @@
 //  4. `node/<id>/...` is written by that node, and is held of members only.
 //  5. What one node knows of another's start and incarnation never goes back within its life.
 //  6. A node sends at most kSentPerSecondMax packets per second on average.
-// kSettledAfter after the network healed and nothing more happened (check_healed):
+// kSettledAfter after the network healed and nothing more happened (check_healed), on each side
+// (two sides only where each has put the other out while they could not talk):
 //  7. Members that run are alive to all members that run, the others are dead or left.
 //  8. Member lists are equal; who was removed is out everywhere.
 //  9. Shared states are equal; each value was written by somebody, and no write of a node that
-//  still
-//     has its disk is lost to an older one.
+//     still has its disk is lost to an older one.
 // 10. What a node said of itself in its present life is known to all.
 // In fair weather (check by the scenario): nobody is suspected; a machine that stops is dead
 // everywhere within 3 s; where only slowness, loss or one-way cuts with a way round are at work,
@@ -48,9 +48,13 @@ class Invariants {
   void check();
   void check_healed();
 
-  // Those that run and that nobody who runs knows as removed: a node that was put out while nobody
-  // reached it may not know it itself.
-  std::vector<Machine*> running_members() const;
+  // Those that run, in groups whose members list each other. A node that was put out while nobody
+  // reached it may not know it itself: it is left out where one that it lists knows of its removal.
+  // There are several sides only where nodes of each have put out, while they could not talk,
+  // those who let the other in: then no list is more right than the other, and each goes on alone.
+  std::vector<std::vector<Machine*>> sides() const;
+  // The side of a machine; empty: it is on none.
+  std::vector<Machine*> side_of(std::size_t machine) const;
 
   // Empty while all holds; at most kFailuresMax sentences.
   const std::vector<std::string>& failures() const { return failures_; }
@@ -62,6 +66,7 @@ class Invariants {
   void check_members(Machine& machine);
   void check_versions(Machine& machine);
   void check_records(Machine& machine);
+  void check_side(const std::vector<Machine*>& side);
 
   Network& network_;
   std::vector<std::unique_ptr<Machine>>& machines_;

@@ -294,8 +294,8 @@ void Scenario::heal_and_check() {
 // In fair weather, whoever stops is dead everywhere within 3 s.
 void Scenario::kill_and_check() {
   const auto victim = random_running();
-  const auto running = invariants_.running_members();
-  if (!victim || std::ranges::find(running, machines_[*victim].get()) == running.end()) return;
+  if (!victim) return;
+  const std::vector<Machine*> side = invariants_.side_of(*victim);
   const NodeId id = machines_[*victim]->id();
   if (network_.rng().below(3) == 0) {
     say(fmt::format("freeze {}", *victim));
@@ -306,7 +306,7 @@ void Scenario::kill_and_check() {
   const Time died = network_.now();
   dead_at_.clear();
   network_.run_until(died + seconds(4));
-  for (const Machine* machine : invariants_.running_members()) {
+  for (const Machine* machine : side) {
     const std::size_t i = machine->number();
     if (i == *victim) continue;
     const auto found = dead_at_.find({i, id});
