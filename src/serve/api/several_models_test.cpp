@@ -26,8 +26,7 @@ class SeveralModelsTest : public testing::Test {
   std::vector<std::string> listed(const std::string& target, const char* field, const char* name) {
     std::vector<std::string> out;
     const json::value reply = server.connect().ask("GET", target).json();
-    for (const auto& one : reply.at(field).as_array())
-      out.emplace_back(one.at(name).as_string());
+    for (const auto& one : reply.at(field).as_array()) out.emplace_back(one.at(name).as_string());
     return out;
   }
 
