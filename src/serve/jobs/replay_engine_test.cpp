@@ -35,6 +35,9 @@ class CutStream final : public DataStream {
     bytes_left_ -= into.size();
     return stream_->read(into, wait);
   }
+  Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
+    return stream_->exchange(parts, into, wait);
+  }
   void close() override { stream_->close(); }
   const StreamPeer& peer() const override { return stream_->peer(); }
 
