@@ -84,6 +84,8 @@ TEST_F(ReplayQueueTest, EndsWhatWaitsWhenNoHeadWillCome) {
   queue.set_head(3, second);
   EXPECT_TRUE(queue.submit(later.job(request())));
   second->wait_for(1);
+  second->end(1, GenerateResult{});
+  EXPECT_TRUE(later.wait());
 }
 
 // The end was lost, not the text.
