@@ -78,6 +78,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   Result<ModelCatalog::Found> find(const std::string& path_or_name);
 
   Result<ModelCatalog::Found> known(const std::string& model) const;
+  bool is_current(const InstanceStatus& status) const;
   Plan plan(const ModelFigures& model, const DesiredInstance& desired) const;
   Result<void> put(const std::string& key, const json::value& value);
   Result<std::string> want(ModelCatalog::Found found, DesiredInstance desired);
@@ -300,6 +301,16 @@ Result<ModelCatalog::Found> InstanceHost::Inner::known(const std::string& model)
   if (!figures || source == nullptr)
     return Error(Errc::not_found, "the cluster knows no model of that name");
   return ModelCatalog::Found{.source = TRY(model_source_from_json(*source)), .figures = *figures};
+}
+
+// Whether its placement is the one that is asked for now, or the substitute of it.
+bool InstanceHost::Inner::is_current(const InstanceStatus& status) const {
+  const InstanceMap map(view);
+  const auto wanted = map.wanted();
+  const auto desired = wanted.find(status.instance);
+  if (desired == wanted.end()) return false;
+  const auto model = map.model(status.model);
+  return !status.placement || !model || satisfies(*status.placement, desired->second, *model, map);
 }
 
 // On those alive whose figures are known. What this model has now counts as free: it would give it
