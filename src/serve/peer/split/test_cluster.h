@@ -128,6 +128,10 @@ class TestStream final : public DataStream {
   Result<void> read(std::span<std::byte> into, StreamWait wait) override {
     return end_->read(into, wait);
   }
+  Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
+    if (cable_->frozen) return end_->read(into, wait);
+    return end_->exchange(parts, into, wait);
+  }
   void close() override {
     if (!cable_->frozen) end_->close();
   }
