@@ -75,6 +75,9 @@ class TestCatalog final : public ModelCatalog {
   Result<GgufFile> open_header(const ModelSource& source, const std::atomic<bool>&) override {
     return open_model(source.path);
   }
+  Result<std::shared_ptr<const WholeFiles>> whole_files(const std::string&) override {
+    return Error(Errc::not_found, "no files");
+  }
   static ModelFigures figures() {
     const GgufFile file = *open_model(kDemoModelName);
     const Program program = *load_program(file, 1024);
