@@ -303,7 +303,7 @@ TEST(FileWire, MessagesAreReadAsTheyWereWritten) {
   EXPECT_FALSE(decode_read(encode(FileRead{.bytes = kReadBytesMax + 1})));
   EXPECT_FALSE(decode_read(encode(FileRead{.bytes = 0})));
   EXPECT_FALSE(decode_files(encode(ModelFiles{{"../a", 10, 1}})));
-  const Error error = decode_failed(encode(Error(Errc::not_found, "no such model")));
+  const Error error = decode_failed(encode_failed(Error(Errc::not_found, "no such model")));
   EXPECT_EQ(error.code(), Errc::not_found);
   EXPECT_EQ(error.message(), "no such model");
 }

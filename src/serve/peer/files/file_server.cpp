@@ -25,7 +25,7 @@ class Session {
   }
 
   Result<void> refuse(const Error& error) {
-    TRY(write(FileFrame::failed, 0, encode(error)));
+    TRY(write(FileFrame::failed, 0, encode_failed(error)));
     return error;
   }
 

@@ -44,7 +44,7 @@ std::vector<std::byte> encode(const FileRead& read) {
   return writer.take();
 }
 
-std::vector<std::byte> encode(const Error& error) {
+std::vector<std::byte> encode_failed(const Error& error) {
   WireWriter writer;
   writer.u8(static_cast<std::uint8_t>(error.code()));
   writer.text(std::string_view(error.message()).substr(0, kMessageMax));

@@ -36,7 +36,7 @@ struct FileRead {
 std::vector<std::byte> encode_open(std::string_view identity);
 std::vector<std::byte> encode(const ModelFiles& files);
 std::vector<std::byte> encode(const FileRead& read);
-std::vector<std::byte> encode(const Error& error);
+std::vector<std::byte> encode_failed(const Error& error);
 
 // Errors of all: corrupt.
 Result<std::string> decode_open(std::span<const std::byte> payload);
