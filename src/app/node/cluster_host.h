@@ -44,7 +44,7 @@ class ClusterHost {
   // Why run() ended. restart: the state was changed (joined, left, removed): open it anew, with
   // contacts() as further peers and without a code.
   enum class End { stopped, restart };
-  virtual End run() = 0;   // on the calling thread, which becomes the loop's; saves at its end
+  virtual End run() = 0;    // on the calling thread, which becomes the loop's; saves at its end
   virtual void stop() = 0;  // any thread; tells the others first
   virtual std::vector<std::string> contacts() const = 0;  // after run()
 
