@@ -10,9 +10,6 @@
 namespace drystone {
 namespace {
 
-// Rows that cost little more than one.
-constexpr std::uint32_t kDraftRowsMax = 8;
-
 Result<std::uint32_t> choose_context(const ModelConfig& config, const EngineOptions& options) {
   if (options.context > config.context)
     return Error(Errc::invalid_argument,

@@ -95,6 +95,8 @@ struct GenerateResult {
 class Batcher;
 class StepPipe;
 
+// Tokens that are guessed ahead in a step, at most: rows that cost little more than one.
+constexpr std::uint32_t kDraftRowsMax = 8;
 // Logit rows that a stage needs for so many requests at once (StageOptions::logit_rows_max): each
 // writes one, and few of them guess some more.
 std::uint32_t logit_rows_for(std::uint32_t sequences_max);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,13 +11,15 @@
 #include "cluster/plan/model_figures.h"
 #include "cluster/plan/placement.h"
 #include "model/gguf/gguf.h"
+#include "serve/peer/files/file_server.h"
+#include "serve/peer/split/switchboard.h"
 
 namespace drystone {
 
 // What all nodes know of a model: stands in the shared state at source/MODEL.
 struct ModelSource {
   std::string model;                 // "qwen3-8b-q4_k_m"
-  std::string identity;              // hex SHA-256 over the headers of its files and their sizes
+  std::string identity;              // ModelIdentity
   std::string path;                  // where its publisher has it: tried first elsewhere
   std::vector<std::string> holders;  // ids of nodes that have the whole file
 };
@@ -44,6 +47,18 @@ class ModelCatalog {
   // Only what stands before the tensors: for nodes that serve a model of which they have no part.
   virtual Result<GgufFile> open_header(const ModelSource& source,
                                        const std::atomic<bool>& stop) = 0;
+  // The whole files of a model of this node, for others to read (FileServer). Errors: not_found.
+  virtual Result<std::shared_ptr<const WholeFiles>> whole_files(const std::string& identity) = 0;
 };
+
+struct CatalogOptions {
+  std::filesystem::path state;                 // models.json and files/ are kept there
+  std::vector<std::filesystem::path> folders;  // models that have a name
+  std::string self;                            // node id
+  int threads = 0;                             // of a part: some of its working memory is theirs
+  PeerDialer* dialer = nullptr;                // for DataPurpose::files; null: no others are asked
+};
+// Borrows the dialer for its life.
+std::unique_ptr<ModelCatalog> open_catalog(CatalogOptions options);
 
 }  // namespace drystone

@@ -19,6 +19,7 @@ Keeper::Time backoff(std::uint32_t failures) {
 
 void Keeper::node_came(const std::string& node, Time now) {
   came_[node] = now;
+  seen_.insert(node);
   ++inputs_, ++nodes_;
 }
 
@@ -236,7 +237,13 @@ void Keeper::recover(const KeeperView& view, Kept& kept, const Placement& placem
 }
 
 bool Keeper::starting(const KeeperView& view, const std::string& instance) const {
-  return at_start_.contains(instance) && view.now - start_ < kStartWait;
+  if (!at_start_.contains(instance) || view.now - start_ >= kStartWait) return false;
+  const auto place = current_.find(instance);
+  if (place == current_.end() || !place->second.placement) return true;
+  // One that was here and went will not appear by waiting.
+  return std::ranges::any_of(place->second.placement->parts, [&](const PlacedPart& part) {
+    return !view.alive.contains(part.node) && !seen_.contains(part.node);
+  });
 }
 
 bool Keeper::may_run(const KeeperView& view, const Placement& placement,

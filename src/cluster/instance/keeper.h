@@ -27,7 +27,8 @@ struct KeeperView {
 class Keeper {
  public:
   using Time = std::chrono::nanoseconds;
-  // After its own start a keeper gives the nodes of known placements this long to appear.
+  // After its own start a keeper gives the nodes of known placements this long to appear; one that
+  // has appeared since and is gone again is not waited for.
   static constexpr Time kStartWait = std::chrono::seconds(20);
   // It makes none where it knows of none before the map has had this long to come from the others.
   static constexpr Time kJoinWait = std::chrono::seconds(3);
@@ -130,6 +131,7 @@ class Keeper {
   std::map<std::string, PlaceValue> current_;  // places, with those of this pass
   std::map<std::string, Time> orphans_;        // placements that nobody asks for, since when
   std::map<std::string, Time> came_;           // nodes
+  std::set<std::string> seen_;                 // nodes that were alive since our start
   std::uint64_t inputs_ = 1;                   // counts changes of what plans are made from
   std::uint64_t nodes_ = 1;  // and of what makes a refused one worth a try at once
 };

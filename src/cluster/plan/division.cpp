@@ -84,8 +84,8 @@ class Divider {
     const WorkingMemory& working = model().working;
     Bytes bytes =
         working.fixed + input_.request().rows_max * (working.row_whole + working.row_divided);
-    if (stage == 0 && rank == 0)
-      bytes += model().embedding.bytes + input_.logit_rows() * working.logit_row;
+    if (stage == 0) bytes += input_.logit_rows() * working.logit_row;
+    if (stage == 0 && rank == 0) bytes += model().embedding.bytes;
     return static_cast<double>(bytes);
   }
 
@@ -211,7 +211,8 @@ PartBytes bytes_of_part(const PlanInput& input, const Division& division, std::s
                   input.request().rows_max *
                       (working.row_whole +
                        part_of(working.row_divided, std::max(share.attention, share.feed_forward)));
-  if (head) bytes.working += input.logit_rows() * working.logit_row;
+  if (p == 0)
+    bytes.working += part_of(input.logit_rows() * working.logit_row, head ? 1 : share.vocab);
   return bytes;
 }
 
@@ -219,7 +220,7 @@ PartBytes bytes_of_part(const PlanInput& input, const Division& division, std::s
 
 WidthUnits width_units(const PlanInput& input, bool first_stage) {
   const ModelFigures& model = input.model();
-  return {.kv_heads = model.kv_heads,
+  return {.kv_heads = model.kv_heads / model.kv_block,
           .ff = model.ff_width / model.ff_block,
           .vocab = first_stage ? (model.vocab + model.vocab_block - 1) / model.vocab_block : 0};
 }
@@ -259,8 +260,8 @@ std::vector<PlacedPart> parts_of(const PlanInput& input, const Division& divisio
                       .rank = static_cast<std::uint32_t>(r),
                       .ranks = static_cast<std::uint32_t>(group.size()),
                       .layers = division.layers[p]};
-      part.kv_heads = {kv, kv + widths.kv_heads[r]};
-      kv = part.kv_heads.end;
+      part.kv_heads = {kv * model.kv_block, (kv + widths.kv_heads[r]) * model.kv_block};
+      kv += widths.kv_heads[r];
       part.ff = {ff * model.ff_block, (ff + widths.ff[r]) * model.ff_block};
       ff += widths.ff[r];
       if (p == 0) {

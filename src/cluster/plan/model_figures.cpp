@@ -82,6 +82,9 @@ Result<void> check(const ModelFigures& model) {
   };
   if (model.name.empty()) return bad("no name");
   if (model.layers.empty()) return bad("no layers");
+  if (model.kv_heads % model.kv_block != 0)
+    return bad(fmt::format("{} KV heads are no multiple of their block {}", model.kv_heads,
+                           model.kv_block));
   if (model.ff_width % model.ff_block != 0)
     return bad(fmt::format("feed-forward width {} is no multiple of its block {}", model.ff_width,
                            model.ff_block));
@@ -125,6 +128,7 @@ json::object to_json(const ModelFigures& model) {
           {"d_model", model.d_model},
           {"vocab", model.vocab},
           {"kv_heads", model.kv_heads},
+          {"kv_block", model.kv_block},
           {"ff_width", model.ff_width},
           {"ff_block", model.ff_block},
           {"vocab_block", model.vocab_block},
@@ -148,6 +152,7 @@ Result<ModelFigures> model_figures_from_json(const json::value& value) {
   fields.integer("d_model", model.d_model, 1, kWidthMax);
   fields.integer("vocab", model.vocab, 1, kWidthMax);
   fields.integer("kv_heads", model.kv_heads, 1, kWidthMax);
+  fields.maybe_integer("kv_block", model.kv_block, 1, kWidthMax);
   fields.integer("ff_width", model.ff_width, 1, kWidthMax);
   fields.integer("ff_block", model.ff_block, 1, kWidthMax);
   fields.integer("vocab_block", model.vocab_block, 1, kWidthMax);

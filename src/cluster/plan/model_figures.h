@@ -35,7 +35,8 @@ struct LayerFigures {
 };
 
 // Memory beside weights and KV cache of a part that runs steps of `rows` rows:
-//   fixed + rows * (row_whole + row_divided * share), and at the head logit_rows * logit_row.
+//   fixed + rows * (row_whole + row_divided * share), and in the first stage, for the rank's part
+//   of the vocabulary (the head: all of it), logit_rows * logit_row.
 struct WorkingMemory {
   Bytes fixed = 0;
   Bytes row_whole = 0;    // per row, on every rank: as wide as the model
@@ -50,7 +51,7 @@ struct ModelFigures {
   std::string name;
   std::uint32_t context = 0;  // positions that it is made for
   std::uint32_t d_model = 0, vocab = 0;
-  std::uint32_t kv_heads = 0;                // ranks take whole KV heads with their queries
+  std::uint32_t kv_heads = 0, kv_block = 1;  // ranks take multiples of kv_block KV heads
   std::uint32_t ff_width = 0, ff_block = 1;  // ranks take multiples of ff_block columns
   std::uint32_t vocab_block = 1;             // and multiples of vocab_block rows of the output
   std::uint32_t page_tokens = 1;             // positions of a KV page

@@ -15,6 +15,9 @@ namespace drystone {
 
 constexpr std::uint32_t kRanksMax = 8;  // of a stage
 constexpr std::size_t kPartsMax = 512;  // of a placement
+// Requests that may run at once where fewer were planned for: rows are cheap, waiting is not. Each
+// wants logits of a row, and one of them of some more, where tokens are guessed ahead.
+constexpr std::uint32_t kSequencesMin = 16, kGuessedRowsMax = 8;
 constexpr std::size_t kPlacementJsonMax = 512 * kKiB;
 
 // [begin, end).

@@ -45,10 +45,12 @@ Result<PlanRequest> with_defaults(const ModelFigures& model, PlanRequest request
   if (request.stages && (*request.stages < 1 || *request.stages > model.layers.size()))
     return refuse("{} cannot have {} stages: it has {} layers", model.name, *request.stages,
                   model.layers.size());
-  const std::uint32_t ranks_max = std::min(kRanksMax, model.kv_heads);
+  const std::uint32_t ranks_max = std::min(kRanksMax, model.kv_heads / model.kv_block);
   if (request.shards && (*request.shards < 1 || *request.shards > ranks_max))
-    return refuse("{} cannot have {} shards: it has {} KV heads, and a stage has at most {} ranks",
-                  model.name, *request.shards, model.kv_heads, kRanksMax);
+    return refuse(
+        "{} cannot have {} shards: it has {} KV heads to divide, at multiples of {}, and a "
+        "stage has at most {} ranks",
+        model.name, *request.shards, model.kv_heads, model.kv_block, kRanksMax);
   if (request.replicas == 0u) return refuse("0 replicas");
   return request;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -63,7 +64,10 @@ class PlanInput {
 
   Bytes row_bytes() const { return model_->d_model * request_.element_bytes; }
   Bytes kv_bytes_of(const LayerFigures& layer) const;  // of all tokens, all KV heads
-  std::uint32_t logit_rows() const { return request_.streams; }
+  // Rows of a step whose logits can be wanted, for which there must be memory.
+  std::uint32_t logit_rows() const {
+    return std::max(request_.streams, kSequencesMin) + kGuessedRowsMax;
+  }
 
  private:
   struct Path {

@@ -105,7 +105,8 @@ class Explanation {
     if (!where.empty()) where += "on ";
     std::string what = fmt::format("{} layers", division_.layers[p].size());
     if (stages_[p].size() > 1)
-      what += fmt::format(", {} of {} KV heads", division_.widths[p].kv_heads[r],
+      what += fmt::format(", {} of {} KV heads",
+                          division_.widths[p].kv_heads[r] * input_.model().kv_block,
                           input_.model().kv_heads);
     terms_.push_back(fmt::format("{}{}: {}, {}{}", where, name_of(input_, stages_[p][r]), what,
                                  explain_work(time), equals(time)));
@@ -169,14 +170,16 @@ class Explanation {
 
 std::string group_text(const PlanInput& input, const Division& division, std::size_t p) {
   const auto& group = division.shape.stages[p];
+  const auto kv_heads = [&](std::size_t rank) {
+    return division.widths[p].kv_heads[rank] * input.model().kv_block;
+  };
   std::string text;
   for (std::size_t r = 0; r < group.size(); ++r) {
     text += fmt::format("{}{}{}", r > 0 ? ", " : "", name_of(input, group[r]),
                         p == 0 && r == 0 ? " (head)" : "");
     if (group.size() > 1)
-      text += r > 0 ? fmt::format(" {}", division.widths[p].kv_heads[r])
-                    : fmt::format(" {} of {} KV heads", division.widths[p].kv_heads[r],
-                                  input.model().kv_heads);
+      text += r > 0 ? fmt::format(" {}", kv_heads(r))
+                    : fmt::format(" {} of {} KV heads", kv_heads(r), input.model().kv_heads);
   }
   return text;
 }

@@ -146,7 +146,7 @@ TEST(Planner, SaysByHowMuchNothingFits) {
   EXPECT_EQ(
       plan.error->message(),
       "cannot place llama-70b: needs 39.7 GiB, free 36.0 GiB (atlas 20.0 GiB, nova 16.0 GiB): "
-      "short by 3.71 GiB. Running models are unaffected. Try a smaller quantization or add a "
+      "short by 3.72 GiB. Running models are unaffected. Try a smaller quantization or add a "
       "node");
 }
 

@@ -81,7 +81,8 @@ bool allowed(const PlanInput& input, const Shape& shape) {
   if (shape.stages.empty() || shape.stages.size() > input.layers()) return false;
   if (request.stages && shape.stages.size() != *request.stages) return false;
   if (input.head() && shape.head() != *input.head()) return false;
-  const std::size_t ranks_max = std::min(kRanksMax, input.model().kv_heads);
+  const std::size_t ranks_max =
+      std::min(kRanksMax, input.model().kv_heads / input.model().kv_block);
   return std::ranges::all_of(shape.stages, [&](const auto& stage) {
     return stage.size() <= ranks_max && (!request.shards || stage.size() == *request.shards);
   });

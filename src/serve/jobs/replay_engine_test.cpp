@@ -36,8 +36,7 @@ class CutStream final : public DataStream {
     return stream_->read(into, wait);
   }
   Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
-    TRY(write(parts, wait));
-    return read(into, wait);
+    return stream_->exchange(parts, into, wait);
   }
   void close() override { stream_->close(); }
   const StreamPeer& peer() const override { return stream_->peer(); }

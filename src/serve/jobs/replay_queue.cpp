@@ -76,6 +76,7 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
   std::uint64_t epoch = 0, head = 0;
   std::shared_ptr<JobQueue> queue;
   std::string why_none;
+  std::optional<Error> refused;                    // there will be none
   std::vector<std::shared_ptr<JobQueue>> retired;  // let go of by the worker
   int callbacks = 0;                               // of clients, that run now
   bool stopping = false;
@@ -119,6 +120,7 @@ void ReplayQueue::set_head(std::uint64_t epoch, std::shared_ptr<JobQueue> queue,
       return;
     }
     core_->epoch = epoch;
+    core_->refused = std::nullopt;
     ++core_->head;
     core_->why_none = std::move(why);
     if (core_->queue != nullptr) core_->retired.push_back(std::move(core_->queue));
@@ -137,6 +139,14 @@ void ReplayQueue::set_head(std::uint64_t epoch, std::shared_ptr<JobQueue> queue,
   core_->changed.notify_all();
 }
 
+void ReplayQueue::refuse(std::uint64_t epoch, const Error& why) {
+  set_head(epoch, nullptr, why.message());
+  const std::lock_guard lock(core_->mutex);
+  if (epoch < core_->epoch || core_->queue != nullptr) return;
+  core_->refused = why;
+  core_->changed.notify_all();
+}
+
 Result<std::uint64_t> ReplayQueue::submit(GenerationJob job) {
   Core::JobPointer made;
   std::uint64_t key = 0;
@@ -145,6 +155,7 @@ Result<std::uint64_t> ReplayQueue::submit(GenerationJob job) {
     if (core_->jobs.size() >= kJobsMax)
       return Error(Errc::unavailable,
                    fmt::format("{} requests run or wait already; try again later", kJobsMax));
+    if (core_->refused) return *core_->refused;
     made = std::make_shared<Core::Job>(std::move(job), core_->now());
     key = ++core_->last_key;
     core_->jobs.emplace(key, made);
@@ -462,7 +473,7 @@ std::optional<Clock::Nanoseconds> ReplayQueue::Core::work_once(std::unique_lock<
   for (const auto& [key, job] : jobs) {
     if (job->state != State::waiting) continue;
     const bool has_head = queue != nullptr && job->head != head;
-    const bool too_late = job->cancelled || at >= *job->deadline;
+    const bool too_late = job->cancelled || refused || at >= *job->deadline;
     if (!too_late && !(has_head && at >= job->not_before)) {
       auto until = *job->deadline;
       if (has_head) until = std::min(until, job->not_before);
@@ -472,7 +483,7 @@ std::optional<Clock::Nanoseconds> ReplayQueue::Core::work_once(std::unique_lock<
     const std::uint64_t number = key;
     const JobPointer chosen = job;
     chosen->state = State::submitting;
-    Result<GenerateResult> given = given_up(*chosen);
+    Result<GenerateResult> given = refused ? *refused : given_up(*chosen);
     if (chosen->cancelled) given = chosen->answer.cancelled();
     lock.unlock();
     if (too_late) {

@@ -37,7 +37,11 @@ class ReplayQueue final : public JobQueue {
   // of on the ReplayQueue's own thread, some time later.
   void set_head(std::uint64_t epoch, std::shared_ptr<JobQueue> queue, std::string why = "");
 
-  // Errors: those of the head's queue; without one only unavailable (kJobsMax).
+  // No head will come as things stand, for this reason: what waits ends with it, and so does what
+  // comes, until set_head() says something else.
+  void refuse(std::uint64_t epoch, const Error& why);
+
+  // Errors: those of the head's queue; without one only unavailable (kJobsMax), or of refuse().
   Result<std::uint64_t> submit(GenerationJob job) override;
   std::size_t queue_max() const override;
   void cancel(std::uint64_t id) override;

@@ -69,6 +69,25 @@ TEST_F(ReplayQueueTest, GivesEachByteOnceWhereverPiecesEnd) {
   EXPECT_EQ(seen.tokens()[3].top.size(), 1u) << "logprobs of new tokens are kept";
 }
 
+// Where nothing can hold the model any more nobody waits for a minute to hear it.
+TEST_F(ReplayQueueTest, EndsWhatWaitsWhenNoHeadWillCome) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->wait_for(1);
+  first->lose();
+  queue.refuse(2, Error(Errc::out_of_memory, "needs 4 GiB, free 2 GiB"));
+  const auto result = seen.wait();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message(), "needs 4 GiB, free 2 GiB");
+  SeenAnswer later;
+  EXPECT_TRUE(queue.submit(later.job(request())).is(Errc::out_of_memory));
+  queue.set_head(3, second);
+  EXPECT_TRUE(queue.submit(later.job(request())));
+  second->wait_for(1);
+  second->end(1, GenerateResult{});
+  EXPECT_TRUE(later.wait());
+}
+
 // The end was lost, not the text.
 TEST_F(ReplayQueueTest, AnswersOnceWhenOnlyTheEndWasLost) {
   queue.set_head(1, first);

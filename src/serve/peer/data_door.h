@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
 #include "base/result.h"
 #include "net/data_stream.h"
 #include "serve/peer/split/switchboard.h"
@@ -30,14 +29,18 @@ class DataDoor {
   static constexpr std::size_t kStreamsMax = 256;  // at once; one more is closed
   static constexpr std::chrono::seconds kPurposeWithin{5};
 
-  // Runs on a thread of its own for each stream, as long as it likes; the stream ends with it
-  // unless it was moved on. close() of the door closes streams that still run.
+  // Runs on a thread of its own for each stream, as long as it likes. The stream may be kept for
+  // longer. close() of the door closes all streams whose Serve still runs. What it throws ends its
+  // stream and nothing else.
   using Serve = std::function<void(std::unique_ptr<DataStream> stream)>;
 
-  explicit DataDoor(const Clock& clock);  // borrows it
-  virtual ~DataDoor();                    // close(), and waits for all threads
+  DataDoor();
+  ~DataDoor();  // close(), and waits for all threads
+  DataDoor(const DataDoor&) = delete;
+  DataDoor& operator=(const DataDoor&) = delete;
 
-  void serve(DataPurpose purpose, Serve serve);     // before the first accept
+  // A purpose that nobody serves, or no longer (null): its streams are closed.
+  void serve(DataPurpose purpose, Serve serve);
   void accept(std::unique_ptr<DataStream> stream);  // returns at once
   void close();
 
@@ -46,10 +49,27 @@ class DataDoor {
   std::shared_ptr<Shared> shared_;
 };
 
-// Dials and says what for.
+// The type of that first frame.
+constexpr std::uint16_t kPurposeFrame = 0x4450;
+
+// Dials and says what for. Errors: those of the dialer and of DataStream::write.
 Result<std::unique_ptr<DataStream>> dial_for(DataPurpose purpose, PeerDialer& dialer,
                                              const std::string& node,
                                              std::chrono::nanoseconds within,
                                              const std::atomic<bool>& stop);
+
+// Dials for one purpose alone. Borrows the dialer. Thread-safe.
+class PurposeDialer final : public PeerDialer {
+ public:
+  PurposeDialer(DataPurpose purpose, PeerDialer& dialer) : purpose_(purpose), dialer_(dialer) {}
+  Result<std::unique_ptr<DataStream>> dial(const std::string& node, std::chrono::nanoseconds within,
+                                           const std::atomic<bool>& stop) override {
+    return dial_for(purpose_, dialer_, node, within, stop);
+  }
+
+ private:
+  const DataPurpose purpose_;
+  PeerDialer& dialer_;
+};
 
 }  // namespace drystone

@@ -12,9 +12,6 @@
 namespace drystone {
 namespace {
 
-// Some more than a placement was planned for may run at once: rows are cheap, waiting is not.
-constexpr std::uint32_t kSequencesMin = 16;
-
 CutRange cut(const Span& span) { return {span.begin, span.end}; }
 
 KvType kv_type(KvFormat format) {
@@ -40,6 +37,9 @@ StageMemory PartStages::memory() const {
   memory.working += more.working;
   return memory;
 }
+
+// What the planner counts as logits is what is reserved.
+static_assert(kGuessedRowsMax == kDraftRowsMax);
 
 std::uint32_t sequences_max(const Placement& placement) {
   return std::clamp(std::max(placement.streams, kSequencesMin), 1u,

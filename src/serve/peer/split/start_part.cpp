@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 namespace drystone {
@@ -12,8 +13,10 @@ struct Started {
   PartStages stages;
 };
 
+// `opened`: the file that the options opened.
 Result<Started> start(const PartNode& node, const Placement& placement, std::uint32_t part,
-                      const GgufFile& file, PartOptions options, const std::atomic<bool>& stop) {
+                      const GgufFile& file, PartOptions options, const std::atomic<bool>& stop,
+                      std::optional<GgufFile>& opened) {
   const PartProgram program = TRY(part_program(placement, part, file));
   auto streams = TRY(connect_part(placement, part, node.dialer, node.switchboard, node.clock,
                                   options.connect_within, stop));
@@ -22,7 +25,8 @@ Result<Started> start(const PartNode& node, const Placement& placement, std::uin
       std::make_unique<PartLinks>(placement, part, program.limits, std::move(streams), node.clock,
                                   options.links, std::move(options.on_lost));
   if (stop) return Error(Errc::cancelled, "loading was stopped");
-  started.stages = TRY(load_part(placement, part, program, file, node.device,
+  if (options.open) opened.emplace(TRY(options.open()));
+  started.stages = TRY(load_part(placement, part, program, opened ? *opened : file, node.device,
                                  started.links->reducer(), options.progress));
   if (stop) return Error(Errc::cancelled, "loading was stopped");
   return started;
@@ -42,7 +46,8 @@ Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Plac
                                                 const std::atomic<bool>& stop) {
   const std::uint32_t part = TRY(part_of(placement, node.self));
   CHECK(part != 0);
-  Started started = TRY(start(node, placement, part, file, std::move(options), stop));
+  std::optional<GgufFile> opened;
+  Started started = TRY(start(node, placement, part, file, std::move(options), stop, opened));
   return std::make_unique<StagePart>(std::move(started.links), std::move(started.stages));
 }
 
@@ -51,7 +56,9 @@ Result<std::unique_ptr<Engine>> start_head(const PartNode& node, const Placement
                                            const std::atomic<bool>& stop) {
   const std::uint32_t part = TRY(part_of(placement, node.self));
   CHECK(part == 0 && placement.parts.size() > 1, part, placement.parts.size());
-  Started started = TRY(start(node, placement, part, file, std::move(options), stop));
+  std::optional<GgufFile> opened;
+  Started started = TRY(start(node, placement, part, file, std::move(options), stop, opened));
+  if (opened) file = *std::move(opened);
   auto pipe = TRY(SplitPipe::create(std::move(started.links), std::move(started.stages),
                                     placement.shape.vocab, stop));
   engine.context = placement.context;

@@ -31,14 +31,19 @@ struct PartOptions {
   // To connect with all other parts; they must know of the placement by then.
   std::chrono::nanoseconds connect_within = std::chrono::seconds(30);
   LinkOptions links;
+  // The model's file with the tensors of the part, once all are connected: it may take minutes to
+  // come. Empty: they stand in the file that was given.
+  std::function<Result<GgufFile>()> open;
   std::function<void(double done)> progress;  // of loading: fraction in [0, 1]
   PartLinks::OnLost on_lost;                  // also while the rest is still loading
 };
 
 // Both connect first and load then, so that a node that is lost while others load is noticed. They
 // block for as long as that takes; once `stop` is true they give up when the step they are at is
-// done. The parts are of one placement of several (one part: Engine::load).
-// Errors: those of part_program, connect_part and load_part; nothing is held then.
+// done. The parts are of one placement of several (one part: Engine::load). Of `file` what stands
+// before the tensors is enough, if the options open another one.
+// Errors: those of part_program, connect_part, PartOptions::open and load_part; nothing is held
+// then.
 
 // The part of a node that is not the head. It works until it is destroyed, or on_lost was called.
 Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Placement& placement,

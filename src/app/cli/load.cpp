@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "app/cli/api_flags.h"
+#include "app/cli/command.h"
+#include "app/cli/commands.h"
+#include "app/cli/json_look.h"
+#include "app/cli/wish_flags.h"
+#include "app/progress_bar.h"
+
+namespace drystone {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::milliseconds kLookEvery{250};
+constexpr std::chrono::seconds kPlanWithin{60};  // until somebody has begun to plan it
+constexpr std::size_t kFailuresMax = 3;          // epochs that failed until we give up
+
+struct LoadFlags {
+  ApiFlags api;
+  WishFlags wish;
+};
+
+// "nova: cannot reserve memory ...".
+std::string failures_of(const json::value& instance) {
+  std::string all;
+  for (const json::value& part : list_of(instance, "parts"))
+    if (const std::string error = text_of(part, "error"); !error.empty())
+      all += fmt::format("{}{}: {}", all.empty() ? "" : "; ", text_of(part, "name"), error);
+  return all.empty() ? text_of(instance, "message") : all;
+}
+
+std::string where(const json::value& instance) {
+  std::string all;
+  for (const json::value& part : list_of(instance, "parts"))
+    all += (all.empty() ? "" : ", ") + text_of(part, "name");
+  return all;
+}
+
+// What `load` has seen of the instances of its model.
+class Watch {
+ public:
+  Watch(std::string model, bool quiet) : model_(std::move(model)), quiet_(quiet) {
+    if (!quiet) bar_ = progress_bar("loading " + model_);
+  }
+
+  // True: all are ready. Errors: it was refused, or fails again and again.
+  Result<bool> look(const json::value& instances) {
+    const auto* list = instances.if_array();
+    if (list == nullptr) return Error(Errc::corrupt, "what the node answers is no list");
+    std::size_t ready = 0, all = 0;
+    double progress = 0;
+    own_.clear();
+    for (const json::value& one : *list) {
+      if (text_of(one, "model") != model_) continue;
+      own_.push_back(one);
+      ++all;
+      const std::string state = text_of(one, "state");
+      // The placement before may still be there for a moment.
+      const bool current = truth_of(one, "current", true);
+      if (state == "refused") return Error(Errc::out_of_memory, text_of(one, "message"));
+      if (state == "ready" && current) ++ready;
+      progress += current ? number_of(one, "progress").value_or(0) : 0;
+      if (current) TRY(look_at_failure(one, state));
+    }
+    if (bar_ && all > 0) bar_(progress / static_cast<double>(all));
+    if (all == 0 || ready < all) return false;
+    bar_ = {};
+    return true;
+  }
+
+  const json::array& instances() const { return own_; }
+
+ private:
+  Result<void> look_at_failure(const json::value& instance, const std::string& state) {
+    if (state != "failed") return {};
+    const std::string key = fmt::format("{} {}", text_of(instance, "instance"),
+                                        number_of(instance, "epoch").value_or(0));
+    if (!failed_.insert(key).second) return {};
+    const std::string why = failures_of(instance);
+    if (failed_.size() >= kFailuresMax)
+      return Error(Errc::unavailable,
+                   fmt::format("{} could not be loaded: {}. The cluster goes on trying; `drystone "
+                               "unload {}` ends that",
+                               model_, why, model_));
+    if (!quiet_) notice("load", fmt::format("{}; trying again", why));
+    return {};
+  }
+
+  const std::string model_;
+  const bool quiet_;
+  std::function<void(double)> bar_;
+  std::set<std::string> failed_;
+  json::array own_;
+};
+
+Result<void> load(const LoadFlags& flags) {
+  const NodeClient node = TRY(connect_node(flags.api));
+  const json::value answer = TRY(node.post("/cluster/v1/load", wish_of(flags.wish)));
+  const std::string model = text_of(answer, "model");
+  Watch watch(model, flags.api.json);
+  std::chrono::milliseconds unseen{};
+  while (!TRY(watch.look(TRY(node.get("/cluster/v1/instances"))))) {
+    unseen = watch.instances().empty() ? unseen + kLookEvery : std::chrono::milliseconds(0);
+    if (unseen >= kPlanWithin)
+      return Error(Errc::unavailable, fmt::format("{} was unloaded meanwhile", model));
+    std::this_thread::sleep_for(kLookEvery);
+  }
+  if (flags.api.json) {
+    print_json(watch.instances());
+    return {};
+  }
+  for (const json::value& one : watch.instances()) {
+    fmt::print("{} is ready on {}\n", text_of(one, "instance"), where(one));
+    if (const std::string note = text_of(one, "message"); !note.empty())
+      fmt::print("  not as asked for: {}\n", note);
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_load(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<LoadFlags>();
+  CLI::App& command = *app.add_subcommand(
+      "load", "Have the cluster run a model, from now on; returns when it is ready");
+  add_wish_flags(command, flags->wish);
+  add_api_flags(command, flags->api);
+  command.footer(R"(Example:
+  drystone load pebble
+  drystone load llama-70b-q4_k_m --stages 3 --nodes atlas,nova,spare --context 8192)");
+  command.callback([flags, &exit_code] { exit_code = finish("load", load(*flags)); });
+}
+
+}  // namespace drystone

@@ -1,0 +1,101 @@
+#include "app/node/instance_endpoints.h"
+
+#include <boost/json.hpp>
+#include <utility>
+
+#include "app/node/load_request.h"
+#include "app/node/plan_json.h"
+#include "serve/http/off_loop.h"
+
+namespace drystone {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+int status_of(Errc code) {
+  switch (code) {
+    case Errc::invalid_argument:
+    case Errc::corrupt:
+    case Errc::unsupported:
+      return 400;
+    case Errc::not_found:
+      return 404;
+    case Errc::out_of_memory:
+      return 409;
+    case Errc::limit:
+      return 413;
+    case Errc::unavailable:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+HttpReply reply_of(const Result<json::value>& result) {
+  if (result) return {.body = json::serialize(*result) + "\n"};
+  const int status = status_of(result.error().code());
+  return error_reply({.status = status,
+                      .type = status < 500 ? "invalid_request_error" : "server_error",
+                      .message = result.error().message(),
+                      .code = std::string(to_string(result.error().code()))});
+}
+
+class InstanceEndpoints final : public Endpoints {
+ public:
+  explicit InstanceEndpoints(InstanceHost& host) : host_(host) {}
+
+  void add_to(Router& router) override {
+    add(router, "GET", "/cluster/v1/instances", [this](const HttpRequest&) -> Result<json::value> {
+      return json::value(TRY(host_.instances()));
+    });
+    add(router, "POST", "/cluster/v1/plan",
+        [this](const HttpRequest& asked) { return plan(asked); });
+    add(router, "POST", "/cluster/v1/load",
+        [this](const HttpRequest& asked) { return load(asked); });
+    add(router, "POST", "/cluster/v1/unload",
+        [this](const HttpRequest& asked) -> Result<json::value> {
+          const std::string model = TRY(parse_unload_request(asked.body));
+          TRY(host_.unload(model));
+          return json::value{{"model", model}};
+        });
+  }
+
+ private:
+  using Work = std::function<Result<json::value>(const HttpRequest&)>;
+
+  void add(Router& router, std::string method, std::string path, Work work) {
+    router.add(std::move(method), std::move(path),
+               [this, work = std::move(work)](const HttpRequest& request, ReplySink& sink) {
+                 return answer(work, request, sink);
+               });
+  }
+
+  // The work waits for disks and for the cluster's loop.
+  asio::awaitable<void> answer(const Work& work, const HttpRequest& request, ReplySink& sink) {
+    Result<json::value> result = Error(Errc::io, "not done");
+    const auto refusal = co_await off_loop_.run([&] { result = work(request); });
+    co_await sink.send(refusal ? error_reply(*refusal) : reply_of(result));
+  }
+
+  Result<json::value> plan(const HttpRequest& asked) {
+    const LoadRequest request = TRY(parse_load_request(asked.body));
+    return json::value(to_json(TRY(host_.plan(request.path_or_name, request.desired))));
+  }
+
+  Result<json::value> load(const HttpRequest& asked) {
+    const LoadRequest request = TRY(parse_load_request(asked.body));
+    return json::value{{"model", TRY(host_.load(request.path_or_name, request.desired))}};
+  }
+
+  InstanceHost& host_;
+  OffLoop off_loop_;  // last: its thread uses the rest
+};
+
+}  // namespace
+
+EndpointsFactory instance_endpoints(InstanceHost& host) {
+  return [&host](const EndpointsContext&) { return std::make_unique<InstanceEndpoints>(host); };
+}
+
+}  // namespace drystone

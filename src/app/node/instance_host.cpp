@@ -1,0 +1,428 @@
+#include "app/node/instance_host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "app/node/instance_json.h"
+#include "app/node/instance_view.h"
+#include "app/node/loop_call.h"
+#include "app/node/model_source.h"
+#include "app/node/part_runner.h"
+#include "app/node/served_instances.h"
+#include "app/node/visit_gate.h"
+#include "cluster/instance/instance_map.h"
+#include "serve/jobs/job_server.h"
+
+namespace drystone {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using cluster::ClusterEvent;
+
+constexpr std::chrono::milliseconds kTickEvery{250};
+constexpr int kRoundsMax = 64;  // of actions at once; what is left comes with the next tick
+
+std::uint64_t boot_of(const Clock& clock) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch())
+          .count());
+}
+
+}  // namespace
+
+// All but start, gate and destructor on the cluster's loop.
+struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
+  Inner(Options given, ClusterHost& host, DataDoor& data_door, ModelCatalog& models,
+        const Clock& own_clock)
+      : options(std::move(given)),
+        cluster(host),
+        door(data_door),
+        catalog(models),
+        clock(own_clock),
+        self(cluster.self()),
+        own_name(name_of(self)),
+        part_dialer(DataPurpose::part, cluster.dialer()),
+        job_dialer(DataPurpose::jobs, cluster.dialer()),
+        switchboard(clock),
+        timer(std::in_place, cluster.executor()),
+        core({.self = self, .boot = boot_of(clock), .now = clock.monotonic()}, view) {}
+
+  void begin(ModelHost& host);
+  void end();
+  void on_event(const ClusterEvent& event);
+  void tick();
+  void wake();
+  void act();
+  void carry_out(const InstanceAction& action);
+  void publish(const Publish& publish);
+  void serve_jobs(std::unique_ptr<DataStream> stream);
+  PartRunner::Events part_events();
+  void say(const std::string& text) const {
+    if (options.say) options.say(text);
+  }
+
+  std::string name_of(const std::string& node) const {
+    const auto* member = cluster.core().members().find(node);
+    return member == nullptr ? node : member->name;
+  }
+  // From another thread: what `work` gives on the loop.
+  template <typename Work>
+  auto ask(Work work);
+  Result<ModelCatalog::Found> find(const std::string& path_or_name);
+
+  Result<ModelCatalog::Found> known(const std::string& model) const;
+  bool is_current(const InstanceStatus& status) const;
+  Plan plan(const ModelFigures& model, const DesiredInstance& desired) const;
+  Result<void> put(const std::string& key, const json::value& value);
+  Result<std::string> want(ModelCatalog::Found found, DesiredInstance desired);
+  Result<void> unload(const std::string& model);
+
+  const Options options;
+  ClusterHost& cluster;
+  DataDoor& door;
+  ModelCatalog& catalog;
+  const Clock& clock;
+  const std::string self, own_name;
+  PurposeDialer part_dialer, job_dialer;
+  Switchboard switchboard;
+  VisitGate<JobServer> job_gate;
+  VisitGate<Switchboard> part_gate;
+  std::optional<asio::steady_timer> timer;  // until end(): the loop may go then
+  InstanceView view;
+  InstanceCore core;
+  bool awake = false;  // act() is on its way
+  std::unique_ptr<PartRunner> parts;
+  std::unique_ptr<ServedInstances> served;
+};
+
+InstanceHost::InstanceHost(Options options, ClusterHost& cluster, DataDoor& door,
+                           ModelCatalog& catalog, const Clock& clock)
+    : inner_(std::make_shared<Inner>(std::move(options), cluster, door, catalog, clock)) {
+  inner_->parts = std::make_unique<PartRunner>(
+      PartRunner::Options{.self = inner_->self,
+                          .name = inner_->own_name,
+                          .threads = inner_->options.threads,
+                          .memory_bytes = inner_->options.memory_bytes},
+      catalog, inner_->part_dialer, inner_->switchboard, clock, inner_->part_events());
+}
+
+InstanceHost::~InstanceHost() { inner_->end(); }
+
+void InstanceHost::start(ModelHost& models) { inner_->begin(models); }
+
+Bytes InstanceHost::reserved_bytes() const { return inner_->parts->reserved_bytes(); }
+
+// ---- Beginning and end
+
+void InstanceHost::Inner::begin(ModelHost& host) {
+  served = std::make_unique<ServedInstances>(ServedInstances::Rooms{.self = self,
+                                                                    .parts = *parts,
+                                                                    .dialer = job_dialer,
+                                                                    .catalog = catalog,
+                                                                    .models = host,
+                                                                    .clock = clock});
+  for (const auto& [key, text] : cluster.core().list("")) view.set(key, &text);
+  for (const std::string& node : cluster.core().alive()) core.node_alive(node);
+  const std::weak_ptr<Inner> weak = weak_from_this();
+  cluster.listen([weak](const ClusterEvent& event) {
+    if (const auto inner = weak.lock()) inner->on_event(event);
+  });
+  door.serve(DataPurpose::part, [weak](std::unique_ptr<DataStream> stream) {
+    const auto inner = weak.lock();
+    if (inner == nullptr || !inner->part_gate.enter(&inner->switchboard)) return;
+    inner->switchboard.accept(std::move(stream));
+    inner->part_gate.leave(&inner->switchboard);
+  });
+  door.serve(DataPurpose::jobs, [weak](std::unique_ptr<DataStream> stream) {
+    if (const auto inner = weak.lock()) inner->serve_jobs(std::move(stream));
+  });
+  asio::post(cluster.executor(), [weak] {
+    if (const auto inner = weak.lock()) inner->tick();
+  });
+}
+
+void InstanceHost::Inner::end() {
+  door.serve(DataPurpose::part, nullptr);
+  door.serve(DataPurpose::jobs, nullptr);
+  served.reset();  // this node's own requests let go of heads
+  job_gate.close([](JobServer& server) { server.close(); });
+  part_gate.close([](Switchboard&) {});
+  switchboard.close();
+  parts.reset();
+  timer.reset();
+}
+
+void InstanceHost::Inner::serve_jobs(std::unique_ptr<DataStream> stream) {
+  JobServer server(
+      std::move(stream),
+      [this](const std::string& instance,
+             std::uint64_t epoch) -> Result<std::shared_ptr<ServedModel>> {
+        auto head = parts->head(instance, epoch);
+        if (head == nullptr)
+          return Error(Errc::unavailable,
+                       fmt::format("{} is not ready on {} in epoch {}", instance, own_name, epoch));
+        ServedModel& model = head->model();
+        return std::shared_ptr<ServedModel>(std::move(head), &model);
+      });
+  if (!job_gate.enter(&server)) return;
+  static_cast<void>(server.serve());  // however it ended, its jobs are cancelled
+  job_gate.leave(&server);
+}
+
+PartRunner::Events InstanceHost::Inner::part_events() {
+  const std::weak_ptr<Inner> weak = weak_from_this();
+  // On the loop, as long as that and this live.
+  const auto later = [weak, loop = cluster.executor()](auto&& then) {
+    asio::post(loop, [weak, then = std::forward<decltype(then)>(then)] {
+      const auto inner = weak.lock();
+      if (inner == nullptr) return;
+      then(*inner);
+      inner->wake();
+    });
+  };
+  return {.progress =
+              [later](const std::string& instance, const Epoch& epoch, double done) {
+                later([=](Inner& inner) { inner.core.part_progress(instance, epoch, done); });
+              },
+          .loaded =
+              [later](const std::string& instance, const Epoch& epoch) {
+                later([=](Inner& inner) {
+                  inner.say(fmt::format("{}: this node's part is loaded (epoch {})", instance,
+                                        epoch.number));
+                  inner.core.part_loaded(instance, epoch);
+                });
+              },
+          .failed =
+              [later](const std::string& instance, const Epoch& epoch, const std::string& error) {
+                later([=](Inner& inner) {
+                  inner.say(fmt::format("{}: this node's part ended (epoch {}): {}", instance,
+                                        epoch.number, error));
+                  inner.core.part_failed(instance, epoch, error);
+                });
+              }};
+}
+
+// ---- On the loop
+
+void InstanceHost::Inner::on_event(const ClusterEvent& event) {
+  switch (event.kind) {
+    case ClusterEvent::Kind::node_alive:
+    case ClusterEvent::Kind::node_restarted:
+      core.node_alive(event.node);
+      break;
+    case ClusterEvent::Kind::node_dead:
+    case ClusterEvent::Kind::node_left:
+    case ClusterEvent::Kind::member_removed:
+      core.node_dead(event.node);
+      break;
+    case ClusterEvent::Kind::key_changed:
+      if (!InstanceView::concerns(event.key)) return;
+      view.set(event.key, cluster.core().get(event.key));
+      core.key_changed(event.key);
+      break;
+    case ClusterEvent::Kind::node_suspect:
+    case ClusterEvent::Kind::member_added:
+    case ClusterEvent::Kind::removed_self:
+      return;
+  }
+  wake();
+}
+
+void InstanceHost::Inner::tick() {
+  core.tick(clock.monotonic());
+  act();
+  timer->expires_after(kTickEvery);
+  timer->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    if (error) return;
+    if (const auto inner = weak.lock()) inner->tick();
+  });
+}
+
+// Many keys change at once: they are acted on together.
+void InstanceHost::Inner::wake() {
+  if (std::exchange(awake, true)) return;
+  asio::post(cluster.executor(), [weak = weak_from_this()] {
+    if (const auto inner = weak.lock()) inner->act();
+  });
+}
+
+void InstanceHost::Inner::act() {
+  awake = false;
+  if (!cluster.core().settled()) return;
+  bool acted = false;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    const auto actions = core.take_actions();
+    if (actions.empty()) break;
+    acted = true;
+    for (const InstanceAction& action : actions) carry_out(action);
+  }
+  served->follow(core.statuses(), view);
+  if (acted) cluster.follow();
+}
+
+void InstanceHost::Inner::carry_out(const InstanceAction& action) {
+  if (const auto* one = std::get_if<Publish>(&action)) {
+    const auto done = put(one->key, one->value);
+    if (!done) say(fmt::format("cannot publish {}: {}", one->key, done.error().message()));
+  } else if (const auto* load = std::get_if<LoadPart>(&action)) {
+    const std::string& model = load->placement.model;
+    const auto* value = view.get(std::string(kSourcePrefix) + model);
+    parts->load(load->placement,
+                value != nullptr
+                    ? model_source_from_json(*value)
+                    : Error(Errc::not_found, "nobody says where the file of " + model + " is"));
+  } else if (const auto* drop = std::get_if<DropPart>(&action)) {
+    parts->drop(drop->instance, drop->epoch);
+  }
+}
+
+Result<void> InstanceHost::Inner::put(const std::string& key, const json::value& value) {
+  cluster::ClusterCore& shared = cluster.core();
+  const auto done = value.is_null() ? shared.erase(key, clock.wall())
+                                    : shared.put(key, json::serialize(value), clock.wall());
+  view.set(key, shared.get(key));
+  core.key_changed(key);
+  return done;
+}
+
+// ---- What people ask for
+
+// Of a model that somebody has loaded before, wherever its file is.
+Result<ModelCatalog::Found> InstanceHost::Inner::known(const std::string& model) const {
+  const auto figures = InstanceMap(view).model(model);
+  const auto* source = view.get(std::string(kSourcePrefix) + model);
+  if (!figures || source == nullptr)
+    return Error(Errc::not_found, "the cluster knows no model of that name");
+  return ModelCatalog::Found{.source = TRY(model_source_from_json(*source)), .figures = *figures};
+}
+
+// Whether its placement is the one that is asked for now, or the substitute of it.
+bool InstanceHost::Inner::is_current(const InstanceStatus& status) const {
+  const InstanceMap map(view);
+  const auto wanted = map.wanted();
+  const auto desired = wanted.find(status.instance);
+  if (desired == wanted.end()) return false;
+  const auto model = map.model(status.model);
+  return !status.placement || !model || satisfies(*status.placement, desired->second, *model, map);
+}
+
+// On those alive whose figures are known. What this model has now counts as free: it would give it
+// back.
+Plan InstanceHost::Inner::plan(const ModelFigures& model, const DesiredInstance& desired) const {
+  const InstanceMap map(view);
+  std::map<std::string, Bytes> own;
+  for (std::uint32_t i = 0; i < kReplicasMax; ++i) {
+    const auto place = map.place(instance_name(desired.model, i));
+    if (!place || !place->placement) continue;
+    for (const PlacedPart& part : place->placement->parts) own[part.node] += part.bytes.total();
+  }
+  std::vector<NodeFigures> nodes;
+  for (const std::string& id : cluster.core().alive())
+    if (const auto figures = map.node(id)) {
+      const Bytes reserved = figures->reserved_bytes;
+      nodes.push_back(figures->with_reserved(reserved - std::min(reserved, own[id])));
+    }
+  if (nodes.empty()) {
+    Plan none;
+    none.error = Error(Errc::unavailable,
+                       "no node has published its figures yet; try again in some seconds");
+    return none;
+  }
+  PlanRequest request = desired.request(desired.model);
+  request.replicas = desired.replicas > 1 ? std::optional(desired.replicas) : std::nullopt;
+  return drystone::plan(model, nodes, map.links(), request);
+}
+
+Result<std::string> InstanceHost::Inner::want(ModelCatalog::Found found, DesiredInstance desired) {
+  desired.model = found.source.model;
+  if (const auto before = known(desired.model)) {
+    const ModelSource& source = before->source;
+    if (source.identity != found.source.identity)
+      return Error(Errc::invalid_argument,
+                   fmt::format("another model is called {} in this cluster ({}). Rename the file, "
+                               "or unload that one and wait until it is gone",
+                               desired.model, source.path));
+    for (const std::string& holder : source.holders)
+      if (std::ranges::find(found.source.holders, holder) == found.source.holders.end())
+        found.source.holders.push_back(holder);
+  }
+  const Plan planned = plan(found.figures, desired);
+  if (planned.offers.empty())
+    return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");
+  TRY(put(std::string(kSourcePrefix) + desired.model, to_json(found.source)));
+  TRY(put(std::string(kModelPrefix) + desired.model, to_json(found.figures)));
+  TRY(put(want_key(desired.model), to_json(desired)));
+  cluster.follow();
+  wake();
+  return desired.model;
+}
+
+Result<void> InstanceHost::Inner::unload(const std::string& model) {
+  if (view.get(want_key(model)) == nullptr) {
+    std::string loaded;
+    for (const std::string& key : view.keys(kWantPrefix))
+      loaded += (loaded.empty() ? "" : ", ") + key.substr(kWantPrefix.size());
+    return Error(Errc::not_found, fmt::format("{} is not loaded; loaded: {}", model,
+                                              loaded.empty() ? "nothing" : loaded));
+  }
+  TRY(put(want_key(model), nullptr));
+  cluster.follow();
+  wake();
+  return {};
+}
+
+// ---- From other threads
+
+template <typename Work>
+auto InstanceHost::Inner::ask(Work work) {
+  return call_on(cluster.executor(),
+                 [weak = weak_from_this(), work = std::move(work)]() -> decltype(work(*this)) {
+                   const auto inner = weak.lock();
+                   if (inner == nullptr) return Error(Errc::unavailable, "this node is stopping");
+                   return work(*inner);
+                 });
+}
+
+// Here, or elsewhere under a name that the cluster knows.
+Result<ModelCatalog::Found> InstanceHost::Inner::find(const std::string& path_or_name) {
+  auto here = catalog.find(path_or_name);
+  if (here || !here.is(Errc::not_found)) return here;
+  auto elsewhere = ask([path_or_name](Inner& inner) { return inner.known(path_or_name); });
+  if (elsewhere) return elsewhere;
+  return here;
+}
+
+Result<json::array> InstanceHost::instances() {
+  return inner_->ask([](Inner& inner) -> Result<json::array> {
+    json::array all;
+    for (const InstanceStatus& status : inner.core.statuses())
+      all.push_back(to_json(status, [&](const std::string& node) { return inner.name_of(node); }));
+    return all;
+  });
+}
+
+Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance desired) {
+  const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
+  desired.model = found.source.model;
+  return inner_->ask([found, desired](Inner& inner) -> Result<Plan> {
+    return inner.plan(found.figures, desired);
+  });
+}
+
+Result<std::string> InstanceHost::load(const std::string& path_or_name, DesiredInstance desired) {
+  const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
+  return inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); });
+}
+
+Result<void> InstanceHost::unload(const std::string& model) {
+  return inner_->ask([model](Inner& inner) { return inner.unload(model); });
+}
+
+}  // namespace drystone

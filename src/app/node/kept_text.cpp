@@ -1,0 +1,61 @@
+#include "app/node/kept_text.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "net/socket_handle.h"
+
+namespace drystone {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error failed(const fs::path& path, const char* doing) {
+  return {Errc::io, fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(errno))};
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> read_kept_text(const fs::path& path, std::size_t bytes_max) {
+  std::error_code none;
+  if (!fs::exists(path, none)) return std::optional<std::string>();
+  std::ifstream in(path, std::ios::binary);
+  std::string text(bytes_max + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.is_open() || in.bad()) return failed(path, "read");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > bytes_max)
+    return Error(Errc::limit,
+                 fmt::format("{}: it is longer than {} bytes", path.string(), bytes_max));
+  return std::optional(std::move(text));
+}
+
+Result<void> keep_text(const fs::path& path, std::string_view text) {
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  const fs::path part = path.string() + ".part";
+  {
+    const SocketHandle file(
+        ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return failed(part, "write");
+    while (!text.empty()) {
+      const ssize_t written = ::write(file.get(), text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return failed(part, "write");
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (::fsync(file.get()) != 0) return failed(part, "write");
+  }
+  if (::rename(part.c_str(), path.c_str()) != 0) return failed(path, "write");
+  const SocketHandle folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder) ::fsync(folder.get());
+  return {};
+}
+
+}  // namespace drystone

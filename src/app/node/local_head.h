@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/clock.h"
+#include "compute/device.h"
+#include "engine/engine.h"
+#include "serve/http/served_model.h"
+
+namespace drystone {
+
+// The engine of an instance whose head this node is, with the thread that runs its steps. Its jobs
+// may come from any node, with constraints that were compiled there.
+class LocalHead {
+ public:
+  // Borrows the clock. `on_end` is called when everything that it held is free again, on the thread
+  // that let go of it last.
+  LocalHead(std::unique_ptr<Device> device, std::unique_ptr<Engine> engine, const Clock& clock,
+            std::function<void()> on_end);
+  ~LocalHead();  // waits for the step that runs
+  LocalHead(const LocalHead&) = delete;
+  LocalHead& operator=(const LocalHead&) = delete;
+
+  Engine& engine() { return *engine_; }
+  ServedModel& model() { return *model_; }
+  // model().jobs(), which compiles constraints for the engine.
+  JobQueue& jobs() { return *jobs_; }
+
+ private:
+  const std::function<void()> on_end_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ServedModel> model_;
+  std::unique_ptr<JobQueue> jobs_;
+};
+
+}  // namespace drystone

@@ -1,0 +1,234 @@
+#include "app/node/model_catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "app/demo_model.h"
+#include "app/load_engine.h"
+#include "app/node/find_model_file.h"
+#include "app/node/known_models.h"
+#include "app/node/model_figures_of.h"
+#include "app/open_model.h"
+#include "model/gguf/split_name.h"
+#include "serve/peer/files/fetch_model.h"
+#include "serve/peer/files/model_identity.h"
+#include "serve/peer/files/part_ranges.h"
+#include "serve/peer/files/whole_files.h"
+
+namespace drystone {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A model on this machine.
+struct LocalModel {
+  GgufFile file;
+  ModelIdentity identity;
+};
+
+Result<LocalModel> open_local(const fs::path& path) {
+  GgufFile file = TRY(GgufFile::open(path));
+  ModelIdentity identity = TRY(identify(file));
+  return LocalModel{std::move(file), std::move(identity)};
+}
+
+Result<LocalModel> open_demo() {
+  GgufFile file = TRY(open_model(kDemoModelName));
+  ModelIdentity identity = identify(file, demo_model(), std::string(kDemoModelName) + ".gguf");
+  return LocalModel{std::move(file), std::move(identity)};
+}
+
+bool is_file_name(const std::string& text) {
+  return !text.empty() && text.size() <= 128 &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+// At most one thread at a time works on the copy of a model.
+class CopyLocks {
+ public:
+  class Lock {
+   public:
+    Lock(std::shared_ptr<std::timed_mutex> mutex, const std::atomic<bool>& stop)
+        : mutex_(std::move(mutex)) {
+      while (!stop && !held_) held_ = mutex_->try_lock_for(std::chrono::milliseconds(50));
+    }
+    ~Lock() {
+      if (held_) mutex_->unlock();
+    }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    bool held() const { return held_; }
+
+   private:
+    const std::shared_ptr<std::timed_mutex> mutex_;
+    bool held_ = false;
+  };
+
+  std::shared_ptr<std::timed_mutex> of(const std::string& identity) {
+    const std::lock_guard lock(mutex_);
+    auto& known = mutexes_[identity];
+    if (known == nullptr) known = std::make_shared<std::timed_mutex>();
+    return known;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<std::timed_mutex>> mutexes_;
+};
+
+class Catalog final : public ModelCatalog {
+ public:
+  explicit Catalog(CatalogOptions options)
+      : options_(std::move(options)), known_(options_.state / "models.json") {}
+
+  Result<Found> find(const std::string& path_or_name) override {
+    if (path_or_name == kDemoModelName) {
+      const LocalModel demo = TRY(open_demo());
+      return found(demo, kDemoModelName, kDemoModelName);
+    }
+    const fs::path path = TRY(locate(path_or_name));
+    const LocalModel model = TRY(open_local(path));
+    const std::string name = name_of_model(path);
+    Found result = TRY(found(model, name, path.string()));
+    remember(name, model.identity.identity, path);
+    return result;
+  }
+
+  Result<GgufFile> open(const ModelSource& source, const Placement& placement, std::uint32_t part,
+                        std::function<void(double)> progress,
+                        const std::atomic<bool>& stop) override {
+    if (auto local = open_here(source)) return std::move(local->file);
+    return open_copy(
+        source,
+        [&](SparseCopy& copy, const GgufFile& file) -> Result<void> {
+          const auto ranges = TRY(part_ranges(placement, part, file));
+          return fetch_ranges(holders(source), copy, ranges, progress, stop);
+        },
+        stop);
+  }
+
+  Result<GgufFile> open_header(const ModelSource& source, const std::atomic<bool>& stop) override {
+    if (auto local = open_here(source)) return std::move(local->file);
+    return open_copy(source, [](SparseCopy&, const GgufFile&) { return Result<void>(); }, stop);
+  }
+
+  Result<std::shared_ptr<const WholeFiles>> whole_files(const std::string& identity) override {
+    if (auto demo = open_demo(); demo && demo->identity.identity == identity)
+      return whole_file_in_memory(demo->identity.files, demo_model());
+    for (const KnownModels::Model& known : known_.of_identity(identity)) {
+      const auto model = open_local(known.path);
+      if (!model || model->identity.identity != identity) continue;
+      const std::vector<fs::path> paths(model->file.files().begin(), model->file.files().end());
+      if (auto files = open_whole_files(model->identity.files, paths)) return files;
+    }
+    return Error(Errc::not_found, "this node has no such model (any more)");
+  }
+
+ private:
+  Result<Found> found(const LocalModel& model, const std::string& name, std::string path) const {
+    const auto device = TRY(make_device(options_.threads));
+    return Found{.source = {.model = name,
+                            .identity = model.identity.identity,
+                            .path = std::move(path),
+                            .holders = {options_.self}},
+                 .figures = TRY(model_figures_of(model.file, name, *device))};
+  }
+
+  void remember(const std::string& name, const std::string& identity, const fs::path& path) {
+    // A disk that refuses costs the next life a search, nothing now.
+    static_cast<void>(known_.remember({.model = name, .identity = identity, .path = path}));
+  }
+
+  // The first file of the model that a person names.
+  Result<fs::path> locate(const std::string& path_or_name) const {
+    std::error_code error;
+    if (fs::is_regular_file(path_or_name, error)) {
+      fs::path path = fs::canonical(path_or_name, error);
+      if (error) path = fs::absolute(path_or_name, error);
+      if (const auto split = parse_split_name(path)) path = split->part(0);
+      return path;
+    }
+    for (const KnownModels::Model& known : known_.of_name(path_or_name))
+      if (fs::is_regular_file(known.path, error)) return known.path;
+    if (path_or_name.find('/') == std::string::npos)
+      if (const auto files = find_model_files(options_.folders, path_or_name); !files.empty())
+        return files[0];
+    std::string folders;
+    for (const fs::path& folder : options_.folders)
+      folders += (folders.empty() ? "" : ", ") + folder.string();
+    return Error(
+        Errc::not_found,
+        fmt::format("there is no file {}, and no model of that name in {}. Give the path of a GGUF "
+                    "file on this node, or put one into a model folder (drystone up --models)",
+                    path_or_name, folders.empty() ? "a model folder (none is set)" : folders));
+  }
+
+  // A whole file of this machine that is the very same model.
+  std::optional<LocalModel> open_here(const ModelSource& source) {
+    const auto is_it = [&](const Result<LocalModel>& model) {
+      return model && model->identity.identity == source.identity;
+    };
+    if (auto demo = open_demo(); is_it(demo)) return *std::move(demo);
+    const auto take = [&](const fs::path& path) -> std::optional<LocalModel> {
+      auto model = open_local(path);
+      if (!is_it(model)) return std::nullopt;
+      remember(source.model, source.identity, path);
+      return *std::move(model);
+    };
+    for (const KnownModels::Model& known : known_.of_identity(source.identity))
+      if (auto model = take(known.path)) return model;
+    const fs::path published(source.path);
+    if (published.is_absolute())
+      if (auto model = take(published)) return model;
+    std::vector<std::string> names = {published.filename().string(), source.model};
+    for (const std::string& name : names)
+      if (!name.empty())
+        for (const fs::path& path : find_model_files(options_.folders, name))
+          if (auto model = take(path)) return model;
+    return std::nullopt;
+  }
+
+  ModelHolders holders(const ModelSource& source) const {
+    ModelHolders holders{
+        .dialer = *options_.dialer, .model = source.model, .identity = source.identity};
+    for (const std::string& node : source.holders)
+      if (node != options_.self) holders.nodes.push_back(node);
+    return holders;
+  }
+
+  // The copy of this node, with headers, what programs need and what `fill` brings.
+  template <typename Fill>
+  Result<GgufFile> open_copy(const ModelSource& source, Fill fill, const std::atomic<bool>& stop) {
+    if (!is_file_name(source.identity))
+      return Error(Errc::corrupt, fmt::format("the source of {} has no identity", source.model));
+    if (options_.dialer == nullptr)
+      return Error(Errc::unavailable,
+                   fmt::format("{} is not on this node, and no others are asked", source.model));
+    const CopyLocks::Lock lock(locks_.of(source.identity), stop);
+    if (!lock.held()) return Error(Errc::cancelled, "fetching was stopped");
+    const fs::path folder = options_.state / "files" / source.identity;
+    SparseCopy copy = TRY(fetch_headers(holders(source), folder, stop));
+    GgufFile file = TRY(GgufFile::open(copy.path(0)));
+    TRY(fetch_ranges(holders(source), copy, program_ranges(file), nullptr, stop));
+    TRY(fill(copy, file));
+    return file;
+  }
+
+  const CatalogOptions options_;
+  KnownModels known_;
+  CopyLocks locks_;
+};
+
+}  // namespace
+
+std::unique_ptr<ModelCatalog> open_catalog(CatalogOptions options) {
+  return std::make_unique<Catalog>(std::move(options));
+}
+
+}  // namespace drystone

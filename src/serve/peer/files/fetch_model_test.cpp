@@ -1,0 +1,312 @@
+#include "serve/peer/files/fetch_model.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <set>
+
+#include "serve/peer/files/file_wire.h"
+#include "serve/peer/files/model_identity.h"
+#include "serve/peer/files/part_ranges.h"
+#include "serve/peer/files/whole_files.h"
+#include "serve/peer/split/test_cluster.h"
+
+namespace drystone {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TestFolder {
+ public:
+  TestFolder() : path_(fs::temp_directory_path() / fmt::format("files-test-{}", getpid())) {
+    fs::remove_all(path_);
+  }
+  ~TestFolder() { fs::remove_all(path_); }
+  fs::path operator/(const char* name) const { return path_ / name; }
+
+ private:
+  const fs::path path_;
+};
+
+// A node that may break off after some bytes.
+class BreakingStream final : public DataStream {
+ public:
+  BreakingStream(std::unique_ptr<DataStream> inner, std::atomic<std::int64_t>& left)
+      : inner_(std::move(inner)), left_(left) {}
+  Result<void> write(Parts parts, StreamWait wait) override {
+    for (const auto& part : parts) left_ -= static_cast<std::int64_t>(part.size());
+    if (left_ < 0) {
+      inner_->close();
+      return Error(Errc::io, "the cable was cut");
+    }
+    return inner_->write(parts, wait);
+  }
+  Result<void> read(std::span<std::byte> into, StreamWait wait) override {
+    return inner_->read(into, wait);
+  }
+  Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
+    return inner_->exchange(parts, into, wait);
+  }
+  void close() override { inner_->close(); }
+  const StreamPeer& peer() const override { return inner_->peer(); }
+
+ private:
+  const std::unique_ptr<DataStream> inner_;
+  std::atomic<std::int64_t>& left_;
+};
+
+// Nodes that have the model: each serves until it has written so many bytes.
+class TestHolders final : public PeerDialer {
+ public:
+  explicit TestHolders(const GgufFile& file) {
+    const auto is = identify(file);
+    CHECK(is, is.error().message());
+    identity = is->identity;
+    const std::vector<fs::path> paths(file.files().begin(), file.files().end());
+    files_ = *open_whole_files(is->files, paths);
+  }
+  ~TestHolders() override {
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  Result<std::unique_ptr<DataStream>> dial(const std::string& node, std::chrono::nanoseconds,
+                                           const std::atomic<bool>&) override {
+    if (!left_.contains(node) || left_[node] < 0)
+      return Error(Errc::unavailable, node + " does not answer");
+    auto [here, there] = make_memory_streams();
+    threads_.emplace_back([this, node, end = std::move(there)]() mutable {
+      server_.serve(std::make_unique<BreakingStream>(std::move(end), left_[node]));
+    });
+    return std::move(here);
+  }
+  void add(const std::string& node, std::int64_t bytes = std::int64_t{1} << 40) {
+    left_[node] = bytes;
+  }
+  bool is_alive(const std::string& node) { return left_[node] >= 0; }
+  ModelHolders holders() {
+    ModelHolders holders{.dialer = *this, .model = "test", .identity = identity};
+    for (const auto& [node, left] : left_) holders.nodes.push_back(node);
+    return holders;
+  }
+
+  std::string identity;
+
+ private:
+  std::shared_ptr<const WholeFiles> files_;
+  FileServer server_{
+      [this](const std::string& wanted) -> Result<std::shared_ptr<const WholeFiles>> {
+        if (wanted != identity) return Error(Errc::not_found, "this node does not have that model");
+        return files_;
+      }};
+  std::map<std::string, std::atomic<std::int64_t>> left_;
+  std::vector<std::thread> threads_;
+};
+
+Bytes bytes_on_disk(const fs::path& path) {
+  struct stat status{};
+  ::stat(path.c_str(), &status);
+  return static_cast<Bytes>(status.st_blocks) * 512;
+}
+
+// What loading reads of a file.
+class RecordingSource final : public TensorSource {
+ public:
+  RecordingSource(const GgufFile& file, const GgufFile& should)
+      : source_(tensor_source(file)), should_(tensor_source(should)) {}
+  Result<Tensor> read(const TensorSpec& spec) override {
+    const auto is = source_->read(spec), should = should_->read(spec);
+    CHECK(is && should);
+    EXPECT_TRUE(std::ranges::equal(is->bytes, should->bytes)) << spec.name;
+    ++tensors;
+    return is;
+  }
+  Result<DType> type(const TensorSpec& spec) override { return source_->type(spec); }
+  void release(const TensorSpec& spec) override { source_->release(spec), should_->release(spec); }
+  int tensors = 0;
+
+ private:
+  const std::unique_ptr<TensorSource> source_, should_;
+};
+
+class IdleReducer final : public Reducer {
+ public:
+  IdleReducer(std::uint32_t rank, std::uint32_t ranks) : rank_(rank), ranks_(ranks) {}
+  std::uint32_t rank() const override { return rank_; }
+  std::uint32_t ranks() const override { return ranks_; }
+  Result<void> all_reduce(std::span<float>) override { return {}; }
+
+ private:
+  const std::uint32_t rank_, ranks_;
+};
+
+// As load_part does, with another source.
+int load_and_compare(const Placement& placement, std::uint32_t part, const GgufFile& file,
+                     const GgufFile& whole) {
+  const auto device = make_cpu_device(*choose_isa(""), 1);
+  const PlacedPart& here = placement.parts[part];
+  const auto program = part_program(placement, part, file);
+  CHECK(program, program.error().message());
+  RecordingSource source(file, whole);
+  IdleReducer reducer(here.rank, here.ranks);
+  const auto body = device->load(program->program,
+                                 {.layers = {here.layers.begin, here.layers.end},
+                                  .embed = false,
+                                  .head = HeadPlace::none,
+                                  .reducer = here.ranks > 1 ? &reducer : nullptr,
+                                  .batch_tokens_max = 16},
+                                 source);
+  EXPECT_TRUE(body);
+  if (here.stage == 0)
+    EXPECT_TRUE(device->load(program->program,
+                             {.layers = {0, 0}, .embed = here.rank == 0, .head = HeadPlace::apart},
+                             source));
+  return source.tensors;
+}
+
+// The promise: a part that is not on this disk comes from a peer, and no more than that.
+TEST(FetchModel, PartsLoadFromTheRangesThatWereFetched) {
+  const TestModel model("Q4_0");
+  const GgufFile whole = model.open();
+  const std::atomic<bool> stop = false;
+  for (const TestShape& shape : {TestShape{.borders = {1, 3}}, TestShape{.shares = {{1, 1}}},
+                                 TestShape{.borders = {2}, .shares = {{1, 1}, {1, 2}}}}) {
+    const Placement placement = test_placement(whole, shape);
+    for (std::uint32_t part = 0; part < placement.parts.size(); ++part) {
+      const TestFolder folder;
+      TestHolders nodes(whole);
+      nodes.add("node-a");
+      auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+      ASSERT_TRUE(copy) << copy.error().message();
+      const auto file = GgufFile::open(copy->path(0));
+      ASSERT_TRUE(file) << file.error().message();
+      const auto ranges = part_ranges(placement, part, *file);
+      ASSERT_TRUE(ranges) << ranges.error().message();
+      double done = 0;
+      const auto fetched =
+          fetch_ranges(nodes.holders(), *copy, *ranges, [&](double now) { done = now; }, stop);
+      ASSERT_TRUE(fetched) << fetched.error().message();
+      EXPECT_EQ(done, 1);
+      EXPECT_GT(load_and_compare(placement, part, *file, whole), 0);
+      EXPECT_LT(bytes_on_disk(copy->path(0)), whole.file_bytes() * 9 / 10);
+    }
+  }
+}
+
+// A node may be unplugged in the midst of giving: another one goes on from there.
+TEST(FetchModel, GoesOnWithAnotherHolder) {
+  const TestModel model("Q8_0");
+  const GgufFile whole = model.open();
+  const std::atomic<bool> stop = false;
+  const TestFolder folder;
+  TestHolders nodes(whole);
+  nodes.add("node-a", static_cast<std::int64_t>(whole.file_bytes() / 3));
+  nodes.add("node-b", static_cast<std::int64_t>(whole.file_bytes() / 3));
+  nodes.add("node-c");
+  auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+  ASSERT_TRUE(copy) << copy.error().message();
+  const std::vector<FileRange> all = {{0, {0, copy->files()[0].size}}};
+  const auto fetched = fetch_ranges(nodes.holders(), *copy, all, nullptr, stop);
+  ASSERT_TRUE(fetched) << fetched.error().message();
+  EXPECT_FALSE(nodes.is_alive("node-a"));
+  EXPECT_FALSE(nodes.is_alive("node-b"));
+  // The next life of the process finds it.
+  const auto again = SparseCopy::open(folder / "copy");
+  ASSERT_TRUE(again && *again);
+  EXPECT_TRUE((*again)->missing(all).empty());
+  std::ifstream is((*again)->path(0), std::ios::binary), should(whole.files()[0], std::ios::binary);
+  EXPECT_TRUE(std::equal(std::istreambuf_iterator<char>(is), std::istreambuf_iterator<char>(),
+                         std::istreambuf_iterator<char>(should), std::istreambuf_iterator<char>()));
+}
+
+// What came before everybody was gone is not asked for again.
+TEST(FetchModel, KeepsWhatCameWhenAllHoldersAreLost) {
+  const TestModel model("Q8_0");
+  const GgufFile whole = model.open();
+  const std::atomic<bool> stop = false;
+  const TestFolder folder;
+  Bytes left = 0;
+  std::vector<FileRange> all;
+  {
+    TestHolders nodes(whole);
+    nodes.add("node-a", static_cast<std::int64_t>(whole.file_bytes() / 2));
+    auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+    ASSERT_TRUE(copy) << copy.error().message();
+    all = {{0, {0, copy->files()[0].size}}};
+    const auto fetched = fetch_ranges(nodes.holders(), *copy, all, nullptr, stop);
+    EXPECT_TRUE(fetched.is(Errc::unavailable));
+    EXPECT_NE(fetched.error().message().find("node-a"), std::string::npos);
+    for (const FileRange& range : copy->missing(all)) left += range.bytes.size();
+    EXPECT_LT(left, whole.file_bytes() * 2 / 3);
+    // Room that was taken for what did not come was given back.
+    EXPECT_LT(bytes_on_disk(copy->path(0)), whole.file_bytes() * 3 / 4);
+  }
+  TestHolders nodes(whole);
+  nodes.add("node-b", static_cast<std::int64_t>(left + 64 * kKiB));
+  auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+  ASSERT_TRUE(copy) << copy.error().message();
+  const auto fetched = fetch_ranges(nodes.holders(), *copy, all, nullptr, stop);
+  EXPECT_TRUE(fetched) << fetched.error().message();
+}
+
+// Weights of another model would answer nonsense.
+TEST(FetchModel, RefusesAnotherModel) {
+  const TestModel model("Q8_0");
+  const GgufFile whole = model.open();
+  const std::atomic<bool> stop = false;
+  const TestFolder folder;
+  TestHolders nodes(whole);
+  nodes.add("node-a");
+  ModelHolders holders = nodes.holders();
+  holders.identity[0] = holders.identity[0] == '0' ? '1' : '0';
+  const auto unknown = fetch_headers(holders, folder / "copy", stop);
+  EXPECT_TRUE(unknown.is(Errc::unavailable));
+  EXPECT_FALSE(fs::exists(folder / "copy"));
+  holders.nodes.clear();
+  EXPECT_TRUE(fetch_headers(holders, folder / "copy", stop).is(Errc::unavailable));
+}
+
+// A copy that a crash, or somebody's hand, has broken is made anew.
+TEST(FetchModel, ABrokenCopyIsMadeAnew) {
+  const TestModel model("Q8_0");
+  const GgufFile whole = model.open();
+  const std::atomic<bool> stop = false;
+  const TestFolder folder;
+  TestHolders nodes(whole);
+  nodes.add("node-a");
+  ASSERT_TRUE(fetch_headers(nodes.holders(), folder / "copy", stop));
+  std::ofstream(folder / "copy" / "presence") << "nonsense";
+  const auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+  ASSERT_TRUE(copy) << copy.error().message();
+  fs::remove(copy->path(0));
+  ASSERT_TRUE(fetch_headers(nodes.holders(), folder / "copy", stop));
+}
+
+TEST(SparseCopy, SaysHowMuchRoomIsMissing) {
+  const TestFolder folder;
+  const ModelFiles files = {{"huge.gguf", kModelFileMax / 8, 10}};
+  auto copy = SparseCopy::create(folder / "copy", "abc", files);
+  if (!copy) GTEST_SKIP() << copy.error().message();  // a disk that takes no large files
+  const auto reserved = copy->reserve(std::vector<FileRange>{{0, {0, kModelFileMax / 8}}});
+  ASSERT_TRUE(reserved.is(Errc::io));
+  EXPECT_NE(reserved.error().message().find("8.00 TiB"), std::string::npos)
+      << reserved.error().message();
+  EXPECT_LT(bytes_on_disk(copy->path(0)), kMiB);
+}
+
+TEST(FileWire, MessagesAreReadAsTheyWereWritten) {
+  const ModelFiles files = {{"a.gguf", 1000, 10}, {"b.gguf", 2000, 2000}};
+  EXPECT_EQ(*decode_files(encode(files)), files);
+  EXPECT_EQ(*decode_open(encode_open("ab12")), "ab12");
+  const FileRead read{.file = 1, .offset = Bytes{1} << 40, .bytes = kReadBytesMax};
+  EXPECT_EQ(*decode_read(encode(read)), read);
+  EXPECT_FALSE(decode_read(encode(FileRead{.bytes = kReadBytesMax + 1})));
+  EXPECT_FALSE(decode_read(encode(FileRead{.bytes = 0})));
+  EXPECT_FALSE(decode_files(encode(ModelFiles{{"../a", 10, 1}})));
+  const Error error = decode_failed(encode_failed(Error(Errc::not_found, "no such model")));
+  EXPECT_EQ(error.code(), Errc::not_found);
+  EXPECT_EQ(error.message(), "no such model");
+}
+
+}  // namespace
+}  // namespace drystone

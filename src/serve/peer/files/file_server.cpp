@@ -1,0 +1,80 @@
+#include "serve/peer/files/file_server.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "net/frame.h"
+#include "serve/peer/files/file_wire.h"
+
+namespace drystone {
+namespace {
+
+class Session {
+ public:
+  explicit Session(DataStream& stream) : frames_(stream, {.payload_bytes_max = kFileFrameMax}) {}
+
+  Result<void> run(const FileServer::Find& find) {
+    const FrameHeader header = TRY(next(FileFrame::open));
+    static_cast<void>(header);
+    const auto payload = TRY(frames_.read_rest(kRead));
+    auto files = find(TRY(decode_open(payload)));
+    if (!files) return refuse(files.error());
+    TRY(write(FileFrame::files, 0, encode((*files)->files())));
+    while (true) TRY(answer(**files));
+  }
+
+  Result<void> refuse(const Error& error) {
+    TRY(write(FileFrame::failed, 0, encode_failed(error)));
+    return error;
+  }
+
+ private:
+  static constexpr StreamWait kRead{.within = FileServer::kIdleWithin};
+  static constexpr StreamWait kWrite{.within = FileServer::kWriteWithin};
+
+  Result<FrameHeader> next(FileFrame expected) {
+    const FrameHeader header = TRY(frames_.read_header(kRead));
+    if (header.type != static_cast<std::uint16_t>(expected) || header.flags != 0)
+      return Error(Errc::corrupt, fmt::format("a frame of type {}", header.type));
+    return header;
+  }
+
+  Result<void> answer(const WholeFiles& files) {
+    const FrameHeader header = TRY(next(FileFrame::read));
+    const auto payload = TRY(frames_.read_rest(kRead));
+    const FileRead read = TRY(decode_read(payload));
+    if (read.file >= files.files().size() ||
+        read.offset + read.bytes > files.files()[read.file].size)
+      return Error(Errc::corrupt, "a range beyond the end of a file");
+    buffer_.resize(read.bytes);
+    if (const auto filled = files.read(read.file, read.offset, buffer_); !filled)
+      return refuse(filled.error());
+    return write(FileFrame::data, header.tag, buffer_);
+  }
+
+  Result<void> write(FileFrame type, std::uint64_t tag, std::span<const std::byte> payload) {
+    return frames_.write({.type = static_cast<std::uint16_t>(type), .tag = tag}, {payload}, kWrite);
+  }
+
+  FrameStream frames_;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace
+
+void FileServer::serve(std::unique_ptr<DataStream> stream) {
+  Session session(*stream);
+  const int before = sessions_++;
+  // The end of a session is the client's goodbye, or its own fault: nothing is left to be done.
+  if (before < kSessionsMax) {
+    static_cast<void>(session.run(find_));
+  } else {
+    static_cast<void>(session.refuse(
+        Error(Errc::unavailable,
+              fmt::format("this node gives files to {} others already", kSessionsMax))));
+  }
+  --sessions_;
+}
+
+}  // namespace drystone
