@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# From a fresh clone to an answer: installs what is missing, builds, starts the server on this machine with the embedded
-# demo model, asks it one question and shows the answer as it comes. Ctrl-C stops the server.
-#   ./run.sh          keeps serving after the answer
-#   ./run.sh --once   ends after the answer
+# From a fresh clone to a small cluster: installs what is missing, builds, starts three nodes on this machine, asks one of
+# them a question of the embedded demo model, splits the model over all three, and asks again: the same answer. Ctrl-C stops
+# the nodes.
+#   ./run.sh          keeps serving after the answers
+#   ./run.sh --once   ends after the answers
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -16,27 +17,56 @@ case ${1:-} in
     ;;
 esac
 
+model=pebble
 question="What is Drystone?"
+start_seconds_max=30
 load_seconds_max=60
 answer_seconds_max=120
-log=build/serve.log
-server=
+folder=build/three-nodes
+drystone=build/release/drystone
+nodes=()
 
 die() {
   printf 'run: %s\n' "$1" >&2
   exit 1
 }
 
-stop_server() {
-  if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
-    kill "$server"
-    wait "$server" 2>/dev/null || true
-  fi
+stop_nodes() {
+  local node
+  for node in "${nodes[@]}"; do kill "$node" 2>/dev/null || true; done
+  for node in "${nodes[@]}"; do wait "$node" 2>/dev/null || true; done
 }
-trap stop_server EXIT
+trap stop_nodes EXIT
 trap 'exit 130' INT TERM
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+next_port=8300
+free_port() {  # into $port
+  while ! port_is_free $next_port; do
+    next_port=$((next_port + 1))
+    [ $next_port -le 8398 ] || die "no free port between 8300 and 8398 on 127.0.0.1"
+  done
+  port=$next_port
+  next_port=$((next_port + 1))
+}
+
+# start_node N [OPTION...]: a node of its own state; its API's address goes into ${urls[N]}.
+start_node() {
+  local number=$1 port api started=$SECONDS log=$folder/$1.log
+  shift
+  free_port && api=$port && free_port
+  urls[number]=http://127.0.0.1:$api
+  "$drystone" up --state "$folder/$number" --name "node-$number" --api "127.0.0.1:$api" --peer-port "$port" "$@" \
+    >"$log" 2>&1 </dev/null &
+  nodes+=($!)
+  until curl -sf -o /dev/null "${urls[number]}/health"; do
+    kill -0 "${nodes[-1]}" 2>/dev/null || die "node $number ended early; its log, $log, ends with:
+$(tail -n 20 "$log")"
+    [ $((SECONDS - started)) -lt $start_seconds_max ] || die "node $number is not up after $start_seconds_max s; see $log"
+    sleep 0.1
+  done
+}
 
 # Prints the text pieces of an event stream of /v1/chat/completions as they arrive.
 show_stream() {
@@ -56,6 +86,15 @@ show_stream() {
   printf '\n'
 }
 
+# ask N: the question to node N; the answer is shown as it comes, and kept in $folder/answer.N.
+ask() {
+  printf '\n> %s\n' "$question"
+  curl -sSN --fail-with-body --max-time $answer_seconds_max "${urls[$1]}/v1/chat/completions" \
+    -H 'Content-Type: application/json' \
+    -d "{\"model\": \"$model\", \"messages\": [{\"role\": \"user\", \"content\": \"$question\"}], \"max_tokens\": 200, \"temperature\": 0, \"stream\": true}" |
+    show_stream | tee "$folder/answer.$1" || die "asking ${urls[$1]}/v1/chat/completions failed; see $folder/$1.log"
+}
+
 scripts/setup.sh run
 
 if [ ! -f build/release/build.ninja ]; then
@@ -63,39 +102,37 @@ if [ ! -f build/release/build.ninja ]; then
 fi
 cmake --build --preset release --target drystone
 
-port=8300
-while ! port_is_free $port; do
-  port=$((port + 1))
-  [ $port -le 8399 ] || die "no free port between 8300 and 8399 on 127.0.0.1"
-done
-url=http://127.0.0.1:$port
+rm -rf "$folder" && mkdir -p "$folder"
 
-build/release/drystone serve --listen "127.0.0.1:$port" >"$log" 2>&1 </dev/null &
-server=$!
-started=$SECONDS
-until curl -sf -o /dev/null "$url/health"; do
-  kill -0 "$server" 2>/dev/null || die "the server ended before it was ready; its log, $log, ends with:
-$(tail -n 20 "$log")"
-  [ $((SECONDS - started)) -lt $load_seconds_max ] || die "the server is not ready after $load_seconds_max s; see $log"
-  sleep 0.1
-done
+printf '\nOne node, which holds the whole model:\n'
+start_node 1
+timeout $load_seconds_max "$drystone" --api "${urls[1]}" load $model || die "node 1 cannot load $model; see $folder/1.log"
+ask 1
 
-printf '\n> %s\n' "$question"
-curl -sSN --fail-with-body --max-time $answer_seconds_max "$url/v1/chat/completions" \
-  -H 'Content-Type: application/json' \
-  -d "{\"messages\": [{\"role\": \"user\", \"content\": \"$question\"}], \"max_tokens\": 200, \"temperature\": 0, \"stream\": true}" |
-  show_stream || die "asking $url/v1/chat/completions failed; see $log"
+printf '\nTwo more join it by an invitation, and the model is split over the three:\n'
+code=$("$drystone" --api "${urls[1]}" invite --uses 2 --json | sed -n 's,.*"code":"\([^"]*\)".*,\1,p')
+start_node 2 --join "$code"
+start_node 3 --join "$code"
+"$drystone" --api "${urls[1]}" unload $model
+timeout $load_seconds_max "$drystone" --api "${urls[1]}" load $model --stages 3 ||
+  die "the nodes cannot load $model together; see $folder/*.log"
+"$drystone" --api "${urls[1]}" nodes
+"$drystone" --api "${urls[1]}" ps
+ask 3
+
+cmp -s "$folder/answer.1" "$folder/answer.3" || die "the answers differ: $folder/answer.1 and $folder/answer.3"
+printf '\nThe same answer, asked of node 3.\n'
 
 if $once; then
-  printf '\nDone; the server is stopped. ./run.sh keeps it running.\n'
+  printf '\nDone; the nodes are stopped. ./run.sh keeps them running.\n'
   exit 0
 fi
 cat <<TEXT
 
-Drystone serves at $url (OpenAI API: $url/v1), on this machine only. Log: $log
-Ask it from another terminal:
-  curl $url/v1/chat/completions -H 'Content-Type: application/json' \\
+Three nodes serve one model, on this machine only: ${urls[1]} ${urls[2]} ${urls[3]} (OpenAI API: /v1). Logs: $folder
+Ask any of them from another terminal:
+  curl ${urls[2]}/v1/chat/completions -H 'Content-Type: application/json' \\
     -d '{"messages": [{"role": "user", "content": "Tell me a story."}]}'
-Ctrl-C stops it.
+Ctrl-C stops them.
 TEXT
-wait "$server"
+wait

@@ -74,8 +74,11 @@ class InstanceEndpoints final : public Endpoints {
   // The work waits for disks and for the cluster's loop.
   asio::awaitable<void> answer(const Work& work, const HttpRequest& request, ReplySink& sink) {
     Result<json::value> result = Error(Errc::io, "not done");
-    const auto refusal = co_await off_loop_.run([&] { result = work(request); });
-    co_await sink.send(refusal ? error_reply(*refusal) : reply_of(result));
+    const std::function<void()> job = [&] { result = work(request); };
+    const auto refusal = co_await off_loop_.run(job);
+    // By name: gcc 12 destroys a conditional temporary twice behind co_await.
+    HttpReply reply = refusal ? error_reply(*refusal) : reply_of(result);
+    co_await sink.send(std::move(reply));
   }
 
   Result<json::value> plan(const HttpRequest& asked) {
