@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <string>
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
@@ -12,9 +13,12 @@ namespace {
 
 // In the order of the help: what people need first stands first.
 constexpr void (*kCommands[])(CLI::App&, int&) = {
-    drystone::add_run,      drystone::add_serve,    drystone::add_inspect, drystone::add_bench,
-    drystone::add_tokenize, drystone::add_template, drystone::add_logits,  drystone::add_generate,
-    drystone::add_quantize, drystone::add_synth,    drystone::add_key,
+    drystone::add_run,     drystone::add_serve,    drystone::add_up,       drystone::add_invite,
+    drystone::add_join,    drystone::add_nodes,    drystone::add_leave,    drystone::add_remove,
+    drystone::add_plan,     drystone::add_load,   drystone::add_unload,   drystone::add_ps,
+    drystone::add_inspect, drystone::add_bench,    drystone::add_tokenize, drystone::add_template,
+    drystone::add_logits,  drystone::add_generate, drystone::add_quantize, drystone::add_synth,
+    drystone::add_key,
 };
 
 constexpr const char* kExamples = R"(Examples:
@@ -29,6 +33,9 @@ int run(int argc, char** argv) {
   CLI::App app("Runs large language models on the machines you have.", "drystone");
   app.set_version_flag("--version", "drystone " DRYSTONE_VERSION);
   app.require_subcommand(1);
+  std::string api;  // read by commands that ask a running node (cli/api_flags.h)
+  app.add_option("--api", api, "The node that `nodes`, `invite`, ... ask [http://127.0.0.1:8080]")
+      ->type_name("URL");
   app.footer(kExamples);
   app.get_formatter()->column_width(34);
   for (const auto add : kCommands) add(app, exit_code);

@@ -75,7 +75,8 @@ class InstanceEndpoints final : public Endpoints {
   asio::awaitable<void> answer(const Work& work, const HttpRequest& request, ReplySink& sink) {
     Result<json::value> result = Error(Errc::io, "not done");
     const auto refusal = co_await off_loop_.run([&] { result = work(request); });
-    co_await sink.send(refusal ? error_reply(*refusal) : reply_of(result));
+    HttpReply reply = refusal ? error_reply(*refusal) : reply_of(result);
+    co_await sink.send(std::move(reply));
   }
 
   Result<json::value> plan(const HttpRequest& asked) {

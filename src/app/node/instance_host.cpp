@@ -402,8 +402,12 @@ Result<ModelCatalog::Found> InstanceHost::Inner::find(const std::string& path_or
 Result<json::array> InstanceHost::instances() {
   return inner_->ask([](Inner& inner) -> Result<json::array> {
     json::array all;
-    for (const InstanceStatus& status : inner.core.statuses())
-      all.push_back(to_json(status, [&](const std::string& node) { return inner.name_of(node); }));
+    for (const InstanceStatus& status : inner.core.statuses()) {
+      json::object one =
+          to_json(status, [&](const std::string& node) { return inner.name_of(node); });
+      one["current"] = inner.is_current(status);
+      all.push_back(std::move(one));
+    }
     return all;
   });
 }

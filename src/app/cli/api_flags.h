@@ -1,0 +1,34 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "app/node/node_client.h"
+#include "base/result.h"
+
+namespace drystone {
+
+// How a command that asks a running node finds it, and how it shows the answer.
+struct ApiFlags {
+  std::string url;       // empty: that of `drystone --api URL COMMAND`, else the default
+  std::string key_file;  // empty: $DRYSTONE_API_KEY, else none
+  bool json = false;
+  CLI::App* command = nullptr;
+};
+
+// Adds --api, --api-key-file and --json. Borrows both.
+void add_api_flags(CLI::App& command, ApiFlags& flags);
+
+// Whether the command line says which node.
+bool is_node_named(const ApiFlags& flags);
+// Errors: invalid_argument (the URL), io (the key file).
+Result<NodeClient> connect_node(const ApiFlags& flags);
+
+void print_json(const boost::json::value& value);
+// As it may go to a terminal: other nodes wrote it.
+std::string printable(std::string_view text);
+// A text field of an answer; "" where there is none.
+std::string text_of(const boost::json::value& object, std::string_view name);
+
+}  // namespace drystone

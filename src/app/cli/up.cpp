@@ -1,0 +1,138 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "app/cli/command.h"
+#include "app/cli/commands.h"
+#include "app/node/run_node.h"
+#include "app/node/state_folder.h"
+
+namespace drystone {
+namespace {
+
+struct UpFlags {
+  NodeOptions node;
+  std::string state;
+  std::string api = "127.0.0.1:8080";
+  std::string key_file;
+  double memory_gib = 0;
+};
+
+// "127.0.0.1:8080", "[::1]:8080", "8080" (loopback).
+Result<void> read_api(const std::string& text, NodeOptions& out) {
+  const std::size_t colon = text.rfind(':');
+  std::string address = colon == std::string::npos ? "" : text.substr(0, colon);
+  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (error != std::errc{} || end != port.data() + port.size())
+    return Error(Errc::invalid_argument,
+                 fmt::format("--api {}: '{}' is no port (0 to 65535). Write ADDRESS:PORT, such as "
+                             "127.0.0.1:8080 or [::1]:8080",
+                             text, port));
+  if (address.starts_with('[') && address.ends_with(']'))
+    address = address.substr(1, address.size() - 2);
+  if (!address.empty()) out.address = address;
+  return {};
+}
+
+Result<void> read_keys(const std::string& path, std::vector<std::string>& keys) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
+    if (!line.empty()) keys.push_back(line);
+  }
+  if (!file.is_open() || file.bad())
+    return Error(Errc::io, fmt::format("cannot read the key file {}", path));
+  if (keys.empty())
+    return Error(Errc::invalid_argument, fmt::format("the key file {} has no key", path));
+  return {};
+}
+
+Result<void> up(UpFlags& flags) {
+  TRY(read_api(flags.api, flags.node));
+  if (!flags.key_file.empty()) TRY(read_keys(flags.key_file, flags.node.api_keys));
+  if (const char* key = std::getenv("DRYSTONE_API_KEY"); key != nullptr && *key != '\0')
+    flags.node.api_keys.emplace_back(key);
+  flags.node.cluster.state = flags.state;
+  if (flags.state.empty()) flags.node.cluster.state = TRY(default_state_folder());
+  flags.node.cluster.version = DRYSTONE_VERSION;
+  if (flags.memory_gib > 0)
+    flags.node.memory_bytes = static_cast<std::uint64_t>(std::ldexp(flags.memory_gib, 30));
+  return run_node(std::move(flags.node));
+}
+
+}  // namespace
+
+void add_up(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<UpFlags>();
+  CLI::App& command =
+      *app.add_subcommand("up", "Run this machine as a node: several together hold one model");
+  NodeOptions& node = flags->node;
+  command
+      .add_option("--api", flags->api,
+                  "Where the API listens; port 0 takes a free one [127.0.0.1:8080]")
+      ->type_name("ADDR:PORT");
+  command
+      .add_option("--join", node.cluster.join_code,
+                  "Join a cluster: the code that `drystone invite` printed there")
+      ->type_name("CODE");
+  command
+      .add_option("--peer", node.cluster.peers,
+                  "A node that multicast does not find, may be repeated")
+      ->type_name("HOST:PORT")
+      ->take_all()
+      ->expected(1);
+  command
+      .add_option("--peer-port", node.cluster.peer_port,
+                  "Where other nodes reach this one; 0 takes a free one [8399]")
+      ->type_name("N");
+  command.add_flag(
+      "--no-discovery{false}", node.cluster.discover,
+      "Neither look for others by multicast nor be found; only --peer and codes' addresses");
+  command.add_option("--name", node.cluster.name, "Its name for people [the machine's]")
+      ->type_name("NAME");
+  command
+      .add_option("--state", flags->state, "Keeps its key and cluster [~/.local/state/drystone]")
+      ->type_name("DIR");
+  command.add_option("--models", node.model_folders, "Where its model files are, may be repeated")
+      ->type_name("DIR")
+      ->take_all()
+      ->expected(1);
+  command.add_option("--threads", node.threads, "Processors that models use [all]")
+      ->check(CLI::Range(1u, 1024u).description(""))
+      ->type_name("N");
+  command.add_option("--memory", flags->memory_gib, "What models may take [what is free]")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("GiB");
+  command
+      .add_option("--api-key-file", flags->key_file,
+                  "Ask clients for one of these keys or hashes, one a line")
+      ->type_name("FILE");
+  command
+      .add_option("--tls-cert", node.tls.certificate,
+                  "Serve the API over HTTPS with this certificate (PEM)")
+      ->type_name("FILE");
+  command.add_option("--tls-key", node.tls.key, "The certificate's private key (PEM)")
+      ->type_name("FILE");
+  command
+      .add_option("--cors", node.cors_origins,
+                  "Let web pages of this origin use models, may be repeated")
+      ->type_name("ORIGIN")
+      ->take_all()
+      ->expected(1);
+  command.add_option("--log-level", node.log.level, "off, error, warn, info or debug [info]")
+      ->type_name("LEVEL");
+  command.footer(R"(Example, on two machines:
+  first$  drystone up                     and in another window:  drystone invite
+  second$ drystone up --join CODE         with the code that it printed
+  first$  drystone nodes
+SIGINT or SIGTERM ends it; the next `drystone up` goes on in the same cluster.)");
+  command.callback([flags, &exit_code] { exit_code = finish("up", up(*flags)); });
+}
+
+}  // namespace drystone

@@ -1,0 +1,601 @@
+#include "app/node/cluster_host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+#include "app/node/address_book.h"
+#include "app/node/belonging.h"
+#include "app/node/discovery.h"
+#include "app/node/fixed_peers.h"
+#include "app/node/guarded_streams.h"
+#include "app/node/join_cluster.h"
+#include "app/node/node_crypto.h"
+#include "app/node/node_descriptor.h"
+#include "app/node/open_core.h"
+#include "app/node/peer_links.h"
+#include "app/node/state_folder.h"
+#include "app/node/state_saver.h"
+#include "cluster/members/invitation_code.h"
+#include "cluster/state/map_entry.h"
+#include "net/address_order.h"
+#include "net/tcp_listener.h"
+#include "serve/peer/control/control_server.h"
+
+namespace drystone {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using cluster::ClusterCore;
+using cluster::ClusterEvent;
+using cluster::NodeState;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kLookAroundEvery{1000};  // invitations that end, interfaces that come
+constexpr milliseconds kAnnounceEvery{5000};    // while all are there
+constexpr milliseconds kAnnounceSoon{1000};     // while somebody is missed or awaited
+constexpr milliseconds kGoodbyeWithin{1500};    // for what is left in the outbox at the end
+constexpr milliseconds kGoodbyeStep{20};
+constexpr std::size_t kIdPrefixMin = 4;
+
+class Host final : public ClusterHost {
+ public:
+  Host(Options options, const Clock& clock, StateFolder folder, OpenedCore opened)
+      : options_(std::move(options)),
+        clock_(clock),
+        folder_(std::move(folder)),
+        key_(std::move(opened.key)),
+        crypto_(std::move(opened.crypto)),
+        tls_(TlsContext::make(*key_,
+                              [this](const TlsPeer& peer) { return belonging_.admits(peer); })),
+        dialer_(*this),
+        core_(std::move(opened.core)),
+        self_(core_->self()) {}
+  ~Host() override { close(); }
+
+  Result<void> open();
+  End run() override;
+  void stop() override {
+    asio::post(loop_, [this] { begin_end(End::stopped); });
+  }
+  std::vector<std::string> contacts() const override { return contacts_; }
+
+  asio::any_io_executor executor() override { return loop_.get_executor(); }
+  ClusterCore& core() override { return *core_; }
+  void follow() override;
+  void listen(std::function<void(const ClusterEvent&)> listener) override {
+    listeners_.push_back(std::move(listener));
+  }
+  std::string self() const override { return self_; }
+  std::uint16_t peer_port() const override { return port_; }
+  const TlsContext& tls() const override { return *tls_; }
+  std::optional<NodePlace> find(const std::string& node) const override;
+  PeerDialer& dialer() override { return dialer_; }
+  void set_data_handler(std::function<void(std::unique_ptr<DataStream>)> handler) override {
+    data_handler_ = std::move(handler);
+  }
+  void set_api(std::string url) override { api_ = std::move(url); }
+
+  std::vector<Node> nodes() override;
+  Result<std::string> id_of(const std::string& name) override;
+  Result<std::string> invite(const cluster::InvitationTerms& terms, bool with_addresses) override;
+  Result<void> remove(const std::string& name) override;
+  Result<void> leave() override;
+  void join(const std::string& code, std::function<void(Result<void>)> done) override;
+
+ private:
+  struct Dialer final : PeerDialer {
+    explicit Dialer(Host& of) : host(of) {}
+    Result<std::unique_ptr<DataStream>> dial(const std::string& node,
+                                             std::chrono::nanoseconds within,
+                                             const std::atomic<bool>& stop) override {
+      TlsDialer plain(*host.tls_, host.clock_, [this](const auto& id) { return host.find(id); });
+      return host.streams_.guard(TRY(plain.dial(node, within, stop)));
+    }
+    Host& host;
+  };
+
+  Result<void> listen_for_peers();
+  Result<void> join_first();
+  JoinWish wish_for(cluster::InvitationCode code) const;
+  asio::awaitable<void> try_to_join(JoinWish wish, std::function<void(Result<JoinedCluster>)> done);
+  Result<void> switch_to(JoinedCluster joined);
+
+  Result<void> receive(const PublicKey& key, std::string_view text,
+                       std::optional<tcp::endpoint> from);
+  void follow_event(const ClusterEvent& event);
+  void follow_members();
+  void learn_from_descriptor(const std::string& key);
+  void put_out(const std::string& node);
+  void tick();
+  void look_around();
+  void describe();
+  void announce();
+  bool misses_somebody() const;
+  std::string id(const PublicKey& key) const { return cluster::node_id(to_cluster(key), *crypto_); }
+
+  void begin_end(End end);
+  void say_goodbye(Clock::Nanoseconds until);
+  void close();
+
+  // What streams and coroutines borrow outlives the loop, which destroys the last of them.
+  const Options options_;
+  const Clock& clock_;
+  StateFolder folder_;
+  std::unique_ptr<NodeKey> key_;
+  std::unique_ptr<NodeCrypto> crypto_;
+  Belonging belonging_;
+  std::unique_ptr<TlsContext> tls_;
+  AddressBook book_;
+  GuardedStreams streams_;
+  Dialer dialer_;
+  asio::io_context loop_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
+  std::unique_ptr<ClusterCore> core_;
+  const std::string self_;
+  std::uint16_t port_ = 0;
+  std::string api_;
+  std::vector<std::string> contacts_;
+  std::vector<std::function<void(const ClusterEvent&)>> listeners_;
+  std::function<void(std::unique_ptr<DataStream>)> data_handler_;
+
+  mutable std::mutex keys_mutex_;
+  std::map<std::string, PublicKey> keys_;  // of members; for find()
+  cluster::Digest members_digest_{};
+  std::vector<Interface> interfaces_;
+  std::vector<DiscoveryKey> announced_keys_, heard_keys_;
+  bool running_ = false, following_ = false, ending_ = false, closed_ = false, joining_ = false;
+  End end_ = End::stopped;
+
+  asio::steady_timer tick_timer_{loop_}, look_timer_{loop_}, end_timer_{loop_};
+  std::unique_ptr<PeerListener> listener_;
+  std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<PeerLinks> links_;
+  std::unique_ptr<FixedPeers> fixed_;
+  std::unique_ptr<Discovery> discovery_;
+  std::unique_ptr<StateSaver> saver_;
+};
+
+// --- beginning
+
+Result<void> Host::open() {
+  TRY(listen_for_peers());
+  if (!options_.join_code.empty()) TRY(join_first());
+  links_ = std::make_unique<PeerLinks>(loop_.get_executor(), *tls_, clock_, book_, port_);
+  follow_members();
+  return {};
+}
+
+Result<void> Host::listen_for_peers() {
+  server_ = std::make_unique<ControlServer>(
+      loop_.get_executor(), clock_, key_->public_key(),
+      ControlServer::Handlers{
+          .is_member = [this](const PublicKey& key) { return belonging_.is_member(key); },
+          .message = [this](const PublicKey& key, std::string_view text,
+                            std::optional<tcp::endpoint> from) { return receive(key, text, from); },
+          .join = [this](std::string_view request, const cluster::JoinBinding& binding,
+                         std::optional<tcp::endpoint> from) -> Result<std::string> {
+            auto welcome = core_->answer_join(request, binding, clock_.wall());
+            if (welcome && from) links_->learn(id(to_net(binding.joining)), *from);
+            follow();
+            return welcome;
+          }});
+  listener_ =
+      TRY(PeerListener::listen(loop_.get_executor(), *tls_, clock_, {.port = options_.peer_port},
+                               {.on_control =
+                                    [this](std::unique_ptr<PeerStream> stream) {
+                                      if (running_) server_->accept(std::move(stream));
+                                    },
+                                .on_data =
+                                    [this](std::unique_ptr<DataStream> stream) {
+                                      if (running_ && data_handler_)
+                                        data_handler_(streams_.guard(std::move(stream)));
+                                    }}));
+  port_ = listener_->port();
+  return {};
+}
+
+JoinWish Host::wish_for(cluster::InvitationCode code) const {
+  const auto* own = core_->members().find(self_);
+  return {.code = std::move(code),
+          .name = !options_.name.empty() || !own ? options_.name : own->name,
+          .peers = options_.peers,
+          .our_port = port_,
+          .discover = options_.discover};
+}
+
+Result<void> Host::join_first() {
+  auto code = cluster::parse_invitation_code(options_.join_code);
+  if (!code) return std::move(code).error().with("--join");
+  if (core_->members().members().size() > 1) {
+    options_.say("--join is left out: this node is in a cluster with others already");
+    return {};
+  }
+  Result<void> result;
+  const auto done = [&](Result<JoinedCluster> joined) {
+    result = joined ? switch_to(*std::move(joined)) : std::move(joined).error();
+    loop_.stop();
+  };
+  asio::co_spawn(loop_, try_to_join(wish_for(*std::move(code)), done), asio::detached);
+  loop_.run();
+  loop_.restart();
+  return result;
+}
+
+asio::awaitable<void> Host::try_to_join(JoinWish wish,
+                                        std::function<void(Result<JoinedCluster>)> done) {
+  auto joined = co_await join_cluster(*tls_, *crypto_, clock_, std::move(wish));
+  done(std::move(joined));
+}
+
+// The node is in another cluster now, on disk first; the old one was of this node alone.
+Result<void> Host::switch_to(JoinedCluster joined) {
+  auto core = TRY(ClusterCore::joined(std::move(joined.members), joined.welcome, *crypto_,
+                                      core_options(clock_), clock_.wall()));
+  TRY(folder_.save_cluster(core->saved()));
+  contacts_.push_back(to_string(joined.by));
+  if (!running_) core_ = std::move(core);
+  return {};
+}
+
+ClusterHost::End Host::run() {
+  running_ = true;
+  saver_ = std::make_unique<StateSaver>(
+      loop_.get_executor(), folder_, [this] { return core_->saved(); }, options_.say);
+  asio::post(loop_, [this] {
+    look_around();
+    for (const auto& [key, value] : core_->list("node/")) learn_from_descriptor(key);
+    std::vector<std::string> peers = options_.peers;
+    peers.insert(peers.end(), contacts_.begin(), contacts_.end());
+    fixed_ = std::make_unique<FixedPeers>(
+        loop_.get_executor(), *tls_, peers,
+        FixedPeers::Handlers{
+            .is_settled =
+                [this](const tcp::endpoint& address) {
+                  for (const std::string& node : core_->alive()) {
+                    const auto known = book_.addresses(node, clock_.monotonic());
+                    if (std::ranges::find(known, address) != known.end()) return true;
+                  }
+                  return false;
+                },
+            .found = [this](const PublicKey& key,
+                            const tcp::endpoint& address) { links_->learn(id(key), address); }});
+    if (options_.discover) announce();
+    tick();
+  });
+  loop_.run();
+  return end_;
+}
+
+// --- what comes in
+
+Result<void> Host::receive(const PublicKey& key, std::string_view text,
+                           std::optional<tcp::endpoint> from) {
+  const std::string sender = id(key);
+  auto taken = core_->receive(sender, text, clock_.monotonic());
+  if (from && core_->members().key_of(sender)) links_->learn(sender, *from);
+  follow();
+  return taken;
+}
+
+void Host::tick() {
+  core_->tick(clock_.monotonic(), clock_.wall());
+  follow();
+  tick_timer_.expires_after(cluster::kTickInterval);
+  tick_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) tick();
+  });
+}
+
+void Host::follow() {
+  if (following_ || !running_) return;  // a listener changed something: the loop below sees it
+  following_ = true;
+  while (true) {
+    follow_members();
+    for (cluster::Outgoing& message : core_->take_outbox())
+      if (const auto* key = core_->members().key_of(message.to))
+        links_->send(message.to, to_net(*key), std::move(message.text));
+    if (core_->take_unsaved()) saver_->changed();
+    const std::vector<ClusterEvent> events = core_->take_events();
+    if (events.empty()) break;
+    for (const ClusterEvent& event : events) {
+      follow_event(event);
+      for (const auto& listener : listeners_) listener(event);
+    }
+  }
+  following_ = false;
+}
+
+void Host::follow_event(const ClusterEvent& event) {
+  switch (event.kind) {
+    case ClusterEvent::Kind::key_changed:
+      if (event.key.starts_with("node/")) learn_from_descriptor(event.key);
+      if (event.key.starts_with(cluster::kInvitationPrefix) || event.key == cluster::kDiscoveryKey)
+        look_around();
+      return;
+    case ClusterEvent::Kind::member_removed:
+      put_out(event.node);
+      return;
+    case ClusterEvent::Kind::removed_self:
+      options_.say(
+          "this node is no member of its cluster any more: it goes on alone, with a new key, in a "
+          "cluster of its own");
+      begin_end(End::restart);
+      return;
+    default:
+      return;
+  }
+}
+
+void Host::follow_members() {
+  if (members_digest_ == core_->members().digest()) return;
+  members_digest_ = core_->members().digest();
+  belonging_.follow(core_->members());
+  std::map<std::string, PublicKey> keys;
+  for (const auto& [node, member] : core_->members().members())
+    keys.emplace(node, to_net(member.key));
+  const std::lock_guard lock(keys_mutex_);
+  keys_ = std::move(keys);
+}
+
+void Host::learn_from_descriptor(const std::string& key) {
+  const std::string_view owner = cluster::owner_of(key);
+  if (owner.empty() || owner == self_ ||
+      key != cluster::own_key(std::string(owner), NodeDescriptor::kName))
+    return;
+  const std::string* value = core_->get(key);
+  const auto descriptor = value ? parse_node_descriptor(*value)
+                                : Result<NodeDescriptor>(Error(Errc::not_found, "erased"));
+  if (!descriptor) return;
+  for (const tcp::endpoint& address : endpoints_of(*descriptor))
+    links_->learn(std::string(owner), address);
+}
+
+// It hears of its removal by what is in the outbox, over a connection of ours; all others end now.
+void Host::put_out(const std::string& node) {
+  const auto* key = core_->members().key_of(node);
+  if (!key) return;
+  server_->close_all_of(to_net(*key));
+  streams_.close_all_of(to_net(*key));
+}
+
+// --- what goes out by itself
+
+bool Host::misses_somebody() const {
+  return std::ranges::any_of(core_->members().members(), [&](const auto& member) {
+    return core_->state(member.first) != NodeState::alive;
+  });
+}
+
+void Host::look_around() {
+  if (auto found = list_interfaces(); found) {
+    interfaces_ = *std::move(found);
+    book_.set_interfaces(interfaces_);
+  }
+  describe();
+  const auto wall = clock_.wall();
+  announced_keys_.clear();
+  heard_keys_.clear();
+  for (const auto& key : core_->discovery_keys()) heard_keys_.push_back(to_bytes(key));
+  if (!heard_keys_.empty()) announced_keys_.push_back(heard_keys_.front());
+  const auto invited = core_->invitation_discovery_keys(wall);
+  for (const auto& key : invited) announced_keys_.push_back(to_bytes(key));
+  belonging_.set_strangers_welcome(!invited.empty() || misses_somebody());
+  look_timer_.expires_after(kLookAroundEvery);
+  look_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) look_around();
+  });
+}
+
+void Host::describe() {
+  if (!core_->members().is_member(self_)) return;
+  const NodeDescriptor descriptor{.version = options_.version,
+                                  .api = api_,
+                                  .addresses = reachable_addresses(interfaces_, port_)};
+  (void)core_->put(cluster::own_key(self_, NodeDescriptor::kName), to_json(descriptor),
+                   clock_.wall());  // full: others know it by discovery
+  follow();
+}
+
+void Host::announce() {
+  auto opened =
+      Discovery::open(loop_.get_executor(), clock_,
+                      {.port = port_,
+                       .self = self_,
+                       .keys = [this] { return announced_keys_; },
+                       .every =
+                           [this] {
+                             return announced_keys_.size() > 1 || misses_somebody() ||
+                                            core_->members().members().size() == 1
+                                        ? kAnnounceSoon
+                                        : kAnnounceEvery;
+                           },
+                       .heard =
+                           [this](const DiscoveryPacket& packet, const tcp::endpoint& from) {
+                             for (const DiscoveryKey& key : heard_keys_) {
+                               const auto sealed = open_id(packet, key);
+                               if (!sealed) continue;
+                               const std::string node = to_node_id(*sealed);
+                               if (node != self_ && core_->members().key_of(node))
+                                 links_->learn(node, from);
+                               return;
+                             }
+                           }});
+  if (!opened) return options_.say("discovery is off: " + opened.error().message());
+  discovery_ = *std::move(opened);
+  discovery_->send_now();
+}
+
+std::optional<NodePlace> Host::find(const std::string& node) const {
+  auto addresses = book_.addresses(node, clock_.monotonic());
+  const std::lock_guard lock(keys_mutex_);
+  const auto key = keys_.find(node);
+  if (key == keys_.end() || addresses.empty()) return std::nullopt;
+  return NodePlace{.key = key->second, .addresses = std::move(addresses)};
+}
+
+// --- what a person asks for
+
+std::vector<ClusterHost::Node> Host::nodes() {
+  std::vector<Node> nodes;
+  for (const auto& [node, member] : core_->members().members()) {
+    Node shown{.id = node, .name = member.name, .state = core_->state(node)};
+    shown.is_self = node == self_;
+    if (const std::string* value = core_->get(cluster::own_key(node, NodeDescriptor::kName))) {
+      if (const auto about = parse_node_descriptor(*value)) {
+        shown.version = about->version;
+        shown.api = about->api;
+        if (!about->addresses.empty()) shown.address = about->addresses.front();
+      }
+    }
+    if (const std::string used = book_.shown(node, clock_.monotonic());
+        !shown.is_self && !used.empty())
+      shown.address = used;
+    nodes.push_back(std::move(shown));
+  }
+  std::ranges::sort(nodes, [](const Node& a, const Node& b) {
+    return std::tuple(!a.is_self, a.name, a.id) < std::tuple(!b.is_self, b.name, b.id);
+  });
+  return nodes;
+}
+
+Result<std::string> Host::id_of(const std::string& name) {
+  std::vector<std::string> named, begun;
+  for (const auto& [node, member] : core_->members().members()) {
+    if (node == name) return node;
+    if (member.name == name) named.push_back(node);
+    if (name.size() >= kIdPrefixMin && node.starts_with(name)) begun.push_back(node);
+  }
+  const std::vector<std::string>& found = named.empty() ? begun : named;
+  if (found.size() == 1) return found.front();
+  if (found.empty())
+    return Error(
+        Errc::not_found,
+        fmt::format("there is no node {} in this cluster; `drystone nodes` lists them", name));
+  return Error(Errc::invalid_argument,
+               fmt::format("{} nodes are called {}: name one by the beginning of its id ({})",
+                           found.size(), name, fmt::join(found, ", ")));
+}
+
+Result<std::string> Host::invite(const cluster::InvitationTerms& terms, bool with_addresses) {
+  const auto secret = TRY(core_->invite(terms, clock_.wall()));
+  follow();
+  std::vector<std::string> addresses;
+  if (with_addresses) {
+    addresses = reachable_addresses(interfaces_, port_);
+    if (addresses.empty()) addresses = {fmt::format("127.0.0.1:{}", port_)};
+  }
+  addresses.resize(std::min(addresses.size(), cluster::kCodeAddressesMax));
+  if (discovery_) discovery_->send_now();
+  return to_text(cluster::InvitationCode{.secret = secret, .addresses = std::move(addresses)});
+}
+
+Result<void> Host::remove(const std::string& name) {
+  const std::string node = TRY(id_of(name));
+  if (node == self_) return leave();
+  TRY(core_->remove(node, clock_.wall()));
+  follow();
+  return {};
+}
+
+Result<void> Host::leave() {
+  if (core_->members().members().size() <= 1)
+    return Error(Errc::invalid_argument, "this node is alone in its cluster: nothing to leave");
+  TRY(core_->remove(self_, clock_.wall()));
+  follow();
+  return {};
+}
+
+void Host::join(const std::string& text, std::function<void(Result<void>)> done) {
+  auto code = cluster::parse_invitation_code(text);
+  if (!code) return done(std::move(code).error());
+  if (joining_ || ending_)
+    return done(Error(Errc::unavailable, "this node is joining or leaving already"));
+  if (const std::size_t members = core_->members().members().size(); members > 1)
+    return done(Error(Errc::invalid_argument,
+                      fmt::format("this node is in a cluster of {} nodes: take it out of that one "
+                                  "first, with `drystone leave`",
+                                  members)));
+  joining_ = true;
+  const auto finish = [this, done = std::move(done)](Result<JoinedCluster> joined) {
+    joining_ = false;
+    if (!joined) return done(std::move(joined).error());
+    if (ending_) return done(Error(Errc::cancelled, "this node stops"));
+    saver_->close();  // what is on disk from now on is the other cluster
+    auto switched = switch_to(*std::move(joined));
+    const bool went = switched.has_value();
+    done(std::move(switched));
+    if (went) begin_end(End::restart);
+  };
+  asio::co_spawn(loop_, try_to_join(wish_for(*std::move(code)), finish), asio::detached);
+}
+
+// --- the end
+
+void Host::begin_end(End end) {
+  if (ending_) return;
+  ending_ = true;
+  end_ = end;
+  if (end == End::stopped) {
+    core_->stop();
+    follow();
+  }
+  say_goodbye(clock_.monotonic() + kGoodbyeWithin);
+}
+
+void Host::say_goodbye(Clock::Nanoseconds until) {
+  end_timer_.expires_after(kGoodbyeStep);
+  end_timer_.async_wait([this, until](boost::system::error_code error) {
+    if (error) return;
+    if (!links_->idle() && clock_.monotonic() < until) return say_goodbye(until);
+    close();
+    loop_.stop();
+  });
+}
+
+void Host::close() {
+  if (closed_) return;
+  closed_ = true;
+  const bool is_member = core_->members().is_member(self_);
+  if (saver_ && saver_->close() && is_member && end_ == End::stopped)
+    if (auto saved = folder_.save_cluster(core_->saved()); !saved)
+      options_.say(saved.error().message());
+  if (running_ && !is_member)
+    if (auto fresh = folder_.start_over(); !fresh) options_.say(fresh.error().message());
+  if (listener_) listener_->close();
+  if (server_) server_->close();
+  discovery_.reset();
+  fixed_.reset();
+  if (links_) links_->close();
+  tick_timer_.cancel();
+  look_timer_.cancel();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClusterHost>> ClusterHost::open(const Options& options, const Clock& clock) {
+  Options used = options;
+  if (!used.say) used.say = [](const std::string&) {};
+  if (!used.name.empty()) TRY(cluster::check_name(used.name));
+  for (const std::string& peer : used.peers) {
+    auto parsed = parse_host_port(peer);
+    if (!parsed) return std::move(parsed).error().with("--peer");
+  }
+  StateFolder folder = TRY(StateFolder::open(used.state));
+  OpenedCore opened = TRY(open_core(folder, used.name, clock, used.say));
+  auto host = std::make_unique<Host>(std::move(used), clock, std::move(folder), std::move(opened));
+  if (auto ready = host->open(); !ready) return std::move(ready).error();
+  return std::unique_ptr<ClusterHost>(std::move(host));
+}
+
+}  // namespace drystone

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "net/discovery_packet.h"
+#include "net/discovery_socket.h"
+
+namespace drystone {
+
+// 26 letters, as text and as the 16 bytes that they spell. Errors: none but nullopt (no node id).
+std::optional<SealedId> to_sealed(const std::string& node_id);
+std::string to_node_id(const SealedId& id);
+
+// Says into the local networks that this node is here, and hears who else is. On the executor.
+class Discovery {
+ public:
+  struct Options {
+    std::uint16_t port = 0;  // where this node takes connections
+    std::string self;        // node id
+    // The keys to send with, the cluster's first; none: only listen. Asked before each packet.
+    std::function<std::vector<DiscoveryKey>()> keys;
+    // Until the next packet.
+    std::function<std::chrono::milliseconds()> every;
+    // A packet of any node, ours as well, and where its sender takes connections.
+    std::function<void(const DiscoveryPacket&, const boost::asio::ip::tcp::endpoint&)> heard;
+  };
+
+  // Borrows the clock. Errors: those of DiscoverySocket::open.
+  static Result<std::unique_ptr<Discovery>> open(boost::asio::any_io_executor executor,
+                                                 const Clock& clock, Options options);
+
+  void send_now();
+  std::size_t networks() const { return socket_->joined(); }
+
+ private:
+  Discovery(boost::asio::any_io_executor executor, Options options)
+      : options_(std::move(options)), timer_(std::move(executor)) {}
+  void receive(const DiscoverySocket::Arrival& arrival);
+
+  Options options_;
+  boost::asio::steady_timer timer_;
+  std::unique_ptr<DiscoverySocket> socket_;
+};
+
+}  // namespace drystone

@@ -1,0 +1,210 @@
+#include "app/node/node_client.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <optional>
+
+#include "net/address_order.h"
+
+namespace drystone {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace json = boost::json;
+
+namespace {
+
+Errc code_of(unsigned status) {
+  switch (status) {
+    case 404:
+      return Errc::not_found;
+    case 409:
+    case 429:
+      return Errc::limit;
+    case 503:
+      return Errc::unavailable;
+    case 501:
+      return Errc::unsupported;
+    default:
+      return status < 500 ? Errc::invalid_argument : Errc::io;
+  }
+}
+
+// The message of {"error": {"message"}}.
+std::string message_of(const json::value& body) {
+  const json::object* outer = body.if_object();
+  const json::value* error = outer ? outer->if_contains("error") : nullptr;
+  const json::object* inner = error ? error->if_object() : nullptr;
+  const json::value* message = inner ? inner->if_contains("message") : nullptr;
+  const json::string* text = message ? message->if_string() : nullptr;
+  return text ? std::string(*text) : std::string();
+}
+
+}  // namespace
+
+// One exchange on a loop of its own, so that all of it has one deadline.
+struct NodeClient::Exchange {
+  explicit Exchange(std::chrono::milliseconds within) : stream(loop) {
+    stream.expires_after(within);
+    parser.body_limit(NodeClient::kAnswerBytesMax);
+  }
+  // Runs one step; the error it ended with.
+  template <typename Start>
+  beast::error_code step(Start start) {
+    beast::error_code result;
+    start([&](const beast::error_code& error, auto&&...) { result = error; });
+    loop.restart();
+    loop.run();
+    return result;
+  }
+
+  asio::io_context loop;
+  beast::tcp_stream stream;
+  beast::flat_buffer buffer;
+  http::response_parser<http::string_body> parser;
+};
+
+Result<NodeClient> NodeClient::make(const std::string& url, std::string key) {
+  constexpr std::string_view kScheme = "http://";
+  if (url.starts_with("https://"))
+    return Error(Errc::unsupported, fmt::format("{}: commands speak to nodes over http on this "
+                                                "machine; https is not supported",
+                                                url));
+  std::string_view rest = url;
+  if (rest.starts_with(kScheme)) rest.remove_prefix(kScheme.size());
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  auto parsed = parse_host_port(rest);
+  if (!parsed)
+    return Error(Errc::invalid_argument, fmt::format("--api {}: {}. Write it as {}", url,
+                                                     parsed.error().message(), kDefaultUrl));
+  return NodeClient("http://" + std::string(rest), parsed->host, std::to_string(parsed->port),
+                    std::move(key));
+}
+
+Result<json::value> NodeClient::get(const std::string& path,
+                                    std::chrono::milliseconds within) const {
+  return ask(false, path, {}, within);
+}
+
+Result<json::value> NodeClient::post(const std::string& path, const json::object& body,
+                                     std::chrono::milliseconds within) const {
+  return ask(true, path, json::serialize(body), within);
+}
+
+Error NodeClient::unreachable(const std::string& why) const {
+  return {
+      Errc::unavailable,
+      fmt::format("no node answers at {}: {}. `drystone up` starts one; --api URL names another",
+                  url_, why)};
+}
+
+Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::string& path,
+                               std::string body) const {
+  beast::error_code error;
+  asio::ip::tcp::resolver resolver(exchange.loop);
+  const auto addresses = resolver.resolve(host_, port_, error);
+  if (error) return unreachable(error.message());
+  error = exchange.step([&](auto done) { exchange.stream.async_connect(addresses, done); });
+  if (error) return unreachable(error.message());
+
+  http::request<http::string_body> request(is_post ? http::verb::post : http::verb::get, path, 11);
+  request.set(http::field::host, host_.find(':') == std::string::npos
+                                     ? fmt::format("{}:{}", host_, port_)
+                                     : fmt::format("[{}]:{}", host_, port_));
+  if (!key_.empty()) request.set(http::field::authorization, "Bearer " + key_);
+  request.keep_alive(false);
+  if (is_post) {
+    request.set(http::field::content_type, "application/json");
+    request.body() = std::move(body);
+    request.prepare_payload();
+  }
+  error = exchange.step([&](auto done) { http::async_write(exchange.stream, request, done); });
+  if (error) return unreachable(error.message());
+  return {};
+}
+
+Result<json::value> NodeClient::answer_of(Exchange& exchange, const std::string& path) const {
+  const auto& answer = exchange.parser.get();
+  boost::system::error_code wrong;
+  json::value parsed = json::parse(answer.body(), wrong);
+  if (answer.result_int() >= 300) {
+    std::string message = wrong ? std::string() : message_of(parsed);
+    if (message.empty())
+      message = fmt::format("{} answers {} to {}", url_, answer.result_int(), path);
+    return Error(code_of(answer.result_int()), message);
+  }
+  if (wrong)
+    return Error(Errc::corrupt, fmt::format("what answers at {} is no node of drystone: {}", url_,
+                                            wrong.message()));
+  return parsed;
+}
+
+Result<json::value> NodeClient::ask(bool is_post, const std::string& path, std::string body,
+                                    std::chrono::milliseconds within) const {
+  Exchange exchange(within);
+  TRY(begin(exchange, is_post, path, std::move(body)));
+  const auto error = exchange.step([&](auto done) {
+    http::async_read(exchange.stream, exchange.buffer, exchange.parser, done);
+  });
+  if (error) return unreachable(error.message());
+  return answer_of(exchange, path);
+}
+
+Result<void> NodeClient::post_events(const std::string& path, const json::object& body,
+                                     const std::function<Result<void>(std::string_view)>& sink,
+                                     std::stop_token stop) const {
+  constexpr std::chrono::milliseconds kStopEvery{250};
+  Exchange exchange(kSilenceMax);
+  TRY(begin(exchange, true, path, json::serialize(body)));
+  auto& parser = exchange.parser;
+  parser.body_limit(boost::none);
+  std::string events;  // not handed out yet
+  const auto hand_out = [&]() -> Result<void> {
+    for (std::size_t end = 0; (end = events.find('\n')) != std::string::npos;) {
+      std::string line = events.substr(0, end);
+      events.erase(0, end + 1);
+      if (line.ends_with('\r')) line.pop_back();
+      constexpr std::string_view kData = "data:";
+      if (!line.starts_with(kData)) continue;
+      std::string_view data = std::string_view(line).substr(kData.size());
+      if (data.starts_with(' ')) data.remove_prefix(1);
+      TRY(sink(data));
+    }
+    if (events.size() > kAnswerBytesMax) return Error(Errc::limit, "an event without an end");
+    return {};
+  };
+  while (!parser.is_done()) {
+    exchange.stream.expires_after(kSilenceMax);
+    bool done = false;
+    beast::error_code error;
+    http::async_read_some(exchange.stream, exchange.buffer, parser,
+                          [&](const beast::error_code& failed, std::size_t) {
+                            done = true;
+                            error = failed;
+                          });
+    while (!done) {
+      exchange.loop.restart();
+      exchange.loop.run_for(kStopEvery);
+      if (!stop.stop_requested()) continue;
+      exchange.stream.cancel();
+      exchange.loop.restart();
+      exchange.loop.run();
+      return Error(Errc::cancelled, "stopped");
+    }
+    const bool refused = parser.is_header_done() && parser.get().result_int() >= 300;
+    if (error) return unreachable(error.message());
+    if (refused) continue;  // its message comes
+    events += parser.get().body();
+    parser.get().body().clear();
+    TRY(hand_out());
+  }
+  if (parser.get().result_int() >= 300) TRY(answer_of(exchange, path));
+  return {};
+}
+
+}  // namespace drystone

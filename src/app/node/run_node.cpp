@@ -1,0 +1,152 @@
+#include "app/node/run_node.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <map>
+#include <thread>
+
+#include "app/node/cluster_endpoints.h"
+#include "app/node/instance_endpoints.h"
+#include "app/node/instance_host.h"
+#include "app/node/model_catalog.h"
+#include "base/clock.h"
+#include "serve/api/dialects.h"
+#include "serve/http/server.h"
+#include "serve/metrics/serving_metrics.h"
+#include "serve/peer/data_door.h"
+
+namespace drystone {
+namespace {
+
+using cluster::ClusterEvent;
+
+void say(const std::string& text) {
+  fmt::print("drystone: {}\n", text);
+  std::fflush(stdout);
+}
+
+std::string_view what_happened(ClusterEvent::Kind kind) {
+  switch (kind) {
+    case ClusterEvent::Kind::node_alive:
+      return "is alive";
+    case ClusterEvent::Kind::node_suspect:
+      return "does not answer";
+    case ClusterEvent::Kind::node_dead:
+      return "is dead";
+    case ClusterEvent::Kind::node_left:
+      return "has stopped";
+    case ClusterEvent::Kind::node_restarted:
+      return "has restarted";
+    case ClusterEvent::Kind::member_added:
+      return "has joined the cluster";
+    case ClusterEvent::Kind::member_removed:
+      return "is no member of the cluster any more";
+    default:
+      return "";
+  }
+}
+
+// Tells of nodes by name; who was removed is in no list any more, so names are kept.
+void tell_of_nodes(ClusterHost& host) {
+  host.listen(
+      [&host, names = std::map<std::string, std::string>()](const ClusterEvent& event) mutable {
+        for (const auto& [id, member] : host.core().members().members()) names[id] = member.name;
+        const std::string_view what = what_happened(event.kind);
+        if (what.empty() || event.node == host.self()) return;
+        const auto name = names.find(event.node);
+        say(fmt::format("{} ({}) {}", name == names.end() ? "a node" : name->second,
+                        event.node.substr(0, 8), what));
+      });
+}
+
+struct Lived {
+  ClusterHost::End end = ClusterHost::End::stopped;
+  std::vector<std::string> contacts;
+  std::uint16_t peer_port = 0, api_port = 0;
+};
+
+std::uint16_t port_of(const std::string& url) {
+  return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+
+// One life of the node: from its state to its end.
+Result<Lived> live(const NodeOptions& options) {
+  const SystemClock clock;
+  ServingMetrics metrics("");
+  const auto log = TRY(make_request_log(options.log));
+  const auto observer = observe_all({&metrics, log.get()});
+
+  const auto host = TRY(ClusterHost::open(options.cluster, clock));
+  tell_of_nodes(*host);
+
+  DataDoor door;
+  host->set_data_handler([&door](std::unique_ptr<DataStream> stream) {
+    door.accept(std::move(stream));
+  });
+  PurposeDialer file_dialer(DataPurpose::files, host->dialer());
+  const auto catalog = open_catalog({.state = options.cluster.state,
+                                     .folders = {options.model_folders.begin(),
+                                                 options.model_folders.end()},
+                                     .self = host->self(),
+                                     .threads = static_cast<int>(options.threads),
+                                     .dialer = &file_dialer});
+  auto instances = std::make_unique<InstanceHost>(
+      InstanceHost::Options{.threads = static_cast<int>(options.threads),
+                            .memory_bytes = options.memory_bytes.value_or(0),
+                            .say = say},
+      *host, door, *catalog, clock);
+
+  auto endpoints = all_dialects();
+  endpoints.push_back(metrics_endpoint(metrics));
+  endpoints.push_back(cluster_endpoints(*host, clock));
+  endpoints.push_back(instance_endpoints(*instances));
+  const auto server = TRY(Server::listen({.address = options.address,
+                                          .port = options.port,
+                                          .api_keys = options.api_keys,
+                                          .cors_origins = options.cors_origins,
+                                          .tls = options.tls,
+                                          .needs_model = false,
+                                          .endpoints = std::move(endpoints),
+                                          .observer = observer.get(),
+                                          .stop_on_signals = true},
+                                         clock));
+  host->set_api(server->url());
+  instances->start(server->models());
+
+  const auto* own = host->core().members().find(host->self());
+  const std::size_t members = host->core().members().members().size();
+  say(fmt::format("node {} ({}) is up: API {}, peer port {}, {}", own ? own->name : "?",
+                  host->self().substr(0, 8), server->url(), host->peer_port(),
+                  members == 1 ? std::string("alone in its cluster")
+                               : fmt::format("in a cluster of {} nodes", members)));
+
+  Lived lived{.peer_port = host->peer_port(), .api_port = port_of(server->url())};
+  std::thread membership([&] {
+    lived.end = host->run();
+    server->stop();
+  });
+  server->run();  // until a signal comes, or the host ends
+  host->stop();
+  membership.join();
+  door.close();
+  instances.reset();  // while the server's list of models is there
+  lived.contacts = host->contacts();
+  return lived;
+}
+
+}  // namespace
+
+Result<void> run_node(NodeOptions options) {
+  options.cluster.say = say;
+  while (true) {
+    Lived lived = TRY(live(options));
+    if (lived.end == ClusterHost::End::stopped) return {};
+    options.cluster.join_code.clear();
+    options.cluster.peer_port = lived.peer_port;
+    options.port = lived.api_port;
+    for (std::string& contact : lived.contacts) options.cluster.peers.push_back(std::move(contact));
+  }
+}
+
+}  // namespace drystone
