@@ -13,7 +13,6 @@
 namespace drystone {
 namespace {
 
-constexpr std::size_t kBufferBytes = 512 * kMiB;
 constexpr int kRounds = 6;
 
 // A cache line at a time, in whatever registers the machine has; several sums, so that no addition
@@ -41,31 +40,31 @@ sum(const std::byte* begin, const std::byte* end) {
 
 }  // namespace
 
-double measure_read_bandwidth(int threads, const Clock& clock) {
+double measure_read_bandwidth(int threads, const Clock& clock, Bytes buffer_bytes) {
   void* memory =
-      mmap(nullptr, kBufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      mmap(nullptr, buffer_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
 #ifdef MADV_HUGEPAGE
-  madvise(memory, kBufferBytes, MADV_HUGEPAGE);  // as weights are held
+  madvise(memory, buffer_bytes, MADV_HUGEPAGE);  // as weights are held
 #endif
   auto* bytes = static_cast<std::byte*>(memory);
   ThreadPool pool(threads);
   constexpr std::int64_t kGrain = kMiB;
   // Each thread writes what it reads later, so that pages lie near it.
-  pool.for_ranges(kBufferBytes, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  pool.for_ranges(buffer_bytes, kGrain, [&](std::int64_t begin, std::int64_t end) {
     std::memset(bytes + begin, 1, static_cast<std::size_t>(end - begin));
   });
   std::atomic<std::uint64_t> kept = 0;
   double best_s = 1e9;
   for (int round = 0; round < kRounds; ++round) {
     const auto start = clock.monotonic();
-    pool.for_ranges(kBufferBytes, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    pool.for_ranges(buffer_bytes, kGrain, [&](std::int64_t begin, std::int64_t end) {
       kept += sum(bytes + begin, bytes + end);
     });
     best_s = std::min(best_s, seconds(clock.monotonic() - start));
   }
-  munmap(memory, kBufferBytes);
-  return static_cast<double>(kBufferBytes) / best_s;
+  munmap(memory, buffer_bytes);
+  return static_cast<double>(buffer_bytes) / best_s;
 }
 
 }  // namespace drystone

@@ -139,10 +139,13 @@ class Node:
 class Lab:
     """Hosts 1..N on `networks` bridges. Processes run on processor (host - 1) mod count."""
 
+    count = 0
+
     def __init__(self, program, hosts, networks=1):
         self.program = pathlib.Path(program).resolve()
         self.hosts, self.networks = hosts, networks
-        self.tag = f"ds{os.getpid() % 100000}"
+        Lab.count += 1  # a network of the one before may still be going
+        self.tag = f"ds{os.getpid() % 10000}{chr(96 + Lab.count % 26)}"
         self.nodes, self.others = [], []
         self.folder = None
 
@@ -178,7 +181,7 @@ class Lab:
                 print(f"--- {node.name}\n{node.text()}", file=sys.stderr)
         for host in range(1, self.hosts + 1):
             run("ip", "netns", "del", self.namespace(host), check=False)
-        for network in range(self.networks):
+        for network in [*range(self.networks), "x"]:
             run("ip", "link", "del", self.bridge(network), check=False)
         self._folder.cleanup()
 
@@ -214,6 +217,19 @@ class Lab:
 
     def mend_silently(self, host, network=0):
         run("ip", "link", "set", self.cable(host, network), "master", self.bridge(network))
+
+    def split(self, hosts):
+        """Network 0 falls apart: these hosts onto a switch of their own, with nothing between it and the rest."""
+        other = self.bridge("x")
+        run("ip", "link", "add", other, "type", "bridge", "mcast_snooping", 0)
+        run("ip", "link", "set", other, "up")
+        for host in hosts:
+            run("ip", "link", "set", self.cable(host), "master", other)
+
+    def heal(self, hosts):
+        for host in hosts:
+            self.mend_silently(host)
+        run("ip", "link", "del", self.bridge("x"))
 
     def on(self, host):
         """What stands before a command that runs on a host."""

@@ -19,12 +19,22 @@ void add_api_flags(CLI::App& command, ApiFlags& flags) {
   command.add_flag("--json", flags.json, "Print what the node answers, as JSON");
 }
 
+namespace {
+
+// "" where the command line says nothing.
+std::string url_of(const ApiFlags& flags) {
+  if (!flags.url.empty() || flags.command == nullptr || flags.command->get_parent() == nullptr)
+    return flags.url;
+  const CLI::Option* general = flags.command->get_parent()->get_option_no_throw("--api");
+  return general != nullptr && general->count() > 0 ? general->as<std::string>() : "";
+}
+
+}  // namespace
+
+bool is_node_named(const ApiFlags& flags) { return !url_of(flags).empty(); }
+
 Result<NodeClient> connect_node(const ApiFlags& flags) {
-  std::string url = flags.url;
-  if (url.empty() && flags.command != nullptr && flags.command->get_parent() != nullptr) {
-    const CLI::Option* general = flags.command->get_parent()->get_option_no_throw("--api");
-    if (general != nullptr && general->count() > 0) url = general->as<std::string>();
-  }
+  std::string url = url_of(flags);
   if (url.empty()) url = NodeClient::kDefaultUrl;
   std::string key;
   if (!flags.key_file.empty()) {

@@ -20,6 +20,8 @@ struct ApiFlags {
 // Adds --api, --api-key-file and --json. Borrows both.
 void add_api_flags(CLI::App& command, ApiFlags& flags);
 
+// Whether the command line says which node.
+bool is_node_named(const ApiFlags& flags);
 // Errors: invalid_argument (the URL), io (the key file).
 Result<NodeClient> connect_node(const ApiFlags& flags);
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 
 #include "app/cli/api_flags.h"
@@ -45,13 +47,16 @@ void print_offer(std::size_t number, const json::value& offer, bool with_terms) 
         bytes_of(share, "available_bytes"), bytes_of(share, "reserve_bytes"));
   if (const std::string reason = text_of(offer, "reason"); !reason.empty())
     fmt::print("   {}\n", reason);
-  const auto print_list = [&](const char* name, const char* before) {
-    for (const json::value& item : list_of(estimate, name))
-      if (item.is_string())
-        fmt::print("   {}{}\n", before, printable(std::string_view(item.as_string())));
+  const auto print_list = [&](const char* name, const char* before, std::size_t most) {
+    const json::array& items = list_of(estimate, name);
+    for (std::size_t i = 0; i < std::min(items.size(), most); ++i)
+      if (items[i].is_string())
+        fmt::print("   {}{}\n", before, printable(std::string_view(items[i].as_string())));
+    if (items.size() > most) fmt::print("   {}{} more\n", before, items.size() - most);
   };
-  if (with_terms) print_list("terms", "  ");
-  print_list("unknown", "not measured: ");
+  constexpr std::size_t kUnknownShown = 3;
+  if (with_terms) print_list("terms", "  ", SIZE_MAX);
+  print_list("unknown", "not measured: ", with_terms ? SIZE_MAX : kUnknownShown);
 }
 
 Result<void> plan(const PlanFlags& flags) {
@@ -71,7 +76,9 @@ Result<void> plan(const PlanFlags& flags) {
   }
   if (!offers.empty()) return {};
   const std::string why = text_of(answer, "error");
-  return Error(Errc::out_of_memory, why.empty() ? "there is no way to place it" : why);
+  const bool is_wrong = text_of(answer, "code") == to_string(Errc::invalid_argument);
+  return Error(is_wrong ? Errc::invalid_argument : Errc::out_of_memory,
+               why.empty() ? "there is no way to place it" : why);
 }
 
 }  // namespace

@@ -3,15 +3,18 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "app/cli/api_flags.h"
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
 #include "app/cli/engine_flags.h"
+#include "app/cli/node_talk.h"
 #include "app/conversation.h"
 #include "app/interrupt.h"
 #include "app/line_editor.h"
@@ -28,40 +31,65 @@ struct RunOptions {
   GenerateRequest request;  // all but the prompt
   std::optional<std::uint64_t> seed;
   bool verbose = false;
+  ApiFlags api;
 };
 
 constexpr const char* kChatHelp =
     "/clear  forget the conversation      Ctrl-C  stop the answer; at the prompt: leave\n"
     "/bye    leave (also Ctrl-D)          arrows  edit the line, earlier lines\n";
 
-struct Answer {
-  std::string text;
-  FinishReason finish;
+// The engine of this process.
+class EngineTalk final : public Talk {
+ public:
+  EngineTalk(Engine& engine, std::string system)
+      : engine_(engine), conversation_(engine, std::move(system)) {}
+  void add(std::string_view role, std::string_view content) override {
+    conversation_.add(role, content);
+  }
+  void drop_last() override { conversation_.drop_last(); }
+  void clear() override { conversation_.clear(); }
+  Result<Said> answer(const GenerateRequest& asked,
+                      const std::function<void(std::string_view)>& sink,
+                      std::stop_token stop) override {
+    GenerateRequest request = asked;
+    request.prompt = TRY(conversation_.prompt());
+    Said said;
+    const auto take = [&](const Delta& delta) {
+      said.text += delta.text;
+      sink(delta.text);
+    };
+    said.figures = TRY(engine_.generate(request, take, stop));
+    return said;
+  }
+
+ private:
+  Engine& engine_;
+  Conversation conversation_;
 };
 
 // Streams one answer to the standard output; Ctrl-C ends it early.
-Result<Answer> answer(Engine& engine, const Conversation& conversation, const RunOptions& options) {
-  GenerateRequest request = options.request;
-  request.prompt = TRY(conversation.prompt());
-  std::string text;
-  const auto print = [&](const Delta& delta) {
-    text += delta.text;
-    std::fwrite(delta.text.data(), 1, delta.text.size(), stdout);
+Result<Talk::Said> answer(Talk& talk, const RunOptions& options) {
+  const auto print = [](std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
-  Result<GenerateResult> result = Error(Errc::cancelled, "");
+  Result<Talk::Said> said = Error(Errc::cancelled, "");
   {
     const InterruptScope interrupt;
-    result = engine.generate(request, print, interrupt.token());
+    said = talk.answer(options.request, print, interrupt.token());
   }
-  if (!result) return std::move(result).error();
-  if (text.empty() || text.back() != '\n') fmt::print("\n");
-  if (options.verbose)
+  if (!said) return said;
+  if (said->text.empty() || said->text.back() != '\n') fmt::print("\n");
+  const GenerateResult& figures = said->figures;
+  if (options.verbose && figures.decode_s > 0)
     fmt::print(stderr, "[{} tokens read at {:.1f} tok/s, {} written at {:.1f} tok/s]\n",
-               result->prompt_tokens, result->prompt_tokens / std::max(result->prefill_s, 1e-9),
-               result->completion_tokens,
-               result->completion_tokens / std::max(result->decode_s, 1e-9));
-  return Answer{std::move(text), result->finish};
+               figures.prompt_tokens, figures.prompt_tokens / std::max(figures.prefill_s, 1e-9),
+               figures.completion_tokens,
+               figures.completion_tokens / std::max(figures.decode_s, 1e-9));
+  else if (options.verbose)
+    fmt::print(stderr, "[{} tokens read, {} written]\n", figures.prompt_tokens,
+               figures.completion_tokens);
+  return said;
 }
 
 // A new seed for each answer, unless one was asked for.
@@ -69,7 +97,7 @@ void reseed(RunOptions& options) {
   options.request.sampling.seed = options.seed ? *options.seed : std::random_device()();
 }
 
-Result<void> chat(Engine& engine, Conversation& conversation, RunOptions& options) {
+Result<void> chat(Talk& talk, RunOptions& options) {
   fmt::print("{}  (/help for help)\n", model_name(options.engine.model));
   LineEditor editor(">>> ", history_path());
   while (const std::optional<std::string> line = editor.read()) {
@@ -79,18 +107,18 @@ Result<void> chat(Engine& engine, Conversation& conversation, RunOptions& option
       const std::string command = line->substr(begin, line->find_last_not_of(" \t") + 1 - begin);
       if (command == "/bye") return {};
       if (command == "/clear")
-        conversation.clear();
+        talk.clear();
       else
         fmt::print("{}", kChatHelp);
       continue;
     }
     reseed(options);
-    conversation.add("user", *line);
-    auto said = answer(engine, conversation, options);
+    talk.add("user", *line);
+    auto said = answer(talk, options);
     if (said) {
-      conversation.add("assistant", said->text);
+      talk.add("assistant", said->text);
     } else {  // the chat goes on without this turn
-      conversation.drop_last();
+      talk.drop_last();
       fmt::print(stderr, "{} [{}]\n", said.error().message(), to_string(said.error().code()));
     }
     fmt::print("\n");
@@ -107,6 +135,23 @@ bool input_is_piped() {
   return S_ISFIFO(status.st_mode) || S_ISREG(status.st_mode) || S_ISSOCK(status.st_mode);
 }
 
+// The running node, if it serves what MODEL names; a file is run here. Errors: a node that was
+// named and does not answer, or does not serve it.
+Result<std::optional<NodeClient>> node_for(const RunOptions& options) {
+  const std::string& model = options.engine.model;
+  std::error_code error;
+  const bool named = options.api.command != nullptr && is_node_named(options.api);
+  if (model.find('/') != std::string::npos || std::filesystem::exists(model, error))
+    return std::optional<NodeClient>();
+  NodeClient node = TRY(connect_node(options.api));
+  const auto served = serves(node, model);
+  if (served && *served) return std::optional(std::move(node));
+  if (!named) return std::optional<NodeClient>();
+  TRY(served);
+  return Error(Errc::not_found,
+               fmt::format("the node serves no {}: `drystone load {}` first", model, model));
+}
+
 Result<void> run(RunOptions options) {
   if (input_is_piped()) {
     const std::string input = TRY(read_standard_input());
@@ -117,6 +162,19 @@ Result<void> run(RunOptions options) {
   if (!interactive && options.prompt.find_first_not_of(" \t\r\n") == std::string::npos)
     return Error(Errc::invalid_argument,
                  "there is nothing to answer: give a PROMPT, or pipe one in");
+  const auto talk_with = [&](Talk& talk) -> Result<void> {
+    if (interactive) return chat(talk, options);
+    reseed(options);
+    talk.add("user", options.prompt);
+    const Talk::Said said = TRY(answer(talk, options));
+    if (said.figures.finish == FinishReason::cancelled)
+      return Error(Errc::cancelled, "the answer was stopped");
+    return {};
+  };
+  if (auto node = TRY(node_for(options))) {
+    const auto talk = TRY(talk_to_node(*std::move(node), options.engine.model, options.system));
+    return talk_with(*talk);
+  }
   const LoadedEngine loaded = TRY(load_engine(options.engine, progress_bar("loading")));
   if (loaded.engine->chat_template() == nullptr) {
     const std::string& problem = loaded.engine->chat_template_error();
@@ -125,20 +183,14 @@ Result<void> run(RunOptions options) {
                                   ? "the model has no chat template"
                                   : "the model's chat template cannot be used (" + problem + ")"));
   }
-  Conversation conversation(*loaded.engine, options.system);
-  if (interactive) return chat(*loaded.engine, conversation, options);
-  reseed(options);
-  conversation.add("user", options.prompt);
-  const Answer said = TRY(answer(*loaded.engine, conversation, options));
-  if (said.finish == FinishReason::cancelled)
-    return Error(Errc::cancelled, "the answer was stopped");
-  return {};
+  EngineTalk talk(*loaded.engine, options.system);
+  return talk_with(talk);
 }
 
 void add_sampling_flags(CLI::App& command, RunOptions& options) {
   SamplingOptions& sampling = options.request.sampling;
   command
-      .add_option("-n,--tokens", options.request.tokens_max,
+      .add_option("-n,--tokens,--max-tokens", options.request.tokens_max,
                   "Longest answer [what the context holds]")
       ->check(CLI::Range(1u, 1u << 24).description(""))
       ->type_name("N");
@@ -177,6 +229,11 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_option("PROMPT", options->prompt, "Answer this and end; piped input is appended")
       ->type_name("");
   add_sampling_flags(*command, *options);
+  options->api.command = command;
+  command
+      ->add_option("--api", options->api.url,
+                   "The node that is asked, if it serves MODEL [http://127.0.0.1:8080]")
+      ->type_name("URL");
   command->add_flag("--verbose", options->verbose, "Show tokens per second");
   command->footer(
       "Examples:\n"

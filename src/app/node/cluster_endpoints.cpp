@@ -159,6 +159,7 @@ awaitable<void> ClusterEndpoints::nodes(const HttpRequest& request, ReplySink& s
 awaitable<void> ClusterEndpoints::invite(const HttpRequest& request, ReplySink& sink) {
   const auto object = body(request);
   std::int64_t expires_s = kExpiresDefaultS, uses = 1;
+  bool addresses = true;
   std::optional<ApiError> wrong;
   if (!object) {
     wrong = object.error();
@@ -166,6 +167,7 @@ awaitable<void> ClusterEndpoints::invite(const HttpRequest& request, ReplySink& 
     RequestFields fields(*object);
     expires_s = fields.integer("expires_s", 1, kExpiresMaxS).value_or(expires_s);
     uses = fields.integer("uses", 1, cluster::kInvitationUsesMax).value_or(uses);
+    fields.boolean("addresses", addresses);
     const auto unknown = fields.unknown();
     if (fields.error())
       wrong = fields.error();
@@ -180,8 +182,9 @@ awaitable<void> ClusterEndpoints::invite(const HttpRequest& request, ReplySink& 
   const auto until =
       std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count() +
       expires_s;
-  const Work work = [until, uses](ClusterHost& host, const Done& done) {
-    const auto code = host.invite({.expires_s = until, .uses = static_cast<std::uint32_t>(uses)});
+  const Work work = [until, uses, addresses](ClusterHost& host, const Done& done) {
+    const auto code =
+        host.invite({.expires_s = until, .uses = static_cast<std::uint32_t>(uses)}, addresses);
     if (!code) return done(code.error());
     done(json::serialize(json::object{{"code", *code}, {"expires_unix_s", until}, {"uses", uses}}));
   };

@@ -7,7 +7,7 @@ namespace drystone {
 
 // The local API of membership (docs/formats/cluster.md):
 //   GET  /cluster/v1/nodes
-//   POST /cluster/v1/invitations   {"expires_s", "uses"}
+//   POST /cluster/v1/invitations   {"expires_s", "uses", "addresses"}
 //   POST /cluster/v1/join          {"code"}
 //   POST /cluster/v1/leave
 //   POST /cluster/v1/nodes/remove  {"node"}

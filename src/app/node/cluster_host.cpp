@@ -88,7 +88,7 @@ class Host final : public ClusterHost {
 
   std::vector<Node> nodes() override;
   Result<std::string> id_of(const std::string& name) override;
-  Result<std::string> invite(const cluster::InvitationTerms& terms) override;
+  Result<std::string> invite(const cluster::InvitationTerms& terms, bool with_addresses) override;
   Result<void> remove(const std::string& name) override;
   Result<void> leave() override;
   void join(const std::string& code, std::function<void(Result<void>)> done) override;
@@ -487,11 +487,14 @@ Result<std::string> Host::id_of(const std::string& name) {
                            found.size(), name, fmt::join(found, ", ")));
 }
 
-Result<std::string> Host::invite(const cluster::InvitationTerms& terms) {
+Result<std::string> Host::invite(const cluster::InvitationTerms& terms, bool with_addresses) {
   const auto secret = TRY(core_->invite(terms, clock_.wall()));
   follow();
-  std::vector<std::string> addresses = reachable_addresses(interfaces_, port_);
-  if (addresses.empty()) addresses = {fmt::format("127.0.0.1:{}", port_)};
+  std::vector<std::string> addresses;
+  if (with_addresses) {
+    addresses = reachable_addresses(interfaces_, port_);
+    if (addresses.empty()) addresses = {fmt::format("127.0.0.1:{}", port_)};
+  }
   addresses.resize(std::min(addresses.size(), cluster::kCodeAddressesMax));
   if (discovery_) discovery_->send_now();
   return to_text(cluster::InvitationCode{.secret = secret, .addresses = std::move(addresses)});

@@ -81,8 +81,10 @@ class ClusterHost {
   // The id of a member by its id, the beginning of its id, or its name.
   // Errors: not_found, invalid_argument (several have that name)
   virtual Result<std::string> id_of(const std::string& name) = 0;
-  // The code to hand over. Errors: those of ClusterCore::invite.
-  virtual Result<std::string> invite(const cluster::InvitationTerms& terms) = 0;
+  // The code to hand over, with this node's addresses in it or without. Errors: those of
+  // ClusterCore::invite.
+  virtual Result<std::string> invite(const cluster::InvitationTerms& terms,
+                                     bool with_addresses) = 0;
   // Errors: as id_of, and those of ClusterCore::remove; the node itself: as leave.
   virtual Result<void> remove(const std::string& name) = 0;
   // Ends run() with restart. Errors: invalid_argument (it is alone).

@@ -45,8 +45,10 @@ std::string message_of(const json::value& body) {
   return text ? std::string(*text) : std::string();
 }
 
+}  // namespace
+
 // One exchange on a loop of its own, so that all of it has one deadline.
-struct Exchange {
+struct NodeClient::Exchange {
   explicit Exchange(std::chrono::milliseconds within) : stream(loop) {
     stream.expires_after(within);
     parser.body_limit(NodeClient::kAnswerBytesMax);
@@ -66,8 +68,6 @@ struct Exchange {
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
 };
-
-}  // namespace
 
 Result<NodeClient> NodeClient::make(const std::string& url, std::string key) {
   constexpr std::string_view kScheme = "http://";
@@ -96,21 +96,21 @@ Result<json::value> NodeClient::post(const std::string& path, const json::object
   return ask(true, path, json::serialize(body), within);
 }
 
-Result<json::value> NodeClient::ask(bool is_post, const std::string& path, std::string body,
-                                    std::chrono::milliseconds within) const {
-  const auto unreachable = [&](const beast::error_code& error) {
-    return Error(Errc::unavailable,
-                 fmt::format("no node answers at {}: {}. `drystone up` starts one; --api URL names "
-                             "another",
-                             url_, error.message()));
-  };
-  Exchange exchange(within);
+Error NodeClient::unreachable(const std::string& why) const {
+  return {
+      Errc::unavailable,
+      fmt::format("no node answers at {}: {}. `drystone up` starts one; --api URL names another",
+                  url_, why)};
+}
+
+Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::string& path,
+                               std::string body) const {
   beast::error_code error;
   asio::ip::tcp::resolver resolver(exchange.loop);
   const auto addresses = resolver.resolve(host_, port_, error);
-  if (error) return unreachable(error);
+  if (error) return unreachable(error.message());
   error = exchange.step([&](auto done) { exchange.stream.async_connect(addresses, done); });
-  if (error) return unreachable(error);
+  if (error) return unreachable(error.message());
 
   http::request<http::string_body> request(is_post ? http::verb::post : http::verb::get, path, 11);
   request.set(http::field::host, host_.find(':') == std::string::npos
@@ -124,12 +124,11 @@ Result<json::value> NodeClient::ask(bool is_post, const std::string& path, std::
     request.prepare_payload();
   }
   error = exchange.step([&](auto done) { http::async_write(exchange.stream, request, done); });
-  if (error) return unreachable(error);
-  error = exchange.step([&](auto done) {
-    http::async_read(exchange.stream, exchange.buffer, exchange.parser, done);
-  });
-  if (error) return unreachable(error);
+  if (error) return unreachable(error.message());
+  return {};
+}
 
+Result<json::value> NodeClient::answer_of(Exchange& exchange, const std::string& path) const {
   const auto& answer = exchange.parser.get();
   boost::system::error_code wrong;
   json::value parsed = json::parse(answer.body(), wrong);
@@ -143,6 +142,69 @@ Result<json::value> NodeClient::ask(bool is_post, const std::string& path, std::
     return Error(Errc::corrupt, fmt::format("what answers at {} is no node of drystone: {}", url_,
                                             wrong.message()));
   return parsed;
+}
+
+Result<json::value> NodeClient::ask(bool is_post, const std::string& path, std::string body,
+                                    std::chrono::milliseconds within) const {
+  Exchange exchange(within);
+  TRY(begin(exchange, is_post, path, std::move(body)));
+  const auto error = exchange.step([&](auto done) {
+    http::async_read(exchange.stream, exchange.buffer, exchange.parser, done);
+  });
+  if (error) return unreachable(error.message());
+  return answer_of(exchange, path);
+}
+
+Result<void> NodeClient::post_events(const std::string& path, const json::object& body,
+                                     const std::function<Result<void>(std::string_view)>& sink,
+                                     std::stop_token stop) const {
+  constexpr std::chrono::milliseconds kStopEvery{250};
+  Exchange exchange(kSilenceMax);
+  TRY(begin(exchange, true, path, json::serialize(body)));
+  auto& parser = exchange.parser;
+  parser.body_limit(boost::none);
+  std::string events;  // not handed out yet
+  const auto hand_out = [&]() -> Result<void> {
+    for (std::size_t end = 0; (end = events.find('\n')) != std::string::npos;) {
+      std::string line = events.substr(0, end);
+      events.erase(0, end + 1);
+      if (line.ends_with('\r')) line.pop_back();
+      constexpr std::string_view kData = "data:";
+      if (!line.starts_with(kData)) continue;
+      std::string_view data = std::string_view(line).substr(kData.size());
+      if (data.starts_with(' ')) data.remove_prefix(1);
+      TRY(sink(data));
+    }
+    if (events.size() > kAnswerBytesMax) return Error(Errc::limit, "an event without an end");
+    return {};
+  };
+  while (!parser.is_done()) {
+    exchange.stream.expires_after(kSilenceMax);
+    bool done = false;
+    beast::error_code error;
+    http::async_read_some(exchange.stream, exchange.buffer, parser,
+                          [&](const beast::error_code& failed, std::size_t) {
+                            done = true;
+                            error = failed;
+                          });
+    while (!done) {
+      exchange.loop.restart();
+      exchange.loop.run_for(kStopEvery);
+      if (!stop.stop_requested()) continue;
+      exchange.stream.cancel();
+      exchange.loop.restart();
+      exchange.loop.run();
+      return Error(Errc::cancelled, "stopped");
+    }
+    const bool refused = parser.is_header_done() && parser.get().result_int() >= 300;
+    if (error) return unreachable(error.message());
+    if (refused) continue;  // its message comes
+    events += parser.get().body();
+    parser.get().body().clear();
+    TRY(hand_out());
+  }
+  if (parser.get().result_int() >= 300) TRY(answer_of(exchange, path));
+  return {};
 }
 
 }  // namespace drystone

@@ -2,7 +2,10 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <functional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -26,6 +29,15 @@ class NodeClient {
       const std::string& path, const boost::json::object& body,
       std::chrono::milliseconds within = std::chrono::seconds(40)) const;
 
+  // An answer that comes as server-sent events: hands the data of each to `sink`, until the stream
+  // ends. A stop is seen within a quarter of a second.
+  // Errors: as post(); cancelled; unavailable also when nothing comes for kSilenceMax; those of
+  // `sink`, which end it.
+  static constexpr std::chrono::minutes kSilenceMax{2};  // the node says something every 15 s
+  Result<void> post_events(const std::string& path, const boost::json::object& body,
+                           const std::function<Result<void>(std::string_view data)>& sink,
+                           std::stop_token stop) const;
+
  private:
   NodeClient(std::string url, std::string host, std::string port, std::string key)
       : url_(std::move(url)),
@@ -34,6 +46,12 @@ class NodeClient {
         key_(std::move(key)) {}
   Result<boost::json::value> ask(bool is_post, const std::string& path, std::string body,
                                  std::chrono::milliseconds within) const;
+  struct Exchange;
+  // Connects and sends the request.
+  Result<void> begin(Exchange& exchange, bool is_post, const std::string& path,
+                     std::string body) const;
+  Error unreachable(const std::string& why) const;
+  Result<boost::json::value> answer_of(Exchange& exchange, const std::string& path) const;
 
   std::string url_, host_, port_, key_;
 };

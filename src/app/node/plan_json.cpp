@@ -55,7 +55,10 @@ json::object to_json(const Plan& plan) {
                         {"reason", refusal.reason}});
   json::object out = {
       {"offers", std::move(offers)}, {"refusals", std::move(refusals)}, {"advice", plan.advice}};
-  if (plan.error) out["error"] = plan.error->message();
+  if (plan.error) {
+    out["error"] = plan.error->message();
+    out["code"] = to_string(plan.error->code());
+  }
   return out;
 }
 

@@ -3,15 +3,17 @@
 #include <fstream>
 #include <string>
 
+#include "app/node/node_memory.h"
+
 namespace drystone {
 namespace {
 
-// "MemAvailable:  1234 kB" of a file of /proc.
-std::optional<Bytes> read_figure(const char* file, const std::string& name) {
-  std::ifstream in(file);
+// Of this process, in memory and of no file: "RssAnon:  1234 kB".
+std::optional<Bytes> held_memory() {
+  std::ifstream in("/proc/self/status");
   for (std::string word; in >> word;) {
     Bytes kib = 0;
-    if (word == name + ":" && in >> kib) return kib * kKiB;
+    if (word == "RssAnon:" && in >> kib) return kib * kKiB;
   }
   return std::nullopt;
 }
@@ -19,9 +21,9 @@ std::optional<Bytes> read_figure(const char* file, const std::string& name) {
 }  // namespace
 
 std::optional<Bytes> attainable_memory() {
-  const auto available = read_figure("/proc/meminfo", "MemAvailable");
+  const auto available = node_memory().available;
   if (!available) return std::nullopt;
-  return *available + read_figure("/proc/self/status", "RssAnon").value_or(0);
+  return *available + held_memory().value_or(0);
 }
 
 }  // namespace drystone

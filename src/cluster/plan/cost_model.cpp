@@ -19,17 +19,19 @@ Rates rates_of(const NodeFigures& node, const std::string& type) {
   return found == node.rates.end() ? Rates{} : found->second;
 }
 
-// Reading `bytes` while computing: whichever takes longer.
+// Reading `bytes` while computing: whichever takes longer. `weights`: how many numbers these are,
+// for which the rate of reading them may be known; 0: no weights.
 void add_work(Time& time, const NodeFigures& node, const std::string& type, double bytes,
-              double prompt_ops, double generated_ops) {
+              double weights, double prompt_ops, double generated_ops) {
   double read_s = 0, compute_s = 0;
+  const Rates rates = rates_of(node, type);
   if (bytes > 0) {
     if (node.read_bandwidth)
       read_s = bytes / *node.read_bandwidth;
     else
       missing(time, fmt::format("read bandwidth of {}", node.name));
+    if (rates.streamed) read_s = std::max(read_s, weights / *rates.streamed);
   }
-  const Rates rates = rates_of(node, type);
   const auto compute = [&](double ops, const std::optional<double>& rate, std::string_view kind) {
     if (ops <= 0) return;
     if (rate)
@@ -52,8 +54,8 @@ void add_work(Time& time, const NodeFigures& node, const std::string& type, doub
 void add_weights(Time& time, const NodeFigures& node, const TypedWeights& weights, double share,
                  double prompt_rows, double generated_rows) {
   const double ops = static_cast<double>(weights.multiply_adds) * share;
-  add_work(time, node, weights.type, static_cast<double>(weights.bytes) * share, ops * prompt_rows,
-           ops * generated_rows);
+  add_work(time, node, weights.type, static_cast<double>(weights.bytes) * share, ops,
+           ops * prompt_rows, ops * generated_rows);
 }
 
 // Prompt rows of a step are of one sequence and read its keys and values once; each generated row
@@ -65,7 +67,7 @@ void add_attention(Time& time, const NodeFigures& node, const LayerFigures& laye
   const double bytes =
       static_cast<double>(kv_bytes(rows.kv_format, layer.kv_values)) * seen * sequences * share;
   const double ops = static_cast<double>(layer.position_ops) * seen * share;
-  add_work(time, node, kAttentionRate, bytes, ops * rows.prompt, ops * rows.generated);
+  add_work(time, node, kAttentionRate, bytes, 0, ops * rows.prompt, ops * rows.generated);
 }
 
 void add_figure(Time& time, const std::optional<double>& seconds, std::string figure) {

@@ -14,7 +14,9 @@ namespace drystone {
 // Multiply-adds per second that a node has been measured at, whole machine.
 struct Rates {
   std::optional<double> prompt;     // prompt rows (many at once, the matrix path)
-  std::optional<double> generated;  // generated rows
+  std::optional<double> generated;  // generated rows, weights from a cache
+  // One generated row, weights from memory: kernels read somewhat slower than a plain sum does.
+  std::optional<double> streamed;
   bool operator==(const Rates&) const = default;
 };
 

@@ -37,13 +37,20 @@ std::optional<Bytes> headroom_of(const fs::path& group, const Names& names) {
   return *limit - std::min(*limit, held);
 }
 
+std::optional<Bytes> limit_of(const fs::path& group, const Names& names) {
+  return number_in(group / names.limit);
+}
+
+using Figure = std::optional<Bytes> (*)(const fs::path& group, const Names& names);
+
 // The smallest of a group and of those around it. Where a container hides the upper groups, its own
 // lies at the top of `mount`, and the folders of `path` are absent.
-std::optional<Bytes> smallest_headroom(const fs::path& mount, fs::path path, const Names& names) {
+std::optional<Bytes> smallest_around(const fs::path& mount, fs::path path, const Names& names,
+                                     Figure figure) {
   std::optional<Bytes> smallest;
   path = path.lexically_normal().relative_path();
   while (true) {
-    if (const auto here = headroom_of(mount / path, names))
+    if (const auto here = figure(mount / path, names))
       smallest = std::min(smallest.value_or(*here), *here);
     if (path.empty()) return smallest;
     path = path.parent_path();
@@ -54,9 +61,7 @@ bool has_word(std::string_view list, std::string_view word) {
   return ("," + std::string(list) + ",").find("," + std::string(word) + ",") != std::string::npos;
 }
 
-}  // namespace
-
-std::optional<Bytes> control_group_headroom(const fs::path& root) {
+std::optional<Bytes> smallest(const fs::path& root, Figure figure) {
   const fs::path mount = root / "sys/fs/cgroup";
   std::ifstream groups(root / "proc/self/cgroup");
   std::optional<Bytes> smallest;
@@ -66,12 +71,20 @@ std::optional<Bytes> control_group_headroom(const fs::path& root) {
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string path = line.substr(second + 1);
     std::optional<Bytes> here;
-    if (controllers.empty()) here = smallest_headroom(mount, path, kVersion2);
+    if (controllers.empty()) here = smallest_around(mount, path, kVersion2, figure);
     if (has_word(controllers, "memory"))
-      here = smallest_headroom(mount / "memory", path, kVersion1);
+      here = smallest_around(mount / "memory", path, kVersion1, figure);
     if (here) smallest = std::min(smallest.value_or(*here), *here);
   }
   return smallest;
 }
+
+}  // namespace
+
+std::optional<Bytes> control_group_headroom(const fs::path& root) {
+  return smallest(root, headroom_of);
+}
+
+std::optional<Bytes> control_group_limit(const fs::path& root) { return smallest(root, limit_of); }
 
 }  // namespace drystone

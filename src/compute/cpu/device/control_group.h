@@ -12,4 +12,7 @@ namespace drystone {
 // controller) below `root`, which tests choose.
 std::optional<Bytes> control_group_headroom(const std::filesystem::path& root = "/");
 
+// The lowest of these limits.
+std::optional<Bytes> control_group_limit(const std::filesystem::path& root = "/");
+
 }  // namespace drystone

@@ -188,7 +188,7 @@ Result<ProbeFigures> probe_link(DataStream& data, const Clock& clock) {
   TRY(stream.say(ProbeFrame::hello, kProbeVersion));
   const FrameHeader header = TRY(stream.hear());
   if (header.type == static_cast<std::uint16_t>(ProbeFrame::busy))
-    return Error(Errc::unavailable, "the other node is measuring a link");
+    return Error(Errc::limit, "the other node is measuring a link");
   if (header.type != static_cast<std::uint16_t>(ProbeFrame::ready))
     return ProbeStream::unexpected(header);
   ProbeFigures figures;

@@ -15,8 +15,8 @@ struct ProbeFigures {
 };
 
 // Measures on a fresh connection to answer_probe(); about half a second, most of it full of
-// traffic. As a model would use it: waits spin. Errors: unavailable (the peer is busy measuring:
-// try again), those of the stream, corrupt.
+// traffic. As a model would use it: waits spin. Errors: limit (the peer is measuring another
+// one: try again), those of the stream, corrupt.
 Result<ProbeFigures> probe_link(DataStream& stream, const Clock& clock);
 
 // The other side; returns when the peer is done. Bounded in bytes, frames and waits. While the gate

@@ -1,0 +1,90 @@
+#include "app/node/node_measure.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "app/node/node_memory.h"
+#include "app/node/temperatures.h"
+
+namespace drystone {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Without a rate for each type of weights there is no estimate for models that have it.
+TEST(NodeMeasure, MeasuresEveryTypeOfWeights) {
+  const SystemClock clock;
+  const auto start = clock.monotonic();
+  const Measured measured =
+      measure_node({.isa = *choose_isa(""), .threads = 1, .memory_bytes = 2 * kGiB}, clock);
+  const double took_s = seconds(clock.monotonic() - start);
+  for (const char* type : {"f32", "f16", "q4_0", "q8_0", "q4_k", "q6_k", kAttentionRate}) {
+    ASSERT_TRUE(measured.rates.contains(type)) << type;
+    EXPECT_GT(measured.rates.at(type).prompt.value_or(0), 1e6) << type;
+    EXPECT_GT(measured.rates.at(type).generated.value_or(0), 1e6) << type;
+  }
+  EXPECT_TRUE(measured.layer_fixed_s && *measured.layer_fixed_s < 0.01);
+  EXPECT_TRUE(measured.step_fixed_s && *measured.step_fixed_s < 0.01);
+  EXPECT_GT(measured.read_bandwidth.value_or(0), 1e8);
+  RecordProperty("seconds", std::to_string(took_s));
+  if (std::getenv("DRYSTONE_SHOW_FIGURES") != nullptr) {
+    fmt::print("{:.2f} s, {:.1f} GB/s, layer {:.1f} us, step {:.1f} us\n", took_s,
+               *measured.read_bandwidth / 1e9, *measured.layer_fixed_s * 1e6,
+               *measured.step_fixed_s * 1e6);
+    for (const auto& [type, rates] : measured.rates)
+      fmt::print("{:10} prompt {:8.1f} G/s, generated {:8.1f} G/s, streamed {:8.1f} G/s\n", type,
+                 rates.prompt.value_or(0) / 1e9, rates.generated.value_or(0) / 1e9,
+                 rates.streamed.value_or(0) / 1e9);
+  }
+}
+
+TEST(NodeMeasure, FiguresAreKeptForTheSameMachineAndBuild) {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("measured-{}", getpid());
+  const MeasuredKey key{.cpu = "cpu", .isa = "avx2", .version = "1", .threads = 2};
+  const Measured measured{.read_bandwidth = 2e10,
+                          .rates = {{"q4_0", {1e11, 1e10, 9e9}}},
+                          .step_fixed_s = 1e-5,
+                          .layer_fixed_s = 2e-6};
+  EXPECT_FALSE(read_measured(folder / "measured.json", key));
+  ASSERT_TRUE(keep_measured(folder / "measured.json", key, measured));
+  EXPECT_EQ(read_measured(folder / "measured.json", key), measured);
+  MeasuredKey other = key;
+  other.threads = 1;
+  EXPECT_FALSE(read_measured(folder / "measured.json", other));
+  std::ofstream(folder / "measured.json") << "{";
+  EXPECT_FALSE(read_measured(folder / "measured.json", key));
+  fs::remove_all(folder);
+}
+
+TEST(NodeMemory, IsTold) {
+  const NodeMemory memory = node_memory();
+  ASSERT_TRUE(memory.total && memory.available);
+  EXPECT_LE(*memory.available, *memory.total);
+}
+
+TEST(Temperatures, AreReadWhereTheSystemTellsThem) {
+  const fs::path root = fs::temp_directory_path() / fmt::format("temperatures-{}", getpid());
+  EXPECT_TRUE(read_temperatures(root).empty());
+  const fs::path zone = root / "sys/class/thermal/thermal_zone0";
+  fs::create_directories(zone);
+  std::ofstream(zone / "type") << "x86_pkg_temp\n";
+  std::ofstream(zone / "temp") << "41500\n";
+  ASSERT_EQ(read_temperatures(root).size(), 1u);
+  EXPECT_EQ(read_temperatures(root)[0].sensor, "x86_pkg_temp");
+  EXPECT_EQ(read_temperatures(root)[0].celsius, 41.5);
+  const fs::path chip = root / "sys/class/hwmon/hwmon1";
+  fs::create_directories(chip);
+  std::ofstream(chip / "name") << "coretemp\n";
+  std::ofstream(chip / "temp1_input") << "52000\n";
+  std::ofstream(chip / "temp1_label") << "Package id 0\n";
+  std::ofstream(chip / "temp2_input") << "0\n";  // a sensor that is not there
+  ASSERT_EQ(read_temperatures(root).size(), 1u);
+  EXPECT_EQ(read_temperatures(root)[0].sensor, "coretemp Package id 0");
+  fs::remove_all(root);
+}
+
+}  // namespace
+}  // namespace drystone
