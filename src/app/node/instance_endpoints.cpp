@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "app/node/cluster_endpoints.h"
 #include "app/node/load_request.h"
 #include "app/node/plan_json.h"
 #include "serve/http/off_loop.h"
@@ -46,14 +47,15 @@ class InstanceEndpoints final : public Endpoints {
   explicit InstanceEndpoints(InstanceHost& host) : host_(host) {}
 
   void add_to(Router& router) override {
-    add(router, "GET", "/cluster/v1/instances", [this](const HttpRequest&) -> Result<json::value> {
-      return json::value(TRY(host_.instances()));
-    });
-    add(router, "POST", "/cluster/v1/plan",
+    add(router, "GET", "/cluster/v1/instances", quick_,
+        [this](const HttpRequest&) -> Result<json::value> {
+          return json::value(TRY(host_.instances()));
+        });
+    add(router, "POST", "/cluster/v1/plan", slow_,
         [this](const HttpRequest& asked) { return plan(asked); });
-    add(router, "POST", "/cluster/v1/load",
+    add(router, "POST", "/cluster/v1/load", slow_,
         [this](const HttpRequest& asked) { return load(asked); });
-    add(router, "POST", "/cluster/v1/unload",
+    add(router, "POST", "/cluster/v1/unload", quick_,
         [this](const HttpRequest& asked) -> Result<json::value> {
           const std::string model = TRY(parse_unload_request(asked.body));
           TRY(host_.unload(model));
@@ -64,17 +66,22 @@ class InstanceEndpoints final : public Endpoints {
  private:
   using Work = std::function<Result<json::value>(const HttpRequest&)>;
 
-  void add(Router& router, std::string method, std::string path, Work work) {
+  void add(Router& router, std::string method, std::string path, OffLoop& where, Work work) {
     router.add(std::move(method), std::move(path),
-               [this, work = std::move(work)](const HttpRequest& request, ReplySink& sink) {
-                 return answer(work, request, sink);
+               [&where, work = std::move(work)](const HttpRequest& request, ReplySink& sink) {
+                 return answer(where, work, request, sink);
                });
   }
 
   // The work waits for disks and for the cluster's loop.
-  asio::awaitable<void> answer(const Work& work, const HttpRequest& request, ReplySink& sink) {
+  static asio::awaitable<void> answer(OffLoop& where, const Work& work, const HttpRequest& request,
+                                      ReplySink& sink) {
+    if (const auto refused = refuse_foreign_page(request)) {
+      co_await sink.send(error_reply(*refused));
+      co_return;
+    }
     Result<json::value> result = Error(Errc::io, "not done");
-    const auto refusal = co_await off_loop_.run([&] { result = work(request); });
+    const auto refusal = co_await where.run([&] { result = work(request); });
     HttpReply reply = refusal ? error_reply(*refusal) : reply_of(result);
     co_await sink.send(std::move(reply));
   }
@@ -90,7 +97,7 @@ class InstanceEndpoints final : public Endpoints {
   }
 
   InstanceHost& host_;
-  OffLoop off_loop_;  // last: its thread uses the rest
+  OffLoop quick_, slow_;  // last: their threads use the rest
 };
 
 }  // namespace

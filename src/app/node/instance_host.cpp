@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "app/node/instance_json.h"
@@ -27,6 +28,8 @@ namespace json = boost::json;
 using cluster::ClusterEvent;
 
 constexpr std::chrono::milliseconds kTickEvery{250};
+constexpr std::chrono::seconds kFiguresWithin{15};
+constexpr std::chrono::milliseconds kFiguresLookEvery{100};
 constexpr int kRoundsMax = 64;  // of actions at once; what is left comes with the next tick
 
 std::uint64_t boot_of(const Clock& clock) {
@@ -76,6 +79,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   template <typename Work>
   auto ask(Work work);
   Result<ModelCatalog::Found> find(const std::string& path_or_name);
+  void wait_for_figures();
 
   Result<ModelCatalog::Found> known(const std::string& model) const;
   bool is_current(const InstanceStatus& status) const;
@@ -399,6 +403,22 @@ Result<ModelCatalog::Found> InstanceHost::Inner::find(const std::string& path_or
   return here;
 }
 
+// Nodes that have just come are measured first: who plans without them would plan anew in a moment.
+void InstanceHost::Inner::wait_for_figures() {
+  const auto deadline = clock.monotonic() + kFiguresWithin;
+  const auto complete = [](Inner& inner) -> Result<bool> {
+    if (!inner.cluster.core().settled()) return false;
+    return std::ranges::all_of(inner.cluster.core().alive(), [&](const std::string& node) {
+      return inner.view.get(std::string(kFiguresPrefix) + node) != nullptr;
+    });
+  };
+  while (clock.monotonic() < deadline) {
+    const auto known = ask(complete);
+    if (!known || *known) return;
+    std::this_thread::sleep_for(kFiguresLookEvery);
+  }
+}
+
 Result<json::array> InstanceHost::instances() {
   return inner_->ask([](Inner& inner) -> Result<json::array> {
     json::array all;
@@ -415,6 +435,7 @@ Result<json::array> InstanceHost::instances() {
 Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance desired) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   desired.model = found.source.model;
+  inner_->wait_for_figures();
   return inner_->ask([found, desired](Inner& inner) -> Result<Plan> {
     return inner.plan(found.figures, desired);
   });
@@ -422,6 +443,7 @@ Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance
 
 Result<std::string> InstanceHost::load(const std::string& path_or_name, DesiredInstance desired) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
+  inner_->wait_for_figures();
   return inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); });
 }
 

@@ -52,8 +52,9 @@ class InstanceHost {
 
   // Of everything that is wanted or held, with names of nodes: docs/formats/cluster-api.md.
   Result<boost::json::array> instances();
-  // Every sensible way to place a model on those alive; `path_or_name` as ModelCatalog::find takes
-  // it, or a name that the cluster knows. Errors: those of ModelCatalog::find.
+  // Every sensible way to place a model on those alive, whose figures are waited for up to 15 s;
+  // `path_or_name` as ModelCatalog::find takes it, or a name that the cluster knows. Errors: those
+  // of ModelCatalog::find.
   Result<Plan> plan(const std::string& path_or_name, DesiredInstance desired);
   // Asks the cluster to run it from now on. Gives the model's name. Errors: those of find and of
   // the plan (it can never fit: nothing was changed); invalid_argument (another model has its

@@ -1,0 +1,172 @@
+"""Models split over real processes: every node answers alike, and goes on answering when one of them is lost."""
+
+import sys
+import time
+import unittest
+
+from lab import Lab, need_lab, run, wait_until
+
+PROGRAM = sys.argv[1]
+PROMPT = "What is a drystone wall?"
+READY_WITHIN = 30
+ANSWER_WITHIN = 120
+TOKENS = 160
+
+
+def shape(node, model):
+    """(state, epoch, names of the nodes with parts, the head first)."""
+    for one in node.json("ps"):
+        if one["model"] == model:
+            return one["state"], one["epoch"], [part["name"] for part in one["parts"]]
+    return None
+
+
+def wait_ready(node, model, epoch_min=1):
+    def ready():
+        now = shape(node, model)
+        return now if now and now[0] == "ready" and now[1] >= epoch_min else None
+    return wait_until(READY_WITHIN, ready, f"{model} ready in epoch {epoch_min} at {node.name}")
+
+
+class Answer:
+    """`drystone run` on a node, in the background."""
+
+    def __init__(self, lab, node, model, tokens):
+        self.path = lab.folder / f"answer-{node.name}-{time.monotonic_ns()}"
+        with self.path.open("wb") as out:
+            self.process = lab.popen_on(node.host, lab.program, "--api", "http://127.0.0.1:8080", "run", model, PROMPT,
+                                        "--temperature", 0, "--max-tokens", tokens, stdout=out, stderr=out)
+
+    def text(self):
+        return self.path.read_bytes()
+
+    def wait_begun(self, size=60):
+        wait_until(ANSWER_WITHIN, lambda: len(self.text()) >= size, "the beginning of the answer")
+        if self.process.poll() is not None:
+            raise AssertionError("the answer is over before the fault: make the model larger")
+
+    def whole(self):
+        self.process.wait(timeout=ANSWER_WITHIN)
+        return self.text()
+
+
+class Pebble(unittest.TestCase):
+    # Whoever asks cannot tell a split model from a whole one, nor one node from another.
+    def test_every_node_answers_as_one_would(self):
+        alone = run(PROGRAM, "run", "pebble", PROMPT, "--temperature", 0).stdout
+        with Lab(PROGRAM, hosts=3) as lab:
+            nodes = lab.cluster(1, 2, 3)
+            for wish, parts in ((["--stages", 3], 3), (["--stages", 2], 2), (["--shards", 2], 2),
+                                (["--nodes", "node2"], 1)):
+                with self.subTest(wish=wish):
+                    nodes[1].cli("load", "pebble", *wish)
+                    self.assertEqual(len(shape(nodes[0], "pebble")[2]), parts)
+                    for node in nodes:
+                        wait_ready(node, "pebble")
+                        self.assertEqual(node.cli("run", "pebble", PROMPT, "--temperature", 0), alone)
+            nodes[2].cli("unload", "pebble")
+            for node in nodes:
+                wait_until(10, lambda: not node.json("ps"), "nothing is held")
+            again = nodes[0].run_cli("unload", "pebble")
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("not loaded", again.stderr)
+
+    def test_what_can_never_fit_is_refused_at_once(self):
+        with Lab(PROGRAM, hosts=1) as lab:
+            node = lab.start(1, "--memory", "0.001")
+            refused = node.run_cli("load", "pebble")
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("needs", refused.stderr)
+            self.assertEqual(node.json("ps"), [])
+            planned = node.run_cli("plan", "pebble")
+            self.assertEqual(planned.returncode, 1)
+            self.assertIn("1 refused" if "1 refused" in planned.stdout else "What cannot be", planned.stdout)
+
+
+class Faults(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = "walls"
+        cls.lab = Lab(PROGRAM, hosts=3)
+        cls.lab.__enter__()
+        cls.file = cls.lab.folder / f"{cls.model}.gguf"
+        run(PROGRAM, "synth", "--type", "q8_0", "--layers", 12, "--width", 1024, "--ff", 4096, "--heads", 16, "--kv-heads",
+            8, "--vocab", 8000, "--context", 1024, cls.file)
+        cls.expected = run(PROGRAM, "run", cls.file, PROMPT, "--temperature", 0, "--max-tokens", TOKENS,
+                           timeout=300).stdout.encode()
+
+    @classmethod
+    def tearDownClass(cls):
+        failed = any(error for _, error in getattr(cls, "problems", []))
+        cls.lab.__exit__(AssertionError if failed else None, None, None)
+
+    def cluster(self):
+        nodes = self.lab.cluster(1, 2, 3, options=("--threads", 1))
+        self.addCleanup(self.forget, nodes)
+        return nodes
+
+    def forget(self, nodes):
+        import shutil
+        for node in nodes:
+            if node.process.poll() is None:
+                node.thaw()
+                node.kill()
+            print(f"--- {node.name}\n{node.text()}", file=sys.stderr) if sys.exc_info()[0] else None
+            shutil.rmtree(node.state, ignore_errors=True)
+            self.lab.nodes.remove(node)
+
+    def fault(self, part, strike, heal):
+        """One of the parts' nodes is struck in the midst of an answer that a client of another node reads."""
+        nodes = self.cluster()
+        nodes[0].cli("load", str(self.file), "--stages", 2, "--context", 512)
+        _, epoch, names = wait_ready(nodes[0], self.model)
+        by_name = {node.name: node for node in nodes}
+        victim = by_name[names[part]]
+        others = [node for node in nodes if node is not victim]
+        for node in others:
+            wait_ready(node, self.model)
+        answers = [Answer(self.lab, node, self.model, TOKENS) for node in others]
+        for answer in answers:
+            answer.wait_begun()
+        struck = time.monotonic()
+        strike(victim)
+        wait_ready(others[0], self.model, epoch + 1)
+        print(f"{names[part]} was part {part}: ready again after {time.monotonic() - struck:.1f} s")
+        for answer in answers:
+            self.assertEqual(answer.whole(), self.expected)
+        # It comes back, and the cluster is as before.
+        heal(victim)
+        self.lab.wait_alive(nodes)
+        wait_ready(victim, self.model, epoch + 1)
+        self.assertEqual(Answer(self.lab, victim, self.model, TOKENS).whole(), self.expected)
+
+    def test_a_worker_is_killed(self):
+        self.fault(1, lambda node: node.kill(), lambda node: node.start().wait_up())
+
+    def test_the_head_is_killed(self):
+        self.fault(0, lambda node: node.kill(), lambda node: node.start().wait_up())
+
+    def test_a_worker_freezes(self):
+        self.fault(1, lambda node: node.freeze(), lambda node: node.thaw())
+
+    def test_the_head_freezes(self):
+        self.fault(0, lambda node: node.freeze(), lambda node: node.thaw())
+
+    def test_after_a_power_cut_of_all_it_serves_what_it_served(self):
+        nodes = self.cluster()
+        nodes[1].cli("load", str(self.file), "--stages", 2, "--context", 512)
+        _, epoch, _ = wait_ready(nodes[2], self.model)
+        for node in nodes:
+            node.kill()
+        for node in nodes:
+            node.start()
+        for node in nodes:
+            node.wait_up()
+        for node in nodes:
+            wait_ready(node, self.model, epoch + 1)
+            self.assertEqual(Answer(self.lab, node, self.model, TOKENS).whole(), self.expected)
+
+
+if __name__ == "__main__":
+    need_lab()
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:], verbosity=2)
