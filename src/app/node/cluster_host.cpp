@@ -121,6 +121,7 @@ class Host final : public ClusterHost {
   void look_around();
   void describe();
   void announce();
+  void hear(const DiscoveryPacket& packet, const tcp::endpoint& from);
   bool misses_somebody() const;
   std::string id(const PublicKey& key) const { return cluster::node_id(to_cluster(key), *crypto_); }
 
@@ -359,6 +360,7 @@ void Host::learn_from_descriptor(const std::string& key) {
   if (!descriptor) return;
   for (const tcp::endpoint& address : endpoints_of(*descriptor))
     links_->learn(std::string(owner), address);
+  saver_->changed();  // where others are is what the next life begins with
 }
 
 // It hears of its removal by what is in the outbox, over a connection of ours; all others end now.
@@ -420,20 +422,23 @@ void Host::announce() {
                                         ? kAnnounceSoon
                                         : kAnnounceEvery;
                            },
-                       .heard =
-                           [this](const DiscoveryPacket& packet, const tcp::endpoint& from) {
-                             for (const DiscoveryKey& key : heard_keys_) {
-                               const auto sealed = open_id(packet, key);
-                               if (!sealed) continue;
-                               const std::string node = to_node_id(*sealed);
-                               if (node != self_ && core_->members().key_of(node))
-                                 links_->learn(node, from);
-                               return;
-                             }
-                           }});
+                       .heard = [this](const DiscoveryPacket& packet,
+                                       const tcp::endpoint& from) { hear(packet, from); }});
   if (!opened) return options_.say("discovery is off: " + opened.error().message());
   discovery_ = *std::move(opened);
   discovery_->send_now();
+}
+
+void Host::hear(const DiscoveryPacket& packet, const tcp::endpoint& from) {
+  for (const DiscoveryKey& key : heard_keys_) {
+    const auto sealed = open_id(packet, key);
+    if (!sealed) continue;
+    const std::string node = to_node_id(*sealed);
+    if (node == self_ || !core_->members().key_of(node)) return;
+    links_->learn(node, from);
+    core_->heard_of(node, clock_.monotonic());
+    return follow();
+  }
 }
 
 std::optional<NodePlace> Host::find(const std::string& node) const {
