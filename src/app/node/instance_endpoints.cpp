@@ -77,11 +77,14 @@ class InstanceEndpoints final : public Endpoints {
   static asio::awaitable<void> answer(OffLoop& where, const Work& work, const HttpRequest& request,
                                       ReplySink& sink) {
     if (const auto refused = refuse_foreign_page(request)) {
-      co_await sink.send(error_reply(*refused));
+      HttpReply reply = error_reply(*refused);
+      co_await sink.send(std::move(reply));
       co_return;
     }
     Result<json::value> result = Error(Errc::io, "not done");
-    const auto refusal = co_await where.run([&] { result = work(request); });
+    // By name: gcc 12 destroys what a conversion makes in a co_await twice.
+    const std::function<void()> job = [&] { result = work(request); };
+    const auto refusal = co_await where.run(job);
     HttpReply reply = refusal ? error_reply(*refusal) : reply_of(result);
     co_await sink.send(std::move(reply));
   }
