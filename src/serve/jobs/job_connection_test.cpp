@@ -236,9 +236,11 @@ TEST_F(JobConnectionTest, AServerEndsTheConnectionOfWhoTalksNonsense) {
   };
   for (std::size_t i = 0; i < talks.size(); ++i) {
     auto [near, far] = make_memory_streams();
-    Served served(std::move(far), std::make_shared<QueueModel>());
+    const auto asked = std::make_shared<QueueModel>();
+    Served served(std::move(far), asked);
     for (const Frame& frame : talks[i]) static_cast<void>(send(*near, frame));
     EXPECT_TRUE(served.wait().is(Errc::corrupt)) << i;
+    asked->queue.lose();  // its jobs hold the model
   }
 }
 
