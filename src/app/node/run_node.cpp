@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "app/node/cluster_endpoints.h"
+#include "app/node/figures_host.h"
+#include "app/node/find_model_file.h"
 #include "app/node/instance_endpoints.h"
 #include "app/node/instance_host.h"
 #include "app/node/model_catalog.h"
@@ -15,6 +17,7 @@
 #include "serve/http/server.h"
 #include "serve/metrics/serving_metrics.h"
 #include "serve/peer/data_door.h"
+#include "serve/peer/files/file_server.h"
 
 namespace drystone {
 namespace {
@@ -81,21 +84,35 @@ Result<Lived> live(const NodeOptions& options) {
   tell_of_nodes(*host);
 
   DataDoor door;
-  host->set_data_handler([&door](std::unique_ptr<DataStream> stream) {
-    door.accept(std::move(stream));
-  });
+  host->set_data_handler(
+      [&door](std::unique_ptr<DataStream> stream) { door.accept(std::move(stream)); });
   PurposeDialer file_dialer(DataPurpose::files, host->dialer());
-  const auto catalog = open_catalog({.state = options.cluster.state,
-                                     .folders = {options.model_folders.begin(),
-                                                 options.model_folders.end()},
-                                     .self = host->self(),
-                                     .threads = static_cast<int>(options.threads),
-                                     .dialer = &file_dialer});
+  std::vector<std::filesystem::path> folders(options.model_folders.begin(),
+                                             options.model_folders.end());
+  if (folders.empty()) folders.push_back(default_models_folder());
+  const std::shared_ptr<ModelCatalog> catalog =
+      open_catalog({.state = options.cluster.state,
+                    .folders = folders,
+                    .self = host->self(),
+                    .threads = static_cast<int>(options.threads),
+                    .dialer = &file_dialer});
+  // Theirs as long as streams run that read from them.
+  const auto files = std::make_shared<FileServer>(
+      [catalog](const std::string& identity) { return catalog->whole_files(identity); });
+  door.serve(DataPurpose::files,
+             [files](std::unique_ptr<DataStream> stream) { files->serve(std::move(stream)); });
   auto instances = std::make_unique<InstanceHost>(
       InstanceHost::Options{.threads = static_cast<int>(options.threads),
                             .memory_bytes = options.memory_bytes.value_or(0),
                             .say = say},
       *host, door, *catalog, clock);
+  FiguresHost figures({.state = options.cluster.state,
+                       .version = options.cluster.version,
+                       .threads = static_cast<int>(options.threads),
+                       .memory_bytes = options.memory_bytes.value_or(0),
+                       .reserved_bytes = [&instances] { return instances->reserved_bytes(); },
+                       .say = say},
+                      *host, door, clock);
 
   auto endpoints = all_dialects();
   endpoints.push_back(metrics_endpoint(metrics));
@@ -113,6 +130,7 @@ Result<Lived> live(const NodeOptions& options) {
                                          clock));
   host->set_api(server->url());
   instances->start(server->models());
+  figures.start();
 
   const auto* own = host->core().members().find(host->self());
   const std::size_t members = host->core().members().members().size();
@@ -127,6 +145,7 @@ Result<Lived> live(const NodeOptions& options) {
     server->stop();
   });
   server->run();  // until a signal comes, or the host ends
+  figures.stop();
   host->stop();
   membership.join();
   door.close();
