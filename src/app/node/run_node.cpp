@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/node/cluster_endpoints.h"
+#include "app/node/stop_signals.h"
 #include "base/clock.h"
 #include "serve/api/dialects.h"
 #include "serve/http/server.h"
@@ -67,7 +68,7 @@ std::uint16_t port_of(const std::string& url) {
 }
 
 // One life of the node: from its state to its end.
-Result<Lived> live(const NodeOptions& options) {
+Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   const SystemClock clock;
   ServingMetrics metrics("");
   const auto log = TRY(make_request_log(options.log));
@@ -86,8 +87,7 @@ Result<Lived> live(const NodeOptions& options) {
                                           .tls = options.tls,
                                           .needs_model = false,
                                           .endpoints = std::move(endpoints),
-                                          .observer = observer.get(),
-                                          .stop_on_signals = true},
+                                          .observer = observer.get()},
                                          clock));
   host->set_api(server->url());
   // Parts that serve models come here: they take host, server and clock, and end before them.
@@ -104,9 +104,11 @@ Result<Lived> live(const NodeOptions& options) {
     lived.end = host->run();
     server->stop();
   });
+  signals.watch([&] { server->stop(); });
   server->run();  // until a signal comes, or the host ends
   host->stop();
   membership.join();
+  signals.watch({});
   lived.contacts = host->contacts();
   return lived;
 }
@@ -115,9 +117,10 @@ Result<Lived> live(const NodeOptions& options) {
 
 Result<void> run_node(NodeOptions options) {
   options.cluster.say = say;
+  StopSignals signals;
   while (true) {
-    Lived lived = TRY(live(options));
-    if (lived.end == ClusterHost::End::stopped) return {};
+    Lived lived = TRY(live(options, signals));
+    if (lived.end == ClusterHost::End::stopped || signals.asked()) return {};
     options.cluster.join_code.clear();
     options.cluster.peer_port = lived.peer_port;
     options.port = lived.api_port;
