@@ -115,7 +115,7 @@ class Host final : public ClusterHost {
   Result<void> switch_to(JoinedCluster joined);
 
   Result<void> receive(const PublicKey& key, std::string_view text,
-                       std::optional<tcp::endpoint> from);
+                       const std::optional<tcp::endpoint>& from);
   void follow_event(const ClusterEvent& event);
   void follow_members();
   void learn_from_descriptor(const std::string& key);
@@ -186,8 +186,9 @@ Result<void> Host::listen_for_peers() {
       loop_.get_executor(), clock_, key_->public_key(),
       ControlServer::Handlers{
           .is_member = [this](const PublicKey& key) { return belonging_.is_member(key); },
-          .message = [this](const PublicKey& key, std::string_view text,
-                            std::optional<tcp::endpoint> from) { return receive(key, text, from); },
+          .message =
+              [this](const PublicKey& key, std::string_view text,
+                     const std::optional<tcp::endpoint>& from) { return receive(key, text, from); },
           .join = [this](std::string_view request, const cluster::JoinBinding& binding,
                          std::optional<tcp::endpoint> from) -> Result<std::string> {
             auto welcome = core_->answer_join(request, binding, clock_.wall());
@@ -288,7 +289,7 @@ ClusterHost::End Host::run() {
 // --- what comes in
 
 Result<void> Host::receive(const PublicKey& key, std::string_view text,
-                           std::optional<tcp::endpoint> from) {
+                           const std::optional<tcp::endpoint>& from) {
   const std::string sender = id(key);
   auto taken = core_->receive(sender, text, clock_.monotonic());
   if (from && core_->members().key_of(sender)) links_->learn(sender, *from);
