@@ -389,12 +389,13 @@ Result<void> InstanceHost::Inner::unload(const std::string& model) {
 
 template <typename Work>
 auto InstanceHost::Inner::ask(Work work) {
-  return call_on(cluster.executor(),
-                 [weak = weak_from_this(), work = std::move(work)]() -> decltype(work(*this)) {
-                   const auto inner = weak.lock();
-                   if (inner == nullptr) return Error(Errc::unavailable, "this node is stopping");
-                   return work(*inner);
-                 });
+  return call_on(
+      cluster.executor(), [&] { return cluster.ended(); },
+      [weak = weak_from_this(), work = std::move(work)]() -> decltype(work(*this)) {
+        const auto inner = weak.lock();
+        if (inner == nullptr) return Error(Errc::unavailable, "this node is stopping");
+        return work(*inner);
+      });
 }
 
 // Here, or elsewhere under a name that the cluster knows.
