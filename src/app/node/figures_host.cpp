@@ -1,6 +1,7 @@
 #include "app/node/figures_host.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,6 +47,16 @@ void lower_priority() {
   static_cast<void>(
       ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), /*nice=*/10));
 #endif
+}
+
+// That this process may use.
+std::uint32_t processors() {
+#ifdef __linux__
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0)
+    return static_cast<std::uint32_t>(CPU_COUNT(&set));
+#endif
+  return std::thread::hardware_concurrency();
 }
 
 std::string text_of(const std::vector<Interface>& interfaces,
@@ -105,7 +116,7 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
                        if (node.is_self) return node.name;
                      return std::string();
                    }).value_or("");
-    figures.cores = static_cast<std::uint32_t>(std::max(1u, std::thread::hardware_concurrency()));
+    figures.cores = processors();
     if (options.memory_bytes > 0) figures.limit_bytes = options.memory_bytes;
     read_memory();
     publish_figures();

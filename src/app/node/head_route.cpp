@@ -1,5 +1,6 @@
 #include "app/node/head_route.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -30,6 +31,8 @@ HeadRoute::~HeadRoute() {
 
 void HeadRoute::aim(HeadAim aim) {
   const std::lock_guard lock(mutex_);
+  // A refusal may stand without an epoch; what is known of heads does not go back.
+  if (aim_) aim.epoch = std::max(aim.epoch, aim_->epoch);
   if (ending_ || (aim_ && *aim_ == aim)) return;
   aim_ = std::move(aim);
   aimed_ = stop_ = true;

@@ -220,6 +220,49 @@ TEST_F(InstanceHostTest, ComesBackServingWhatItServed) {
   EXPECT_EQ(ask(*nodes[1])->whole(), expected());
 }
 
+// Nobody waits for ever: where the rest cannot hold the model, the answer ends and says why.
+TEST_F(InstanceHostTest, AnAnswerEndsWhenNothingFitsAnyMore) {
+  const ModelFigures figures = TestCatalog::figures();
+  const NodeFigures one{.id = "a", .name = "a", .free_bytes = kPlenty};
+  const NodeFigures other{.id = "b", .name = "b", .free_bytes = kPlenty};
+  const auto most = [&](std::uint32_t stages) {
+    Bytes bytes = 0;
+    const Plan planned = plan(figures, {one, other}, {}, wish(stages).request("pebble"));
+    for (const NodeShare& share : planned.offers.at(0).nodes)
+      bytes = std::max(bytes, share.bytes.total());
+    return bytes;
+  };
+  const Bytes whole = most(1), part = most(2);
+  ASSERT_GT(whole, part);
+  start(2, (whole + part) / 2);
+  ASSERT_EQ(load(*nodes[0], wish(std::nullopt)), "");
+  const json::value ready = wait_ready(*nodes[0]);
+  ASSERT_TRUE(ready.is_object());
+  TestNode& head = node_of(ready.at("head"));
+  const auto asked = ask(head, 400);
+  ASSERT_TRUE(asked->wait_text(40));
+  other_than({&head}).kill();
+  const std::string end = asked->whole();
+  EXPECT_NE(end.find("needs"), std::string::npos) << end;
+  ASSERT_TRUE(asked->result && !*asked->result);
+}
+
+TEST_F(InstanceHostTest, SpreadsOverReplicas) {
+  start(2);
+  DesiredInstance twice = wish(1, 1);
+  twice.replicas = 2;
+  ASSERT_EQ(load(*nodes[0], twice), "");
+  const auto both = wait_for(*nodes[1], [&](const json::object& one) {
+    return one.at("instance") == "pebble#1" && one.at("state") == "ready";
+  });
+  ASSERT_TRUE(both.is_object());
+  ASSERT_TRUE(wait_ready(*nodes[1]).is_object());
+  const std::string text = expected();
+  std::vector<std::unique_ptr<Asked>> all;
+  for (int i = 0; i < 6; ++i) all.push_back(ask(*nodes[1]));
+  for (const auto& asked : all) EXPECT_EQ(asked->whole(), text);
+}
+
 TEST_F(InstanceHostTest, SaysWhichNodeFailedAndWhy) {
   start(1);
   nodes[0]->catalog->refuse = true;
