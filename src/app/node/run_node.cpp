@@ -11,6 +11,7 @@
 #include "app/node/find_model_file.h"
 #include "app/node/instance_endpoints.h"
 #include "app/node/instance_host.h"
+#include "app/node/loop_call.h"
 #include "app/node/model_catalog.h"
 #include "base/clock.h"
 #include "serve/api/dialects.h"
@@ -95,7 +96,13 @@ Result<Lived> live(const NodeOptions& options) {
                     .folders = folders,
                     .self = host->self(),
                     .threads = static_cast<int>(options.threads),
-                    .dialer = &file_dialer});
+                    .dialer = &file_dialer,
+                    .others = [&host]() -> std::vector<std::string> {
+                      using Nodes = Result<std::vector<std::string>>;
+                      const auto alive = call_on(host->executor(),
+                                                 [&host] { return Nodes(host->core().alive()); });
+                      return alive ? *alive : std::vector<std::string>();
+                    }});
   // Theirs as long as streams run that read from them.
   const auto files = std::make_shared<FileServer>(
       [catalog](const std::string& identity) { return catalog->whole_files(identity); });

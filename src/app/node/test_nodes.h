@@ -202,7 +202,7 @@ class TestNode final : public ClusterHost, public PeerDialer {
   void set_api(std::string) override {}
   std::vector<Node> nodes() override { return {}; }
   Result<std::string> id_of(const std::string& name) override { return name; }
-  Result<std::string> invite(const cluster::InvitationTerms&) override { CHECK(false); }
+  Result<std::string> invite(const cluster::InvitationTerms&, bool) override { CHECK(false); }
   Result<void> remove(const std::string&) override { CHECK(false); }
   Result<void> leave() override { CHECK(false); }
   void join(const std::string&, std::function<void(Result<void>)>) override { CHECK(false); }
