@@ -1,5 +1,6 @@
 """Models split over real processes: every node answers alike, and goes on answering when one of them is lost."""
 
+import shutil
 import sys
 import time
 import unittest
@@ -80,7 +81,7 @@ class Pebble(unittest.TestCase):
             self.assertEqual(node.json("ps"), [])
             planned = node.run_cli("plan", "pebble")
             self.assertEqual(planned.returncode, 1)
-            self.assertIn("1 refused" if "1 refused" in planned.stdout else "What cannot be", planned.stdout)
+            self.assertIn("What cannot be", planned.stdout)
 
 
 class Faults(unittest.TestCase):
@@ -97,8 +98,7 @@ class Faults(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        failed = any(error for _, error in getattr(cls, "problems", []))
-        cls.lab.__exit__(AssertionError if failed else None, None, None)
+        cls.lab.__exit__(None, None, None)
 
     def cluster(self):
         nodes = self.lab.cluster(1, 2, 3, options=("--threads", 1))
@@ -106,12 +106,10 @@ class Faults(unittest.TestCase):
         return nodes
 
     def forget(self, nodes):
-        import shutil
         for node in nodes:
             if node.process.poll() is None:
                 node.thaw()
                 node.kill()
-            print(f"--- {node.name}\n{node.text()}", file=sys.stderr) if sys.exc_info()[0] else None
             shutil.rmtree(node.state, ignore_errors=True)
             self.lab.nodes.remove(node)
 
@@ -155,7 +153,7 @@ class Faults(unittest.TestCase):
     def test_after_a_power_cut_of_all_it_serves_what_it_served(self):
         nodes = self.cluster()
         nodes[1].cli("load", str(self.file), "--stages", 2, "--context", 512)
-        _, epoch, _ = wait_ready(nodes[2], self.model)
+        wait_ready(nodes[2], self.model)
         for node in nodes:
             node.kill()
         for node in nodes:
@@ -163,8 +161,8 @@ class Faults(unittest.TestCase):
         for node in nodes:
             node.wait_up()
         for node in nodes:
-            wait_ready(node, self.model, epoch + 1)
             self.assertEqual(Answer(self.lab, node, self.model, TOKENS).whole(), self.expected)
+            wait_ready(node, self.model)
 
 
 if __name__ == "__main__":

@@ -256,7 +256,7 @@ class Lab:
     def cluster(self, *hosts, options=()):
         """Nodes that have joined the first one and are alive for each other."""
         first = self.start(hosts[0], *options)
-        code = first.cli("invite", "--uses", len(hosts)).strip()
+        code = first.cli("invite", "--uses", max(1, len(hosts) - 1)).strip()
         nodes = [first] + [self.start(host, "--join", code, *options) for host in hosts[1:]]
         self.wait_alive(nodes)
         return nodes

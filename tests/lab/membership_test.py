@@ -1,11 +1,10 @@
 """Who belongs, and who is alive: joining, removing, losing nodes and whole networks, between real processes."""
 
-import json
 import sys
 import time
 import unittest
 
-from lab import Failed, Lab, need_lab, wait_until
+from lab import Lab, need_lab, wait_until
 
 PROGRAM = sys.argv[1]
 DEAD_WITHIN = 3.0

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 namespace drystone {
 namespace json = boost::json;
@@ -46,6 +47,24 @@ Result<NodeClient> connect_node(const ApiFlags& flags) {
     key = given;
   }
   return NodeClient::make(url, std::move(key));
+}
+
+void wait_for_restart(const NodeClient& node,
+                      const std::function<bool(const json::array&)>& is_wanted) {
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    const auto nodes = node.get("/cluster/v1/nodes");
+    if (nodes && nodes->is_array() && is_wanted(nodes->as_array())) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+std::string own_id(const json::array& nodes) {
+  for (const json::value& one : nodes) {
+    const json::value* self = one.is_object() ? one.as_object().if_contains("self") : nullptr;
+    if (self && self->is_bool() && self->as_bool()) return text_of(one, "id");
+  }
+  return {};
 }
 
 void print_json(const json::value& value) { fmt::print("{}\n", json::serialize(value)); }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <memory>
+#include <functional>
 #include <string>
 
 #include "app/node/node_client.h"
@@ -24,6 +24,13 @@ void add_api_flags(CLI::App& command, ApiFlags& flags);
 bool is_node_named(const ApiFlags& flags);
 // Errors: invalid_argument (the URL), io (the key file).
 Result<NodeClient> connect_node(const ApiFlags& flags);
+
+// Asks a node that restarts inside its process until the list of nodes that it gives is as wanted;
+// at most 10 s.
+void wait_for_restart(const NodeClient& node,
+                      const std::function<bool(const boost::json::array& nodes)>& is_wanted);
+// The id of the node that gave this list; "" if it does not say.
+std::string own_id(const boost::json::array& nodes);
 
 void print_json(const boost::json::value& value);
 // As it may go to a terminal: other nodes wrote it.

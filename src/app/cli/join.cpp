@@ -15,6 +15,7 @@ struct JoinFlags {
 Result<void> join(const JoinFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
   const auto answer = TRY(node.post("/cluster/v1/join", {{"code", flags.code}}));
+  wait_for_restart(node, [](const boost::json::array& nodes) { return nodes.size() > 1; });
   if (flags.api.json)
     print_json(answer);
   else

@@ -9,7 +9,12 @@ namespace {
 
 Result<void> leave(const ApiFlags& flags) {
   const NodeClient node = TRY(connect_node(flags));
+  const auto before = TRY(node.get("/cluster/v1/nodes"));
+  const std::string id = before.is_array() ? own_id(before.as_array()) : std::string();
   const auto answer = TRY(node.post("/cluster/v1/leave", {}));
+  wait_for_restart(node, [&](const boost::json::array& nodes) {
+    return !own_id(nodes).empty() && own_id(nodes) != id;
+  });
   if (flags.json)
     print_json(answer);
   else

@@ -65,7 +65,7 @@ class Watch {
       // The placement before may still be there for a moment.
       const bool current = truth_of(one, "current", true);
       if (state == "refused") return Error(Errc::out_of_memory, text_of(one, "message"));
-      if (state == "ready" && current) ++ready;
+      if (state == "ready" && current && truth_of(one, "served", true)) ++ready;
       progress += current ? number_of(one, "progress").value_or(0) : 0;
       if (current) TRY(look_at_failure(one, state));
     }

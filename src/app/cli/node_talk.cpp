@@ -1,10 +1,13 @@
 #include "app/cli/node_talk.h"
 
 #include <boost/json.hpp>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "app/cli/api_flags.h"
 #include "app/cli/json_look.h"
+#include "app/progress_bar.h"
 
 namespace drystone {
 namespace {
@@ -102,6 +105,18 @@ class NodeTalk final : public Talk {
   json::array messages_;
 };
 
+constexpr std::chrono::milliseconds kLookEvery{250};
+
+// How far the model is, while it can be expected to become ready; nullopt: it cannot.
+Result<std::optional<double>> loading(const NodeClient& node, const std::string& model) {
+  const json::value instances = TRY(node.get("/cluster/v1/instances"));
+  if (const auto* list = instances.if_array())
+    for (const json::value& instance : *list)
+      if (text_of(instance, "model") == model && text_of(instance, "state") != "refused")
+        return std::optional(number_of(instance, "progress").value_or(0));
+  return std::optional<double>();
+}
+
 }  // namespace
 
 Result<bool> serves(const NodeClient& node, const std::string& model) {
@@ -114,8 +129,18 @@ Result<bool> serves(const NodeClient& node, const std::string& model) {
 
 Result<std::unique_ptr<Talk>> talk_to_node(NodeClient node, const std::string& model,
                                            const std::string& system) {
-  const json::value shown = TRY(node.post("/api/show", {{"model", model}}));
-  const bool has_template = !text_of(shown, "template").empty();
+  const auto bar = progress_bar("loading " + model);
+  auto shown = node.post("/api/show", {{"model", model}});
+  while (shown.is(Errc::unavailable)) {
+    const auto progress = TRY(loading(node, model));
+    if (!progress) break;
+    if (bar) bar(*progress);
+    std::this_thread::sleep_for(kLookEvery);
+    shown = node.post("/api/show", {{"model", model}});
+  }
+  if (!shown) return std::move(shown).error();
+  if (bar) bar(1);
+  const bool has_template = !text_of(*shown, "template").empty();
   return std::unique_ptr<Talk>(
       std::make_unique<NodeTalk>(std::move(node), model, system, has_template));
 }

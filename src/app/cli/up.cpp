@@ -21,6 +21,7 @@ struct UpFlags {
   std::string api = "127.0.0.1:8080";
   std::string key_file;
   double memory_gib = 0;
+  bool no_discovery = false;
 };
 
 // "127.0.0.1:8080", "[::1]:8080", "8080" (loopback).
@@ -61,6 +62,7 @@ Result<void> up(UpFlags& flags) {
   flags.node.cluster.state = flags.state;
   if (flags.state.empty()) flags.node.cluster.state = TRY(default_state_folder());
   flags.node.cluster.version = DRYSTONE_VERSION;
+  flags.node.cluster.discover = !flags.no_discovery;
   if (flags.memory_gib > 0)
     flags.node.memory_bytes = static_cast<std::uint64_t>(std::ldexp(flags.memory_gib, 30));
   return run_node(std::move(flags.node));
@@ -91,9 +93,8 @@ void add_up(CLI::App& app, int& exit_code) {
       .add_option("--peer-port", node.cluster.peer_port,
                   "Where other nodes reach this one; 0 takes a free one [8399]")
       ->type_name("N");
-  command.add_flag(
-      "--no-discovery{false}", node.cluster.discover,
-      "Neither look for others by multicast nor be found; only --peer and codes' addresses");
+  command.add_flag("--no-discovery", flags->no_discovery,
+                   "No multicast: only --peer, and addresses in codes");
   command.add_option("--name", node.cluster.name, "Its name for people [the machine's]")
       ->type_name("NAME");
   command

@@ -101,7 +101,8 @@ awaitable<void> ClusterEndpoints::answer(const HttpRequest& request, ReplySink& 
     const std::function<void(Done)> ask = [&host = host_, work = std::move(work)](Done done) {
       work(host, std::move(done));
     };
-    const auto got = co_await ask_loop<Answer>(host_.executor(), ask, within);
+    std::optional<Answer> got;
+    if (!host_.ended()) got = co_await ask_loop<Answer>(host_.executor(), ask, within);
     const ApiError silent{.status = 503,
                           .message =
                               "This node did not answer in time: it is busy, or restarts. "

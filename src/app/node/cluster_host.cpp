@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -11,7 +12,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <mutex>
-#include <tuple>
 
 #include "app/node/address_book.h"
 #include "app/node/belonging.h"
@@ -21,6 +21,7 @@
 #include "app/node/join_cluster.h"
 #include "app/node/node_crypto.h"
 #include "app/node/node_descriptor.h"
+#include "app/node/node_list.h"
 #include "app/node/open_core.h"
 #include "app/node/peer_links.h"
 #include "app/node/state_folder.h"
@@ -46,7 +47,6 @@ constexpr milliseconds kAnnounceEvery{5000};    // while all are there
 constexpr milliseconds kAnnounceSoon{1000};     // while somebody is missed or awaited
 constexpr milliseconds kGoodbyeWithin{1500};    // for what is left in the outbox at the end
 constexpr milliseconds kGoodbyeStep{20};
-constexpr std::size_t kIdPrefixMin = 4;
 
 class Host final : public ClusterHost {
  public:
@@ -69,6 +69,7 @@ class Host final : public ClusterHost {
     asio::post(loop_, [this] { begin_end(End::stopped); });
   }
   std::vector<std::string> contacts() const override { return contacts_; }
+  bool ended() const override { return ended_; }
 
   asio::any_io_executor executor() override { return loop_.get_executor(); }
   ClusterCore& core() override { return *core_; }
@@ -86,8 +87,10 @@ class Host final : public ClusterHost {
   }
   void set_api(std::string url) override { api_ = std::move(url); }
 
-  std::vector<Node> nodes() override;
-  Result<std::string> id_of(const std::string& name) override;
+  std::vector<Node> nodes() override { return list_nodes(*core_, book_, clock_.monotonic()); }
+  Result<std::string> id_of(const std::string& name) override {
+    return find_node(core_->members(), name);
+  }
   Result<std::string> invite(const cluster::InvitationTerms& terms, bool with_addresses) override;
   Result<void> remove(const std::string& name) override;
   Result<void> leave() override;
@@ -112,7 +115,7 @@ class Host final : public ClusterHost {
   Result<void> switch_to(JoinedCluster joined);
 
   Result<void> receive(const PublicKey& key, std::string_view text,
-                       std::optional<tcp::endpoint> from);
+                       const std::optional<tcp::endpoint>& from);
   void follow_event(const ClusterEvent& event);
   void follow_members();
   void learn_from_descriptor(const std::string& key);
@@ -121,6 +124,7 @@ class Host final : public ClusterHost {
   void look_around();
   void describe();
   void announce();
+  void hear(const DiscoveryPacket& packet, const tcp::endpoint& from);
   bool misses_somebody() const;
   std::string id(const PublicKey& key) const { return cluster::node_id(to_cluster(key), *crypto_); }
 
@@ -156,6 +160,7 @@ class Host final : public ClusterHost {
   std::vector<DiscoveryKey> announced_keys_, heard_keys_;
   bool running_ = false, following_ = false, ending_ = false, closed_ = false, joining_ = false;
   End end_ = End::stopped;
+  std::atomic<bool> ended_ = false;
 
   asio::steady_timer tick_timer_{loop_}, look_timer_{loop_}, end_timer_{loop_};
   std::unique_ptr<PeerListener> listener_;
@@ -181,8 +186,9 @@ Result<void> Host::listen_for_peers() {
       loop_.get_executor(), clock_, key_->public_key(),
       ControlServer::Handlers{
           .is_member = [this](const PublicKey& key) { return belonging_.is_member(key); },
-          .message = [this](const PublicKey& key, std::string_view text,
-                            std::optional<tcp::endpoint> from) { return receive(key, text, from); },
+          .message =
+              [this](const PublicKey& key, std::string_view text,
+                     const std::optional<tcp::endpoint>& from) { return receive(key, text, from); },
           .join = [this](std::string_view request, const cluster::JoinBinding& binding,
                          std::optional<tcp::endpoint> from) -> Result<std::string> {
             auto welcome = core_->answer_join(request, binding, clock_.wall());
@@ -274,13 +280,16 @@ ClusterHost::End Host::run() {
     tick();
   });
   loop_.run();
+  ended_ = true;
+  loop_.restart();
+  loop_.poll();  // answers whoever has asked before that
   return end_;
 }
 
 // --- what comes in
 
 Result<void> Host::receive(const PublicKey& key, std::string_view text,
-                           std::optional<tcp::endpoint> from) {
+                           const std::optional<tcp::endpoint>& from) {
   const std::string sender = id(key);
   auto taken = core_->receive(sender, text, clock_.monotonic());
   if (from && core_->members().key_of(sender)) links_->learn(sender, *from);
@@ -359,6 +368,7 @@ void Host::learn_from_descriptor(const std::string& key) {
   if (!descriptor) return;
   for (const tcp::endpoint& address : endpoints_of(*descriptor))
     links_->learn(std::string(owner), address);
+  saver_->changed();  // where others are is what the next life begins with
 }
 
 // It hears of its removal by what is in the outbox, over a connection of ours; all others end now.
@@ -420,20 +430,23 @@ void Host::announce() {
                                         ? kAnnounceSoon
                                         : kAnnounceEvery;
                            },
-                       .heard =
-                           [this](const DiscoveryPacket& packet, const tcp::endpoint& from) {
-                             for (const DiscoveryKey& key : heard_keys_) {
-                               const auto sealed = open_id(packet, key);
-                               if (!sealed) continue;
-                               const std::string node = to_node_id(*sealed);
-                               if (node != self_ && core_->members().key_of(node))
-                                 links_->learn(node, from);
-                               return;
-                             }
-                           }});
+                       .heard = [this](const DiscoveryPacket& packet,
+                                       const tcp::endpoint& from) { hear(packet, from); }});
   if (!opened) return options_.say("discovery is off: " + opened.error().message());
   discovery_ = *std::move(opened);
   discovery_->send_now();
+}
+
+void Host::hear(const DiscoveryPacket& packet, const tcp::endpoint& from) {
+  for (const DiscoveryKey& key : heard_keys_) {
+    const auto sealed = open_id(packet, key);
+    if (!sealed) continue;
+    const std::string node = to_node_id(*sealed);
+    if (node == self_ || !core_->members().key_of(node)) return;
+    links_->learn(node, from);
+    core_->heard_of(node, clock_.monotonic());
+    return follow();
+  }
 }
 
 std::optional<NodePlace> Host::find(const std::string& node) const {
@@ -445,47 +458,6 @@ std::optional<NodePlace> Host::find(const std::string& node) const {
 }
 
 // --- what a person asks for
-
-std::vector<ClusterHost::Node> Host::nodes() {
-  std::vector<Node> nodes;
-  for (const auto& [node, member] : core_->members().members()) {
-    Node shown{.id = node, .name = member.name, .state = core_->state(node)};
-    shown.is_self = node == self_;
-    if (const std::string* value = core_->get(cluster::own_key(node, NodeDescriptor::kName))) {
-      if (const auto about = parse_node_descriptor(*value)) {
-        shown.version = about->version;
-        shown.api = about->api;
-        if (!about->addresses.empty()) shown.address = about->addresses.front();
-      }
-    }
-    if (const std::string used = book_.shown(node, clock_.monotonic());
-        !shown.is_self && !used.empty())
-      shown.address = used;
-    nodes.push_back(std::move(shown));
-  }
-  std::ranges::sort(nodes, [](const Node& a, const Node& b) {
-    return std::tuple(!a.is_self, a.name, a.id) < std::tuple(!b.is_self, b.name, b.id);
-  });
-  return nodes;
-}
-
-Result<std::string> Host::id_of(const std::string& name) {
-  std::vector<std::string> named, begun;
-  for (const auto& [node, member] : core_->members().members()) {
-    if (node == name) return node;
-    if (member.name == name) named.push_back(node);
-    if (name.size() >= kIdPrefixMin && node.starts_with(name)) begun.push_back(node);
-  }
-  const std::vector<std::string>& found = named.empty() ? begun : named;
-  if (found.size() == 1) return found.front();
-  if (found.empty())
-    return Error(
-        Errc::not_found,
-        fmt::format("there is no node {} in this cluster; `drystone nodes` lists them", name));
-  return Error(Errc::invalid_argument,
-               fmt::format("{} nodes are called {}: name one by the beginning of its id ({})",
-                           found.size(), name, fmt::join(found, ", ")));
-}
 
 Result<std::string> Host::invite(const cluster::InvitationTerms& terms, bool with_addresses) {
   const auto secret = TRY(core_->invite(terms, clock_.wall()));

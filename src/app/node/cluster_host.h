@@ -47,6 +47,7 @@ class ClusterHost {
   virtual End run() = 0;    // on the calling thread, which becomes the loop's; saves at its end
   virtual void stop() = 0;  // any thread; tells the others first
   virtual std::vector<std::string> contacts() const = 0;  // after run()
+  virtual bool ended() const = 0;  // any thread; what is posted from now on may never run
 
   virtual boost::asio::any_io_executor executor() = 0;  // any thread
   virtual cluster::ClusterCore& core() = 0;

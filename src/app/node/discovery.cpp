@@ -18,7 +18,7 @@ std::string to_node_id(const SealedId& id) {
   return cluster::to_base32(std::bit_cast<std::array<std::uint8_t, 16>>(id));
 }
 
-Result<std::unique_ptr<Discovery>> Discovery::open(boost::asio::any_io_executor executor,
+Result<std::unique_ptr<Discovery>> Discovery::open(const boost::asio::any_io_executor& executor,
                                                    const Clock& clock, Options options) {
   std::unique_ptr<Discovery> made(new Discovery(executor, std::move(options)));
   made->socket_ = TRY(DiscoverySocket::open(

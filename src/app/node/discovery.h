@@ -35,15 +35,15 @@ class Discovery {
   };
 
   // Borrows the clock. Errors: those of DiscoverySocket::open.
-  static Result<std::unique_ptr<Discovery>> open(boost::asio::any_io_executor executor,
+  static Result<std::unique_ptr<Discovery>> open(const boost::asio::any_io_executor& executor,
                                                  const Clock& clock, Options options);
 
   void send_now();
   std::size_t networks() const { return socket_->joined(); }
 
  private:
-  Discovery(boost::asio::any_io_executor executor, Options options)
-      : options_(std::move(options)), timer_(std::move(executor)) {}
+  Discovery(const boost::asio::any_io_executor& executor, Options options)
+      : options_(std::move(options)), timer_(executor) {}
   void receive(const DiscoverySocket::Arrival& arrival);
 
   Options options_;

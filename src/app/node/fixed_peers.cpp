@@ -47,7 +47,7 @@ asio::awaitable<void> FixedPeers::Shared::ask(std::shared_ptr<Shared> self, std:
   }
 }
 
-FixedPeers::FixedPeers(asio::any_io_executor executor, const TlsContext& tls,
+FixedPeers::FixedPeers(const asio::any_io_executor& executor, const TlsContext& tls,
                        const std::vector<std::string>& peers, Handlers handlers)
     : shared_(std::make_shared<Shared>(Shared{.tls = tls, .handlers = std::move(handlers)})) {
   for (const std::string& peer : peers) {

@@ -27,7 +27,7 @@ class FixedPeers {
   };
 
   // Borrows the context.
-  FixedPeers(boost::asio::any_io_executor executor, const TlsContext& tls,
+  FixedPeers(const boost::asio::any_io_executor& executor, const TlsContext& tls,
              const std::vector<std::string>& peers, Handlers handlers);
   ~FixedPeers();  // no handler is called any more
 

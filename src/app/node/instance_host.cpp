@@ -103,6 +103,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   InstanceCore core;
   bool awake = false;  // act() is on its way
   std::unique_ptr<PartRunner> parts;
+  ModelHost* models = nullptr;  // since begin()
   std::unique_ptr<ServedInstances> served;
 };
 
@@ -126,6 +127,7 @@ Bytes InstanceHost::reserved_bytes() const { return inner_->parts->reserved_byte
 // ---- Beginning and end
 
 void InstanceHost::Inner::begin(ModelHost& host) {
+  models = &host;
   served = std::make_unique<ServedInstances>(ServedInstances::Rooms{.self = self,
                                                                     .parts = *parts,
                                                                     .dialer = job_dialer,
@@ -259,7 +261,8 @@ void InstanceHost::Inner::wake() {
 
 void InstanceHost::Inner::act() {
   awake = false;
-  if (!cluster.core().settled()) return;
+  // What was known before our start may be told to clients at once: their requests wait.
+  if (!cluster.core().settled()) return served->follow(core.statuses(), view);
   bool acted = false;
   for (int round = 0; round < kRoundsMax; ++round) {
     const auto actions = core.take_actions();
@@ -386,12 +389,13 @@ Result<void> InstanceHost::Inner::unload(const std::string& model) {
 
 template <typename Work>
 auto InstanceHost::Inner::ask(Work work) {
-  return call_on(cluster.executor(),
-                 [weak = weak_from_this(), work = std::move(work)]() -> decltype(work(*this)) {
-                   const auto inner = weak.lock();
-                   if (inner == nullptr) return Error(Errc::unavailable, "this node is stopping");
-                   return work(*inner);
-                 });
+  return call_on(
+      cluster.executor(), [&] { return cluster.ended(); },
+      [weak = weak_from_this(), work = std::move(work)]() -> decltype(work(*this)) {
+        const auto inner = weak.lock();
+        if (inner == nullptr) return Error(Errc::unavailable, "this node is stopping");
+        return work(*inner);
+      });
 }
 
 // Here, or elsewhere under a name that the cluster knows.
@@ -426,6 +430,7 @@ Result<json::array> InstanceHost::instances() {
       json::object one =
           to_json(status, [&](const std::string& node) { return inner.name_of(node); });
       one["current"] = inner.is_current(status);
+      one["served"] = static_cast<bool>(inner.models->find(status.model));
       all.push_back(std::move(one));
     }
     return all;

@@ -12,13 +12,14 @@
 
 namespace drystone {
 
-constexpr std::chrono::seconds kLoopCallWithin{10};
+constexpr std::chrono::milliseconds kLoopCallWithin{10'000}, kLoopLookEvery{100};
 
 // What `work` returns (a Result) on the thread of `loop`, from another thread; blocks. `work` may
 // run later than this returns, so it owns what it uses. Errors: those of `work`; unavailable (the
-// loop has ended, or is stuck).
-template <typename Work>
-auto call_on(const boost::asio::any_io_executor& loop, Work work) -> decltype(work()) {
+// loop has ended, as `ended` tells, or is stuck).
+template <typename Work, typename Ended>
+auto call_on(const boost::asio::any_io_executor& loop, const Ended& ended, Work work)
+    -> decltype(work()) {
   using Outcome = decltype(work());
   auto promise = std::make_shared<std::promise<Outcome>>();
   std::future<Outcome> future = promise->get_future();
@@ -29,8 +30,12 @@ auto call_on(const boost::asio::any_io_executor& loop, Work work) -> decltype(wo
       promise->set_value(Error(Errc::io, failure.what()));
     }
   });
-  if (future.wait_for(kLoopCallWithin) != std::future_status::ready)
-    return Error(Errc::unavailable, "this node is stopping, or too busy to answer");
+  std::chrono::milliseconds waited{};
+  while (future.wait_for(kLoopLookEvery) != std::future_status::ready) {
+    waited += kLoopLookEvery;
+    if (ended() || waited >= kLoopCallWithin)
+      return Error(Errc::unavailable, "this node is stopping, or too busy to answer");
+  }
   try {
     return future.get();
   } catch (const std::future_error&) {  // dropped with the loop

@@ -35,10 +35,11 @@ Errc code_of(unsigned status) {
   }
 }
 
-// The message of {"error": {"message"}}.
+// The message of {"error": {"message"}}, or of {"error": "message"}, as Ollama's clients have it.
 std::string message_of(const json::value& body) {
   const json::object* outer = body.if_object();
   const json::value* error = outer ? outer->if_contains("error") : nullptr;
+  if (error && error->is_string()) return std::string(error->as_string());
   const json::object* inner = error ? error->if_object() : nullptr;
   const json::value* message = inner ? inner->if_contains("message") : nullptr;
   const json::string* text = message ? message->if_string() : nullptr;

@@ -13,6 +13,7 @@
 #include "app/node/instance_host.h"
 #include "app/node/loop_call.h"
 #include "app/node/model_catalog.h"
+#include "app/node/stop_signals.h"
 #include "base/clock.h"
 #include "serve/api/dialects.h"
 #include "serve/http/server.h"
@@ -75,7 +76,7 @@ std::uint16_t port_of(const std::string& url) {
 }
 
 // One life of the node: from its state to its end.
-Result<Lived> live(const NodeOptions& options) {
+Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   const SystemClock clock;
   ServingMetrics metrics("");
   const auto log = TRY(make_request_log(options.log));
@@ -132,8 +133,7 @@ Result<Lived> live(const NodeOptions& options) {
                                           .tls = options.tls,
                                           .needs_model = false,
                                           .endpoints = std::move(endpoints),
-                                          .observer = observer.get(),
-                                          .stop_on_signals = true},
+                                          .observer = observer.get()},
                                          clock));
   host->set_api(server->url());
   instances->start(server->models());
@@ -151,10 +151,12 @@ Result<Lived> live(const NodeOptions& options) {
     lived.end = host->run();
     server->stop();
   });
+  signals.watch([&] { server->stop(); });
   server->run();  // until a signal comes, or the host ends
   figures.stop();
   host->stop();
   membership.join();
+  signals.watch({});
   door.close();
   instances.reset();  // while the server's list of models is there
   lived.contacts = host->contacts();
@@ -165,9 +167,10 @@ Result<Lived> live(const NodeOptions& options) {
 
 Result<void> run_node(NodeOptions options) {
   options.cluster.say = say;
+  StopSignals signals;
   while (true) {
-    Lived lived = TRY(live(options));
-    if (lived.end == ClusterHost::End::stopped) return {};
+    Lived lived = TRY(live(options, signals));
+    if (lived.end == ClusterHost::End::stopped || signals.asked()) return {};
     options.cluster.join_code.clear();
     options.cluster.peer_port = lived.peer_port;
     options.port = lived.api_port;

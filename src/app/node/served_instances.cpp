@@ -107,11 +107,12 @@ void ServedInstances::follow(const std::vector<InstanceStatus>& statuses,
       }
     served.routes = std::move(routes);
 
+    if (best->placement)
+      if (const auto* value = view.get(std::string(kSourcePrefix) + model))
+        if (const auto source = model_source_from_json(*value))
+          served.name->placed(*source, best->placement->context);
     if (best->phase == InstancePhase::ready) {
-      const auto* value = view.get(std::string(kSourcePrefix) + model);
-      if (value == nullptr) continue;
-      if (const auto source = model_source_from_json(*value))
-        served.name->ready(*source, best->placement->context);
+      served.name->ready();
     } else if (best->phase == InstancePhase::refused) {
       served.name->refused(best->message);
     } else {

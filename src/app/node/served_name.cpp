@@ -26,7 +26,7 @@ ServedName::~ServedName() {
 
 void ServedName::loading(double done) {
   const std::lock_guard lock(mutex_);
-  if (closed_ || made_context_ != 0) return;
+  if (closed_ || is_served_) return;
   if (std::exchange(was_refused_, false)) {
     models_.remove(name_);
     static_cast<void>(models_.add({name_}));
@@ -36,17 +36,32 @@ void ServedName::loading(double done) {
 
 void ServedName::refused(const std::string& why) {
   const std::lock_guard lock(mutex_);
-  if (closed_ || made_context_ != 0) return;
+  if (closed_ || is_served_) return;
   was_refused_ = true;
   models_.set_failed(name_, Error(Errc::unavailable, why));
 }
 
-void ServedName::ready(const ModelSource& source, std::uint32_t context) {
+void ServedName::placed(const ModelSource& source, std::uint32_t context) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   if (wanted_ && wanted_->context == context && wanted_->source.identity == source.identity) return;
   wanted_ = Wanted{source, context};
   changed_.notify_all();
+}
+
+void ServedName::ready() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  is_ready_ = true;
+  serve();
+}
+
+void ServedName::serve() {
+  if (!is_ready_ || made_ == nullptr) return;
+  models_.set_ready(name_, std::move(made_));
+  made_ = nullptr;
+  is_served_ = true;
+  was_refused_ = false;
 }
 
 void ServedName::close() {
@@ -75,10 +90,10 @@ void ServedName::run() {
     if (closed_) return;
     pause = model ? std::chrono::milliseconds(0) : kRetryEvery;
     if (model) {
-      models_.set_ready(name_, *std::move(model));
+      made_ = *std::move(model);
       made_context_ = wanted.context;
-      was_refused_ = false;
-    } else if (made_context_ == 0) {
+      serve();
+    } else if (is_ready_ && !is_served_) {
       was_refused_ = true;
       models_.set_failed(name_, model.error());
     }

@@ -16,7 +16,8 @@
 namespace drystone {
 
 // A model of the cluster under its name in this node's API: announced from the start, ready once
-// the cluster has it and this node has read its header, which a thread of this does. Thread-safe.
+// the cluster has it and this node has read its header, which a thread of this does meanwhile.
+// Thread-safe.
 class ServedName {
  public:
   static constexpr std::chrono::seconds kRetryEvery{2};  // when the header is nowhere to be had
@@ -27,9 +28,11 @@ class ServedName {
   ~ServedName();  // close(); waits for what its thread reads
 
   // All return at once. Once the model was ready it stays so: its requests wait.
+  // Where it is placed, with that many tokens of context: its header is read.
+  void placed(const ModelSource& source, std::uint32_t context);
   void loading(double done);
   void refused(const std::string& why);
-  void ready(const ModelSource& source, std::uint32_t context);
+  void ready();
   // Takes the name out of the API; what runs is cancelled.
   void close();
 
@@ -39,6 +42,7 @@ class ServedName {
     std::uint32_t context = 0;
   };
   void run();
+  void serve();  // what is made, if it may be; with the lock
   Result<std::shared_ptr<ServedModel>> make(const Wanted& wanted);
 
   const std::string name_;
@@ -50,8 +54,9 @@ class ServedName {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Wanted> wanted_;
-  std::uint32_t made_context_ = 0;  // of the model that is served; 0: none yet
-  bool was_refused_ = false;
+  std::uint32_t made_context_ = 0;     // of the model that was made last; 0: none yet
+  std::shared_ptr<ServedModel> made_;  // until it is served
+  bool is_ready_ = false, is_served_ = false, was_refused_ = false;
   std::atomic<bool> closed_ = false;
   std::thread thread_;
 };

@@ -8,14 +8,14 @@
 namespace drystone {
 namespace {
 
-// Of this process, in memory and of no file: "RssAnon:  1234 kB".
-std::optional<Bytes> held_memory() {
+// Memory of this process that no file stands behind.
+Bytes own_memory() {
   std::ifstream in("/proc/self/status");
   for (std::string word; in >> word;) {
     Bytes kib = 0;
     if (word == "RssAnon:" && in >> kib) return kib * kKiB;
   }
-  return std::nullopt;
+  return 0;
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ std::optional<Bytes> held_memory() {
 std::optional<Bytes> attainable_memory() {
   const auto available = node_memory().available;
   if (!available) return std::nullopt;
-  return *available + held_memory().value_or(0);
+  return *available + own_memory();
 }
 
 }  // namespace drystone

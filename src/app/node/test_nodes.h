@@ -178,6 +178,7 @@ class TestNode final : public ClusterHost, public PeerDialer {
   }
   void stop() override { loop_.stop(); }
   std::vector<std::string> contacts() const override { return {}; }
+  bool ended() const override { return loop_.stopped(); }
   boost::asio::any_io_executor executor() override { return loop_.get_executor(); }
   cluster::ClusterCore& core() override { return *core_; }
   void follow() override {

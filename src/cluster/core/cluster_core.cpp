@@ -171,6 +171,11 @@ void ClusterCore::bid_farewell(const NodeId& outsider) {
   members_out_[outsider] = std::move(farewell);
 }
 
+void ClusterCore::heard_of(const NodeId& id, Time now) {
+  now_ = std::max(now_, now);
+  if (members_.is_member(self()) && !members_.is_member(id)) bid_farewell(id);
+}
+
 void ClusterCore::follow_members() {
   if (followed_digest_ == members_.digest()) return;
   followed_digest_ = members_.digest();

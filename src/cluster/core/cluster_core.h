@@ -85,6 +85,9 @@ class ClusterCore {
   // another cluster: nothing was taken), corrupt or limit (of one part: the others were taken)
   Result<void> receive(const NodeId& from, std::string_view text, Time now);
 
+  // A node was heard of in the network that has not spoken to us: one that was put out is told so.
+  void heard_of(const NodeId& id, Time now);
+
   std::vector<Outgoing> take_outbox();
   std::vector<ClusterEvent> take_events();
   // Whether what matters of saved() changed since the last call; what nodes say of themselves is

@@ -170,6 +170,25 @@ TEST(ClusterCore, ARemovedNodeIsOutEverywhere) {
   EXPECT_TRUE(cluster.core(1).remove("nobody", cluster.wall()).is(Errc::not_found));
 }
 
+// It was away, knows nobody's address any more, and is only heard in the network.
+TEST(ClusterCore, WhoIsHeardOfAndWasPutOutIsTold) {
+  Cluster cluster(3);
+  cluster[2].up = false;
+  ASSERT_TRUE(cluster.core(0).remove(cluster.id(2), cluster.wall()));
+  cluster.run(seconds(20));
+  cluster[2].up = true;
+  ASSERT_TRUE(cluster.core(0).take_outbox().empty());
+  cluster.core(0).heard_of(cluster.id(1), seconds(80));
+  EXPECT_TRUE(cluster.core(0).take_outbox().empty()) << "to a member there is nothing to tell";
+  cluster.core(0).heard_of(cluster.id(2), seconds(80));
+  cluster.core(0).heard_of(cluster.id(2), seconds(81));
+  const auto outbox = cluster.core(0).take_outbox();
+  ASSERT_EQ(outbox.size(), 1U);
+  EXPECT_EQ(outbox[0].to, cluster.id(2));
+  ASSERT_TRUE(cluster.core(2).receive(cluster.id(0), outbox[0].text, seconds(80)));
+  EXPECT_FALSE(cluster.core(2).members().is_member(cluster.id(2)));
+}
+
 TEST(ClusterCore, ANodeLeavesTheCluster) {
   Cluster cluster(3);
   ASSERT_TRUE(cluster.core(2).remove(cluster.id(2), cluster.wall()));

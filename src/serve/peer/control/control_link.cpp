@@ -132,14 +132,13 @@ awaitable<bool> ControlLink::Shared::send_first() {
                    .answer_bytes_max = kControlErrorBytesMax};
   const auto answer = co_await control_post(stream, std::move(post));
   in_flight = false;
-  if (answer || answer.is(Errc::invalid_argument)) {
-    report(connected_to, true);
-    if (!queue.empty()) pop();
-    co_return true;
-  }
-  report(connected_to, false);
-  stream->close();
+  const bool answered = answer || answer.is(Errc::invalid_argument);
+  report(connected_to, answered);
+  if (answered && !queue.empty()) pop();
+  if (answer) co_return true;
+  stream->close();  // who refuses may have ended the connection as well
   stream = nullptr;
+  if (answered) co_return true;
   co_return false;
 }
 

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/node/address_book.h"
+#include "app/node/cluster_host.h"
+
+namespace drystone {
+
+// All members as a person sees them, this node first, then by name.
+std::vector<ClusterHost::Node> list_nodes(const cluster::ClusterCore& core, const AddressBook& book,
+                                          Clock::Nanoseconds now);
+
+// The id of a member by its id, its name, or the beginning of its id (4 letters or more).
+// Errors: not_found, invalid_argument (several are called so)
+Result<std::string> find_node(const cluster::MemberList& members, const std::string& name);
+
+}  // namespace drystone

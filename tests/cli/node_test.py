@@ -1,0 +1,121 @@
+"""Nodes on this machine, by their addresses: the state folder, the commands, the local API."""
+
+import http.client
+import json
+import signal
+import subprocess
+import time
+
+from program import PROGRAM, ProgramTest, main
+
+
+class NodeTest(ProgramTest):
+    def up(self, name, *more):
+        """A node on free ports; its process has `api`, the URL."""
+        log = self.folder / f"{name}.log"
+        out = log.open("ab")
+        self.addCleanup(out.close)
+        process = subprocess.Popen([PROGRAM, "up", "--state", self.folder / name, "--name", name, "--api", "127.0.0.1:0",
+                                    "--peer-port", "0", "--no-discovery", "--log-level", "off", *map(str, more)],
+                                   stdout=out, stderr=out)
+        self.addCleanup(self.end, process)
+        before = len(log.read_text())
+        deadline = time.monotonic() + 30
+        while "is up: API " not in log.read_text()[before:]:
+            self.assertIsNone(process.poll(), log.read_text())
+            self.assertLess(time.monotonic(), deadline, log.read_text())
+            time.sleep(0.05)
+        process.api = log.read_text()[before:].split("is up: API ", 1)[1].split(",", 1)[0]
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=20)
+        return process.returncode
+
+    def nodes(self, process):
+        """{name: state}; empty while the node restarts."""
+        done = subprocess.run([PROGRAM, "--api", process.api, "nodes", "--json"], capture_output=True, timeout=60)
+        return {node["name"]: node["state"] for node in json.loads(done.stdout or "[]")}
+
+    def wait_for(self, process, wanted, seconds=15):
+        deadline = time.monotonic() + seconds
+        while self.nodes(process) != wanted:
+            self.assertLess(time.monotonic(), deadline, self.nodes(process))
+            time.sleep(0.1)
+
+    def test_two_nodes_join_by_a_code_and_part(self):
+        atlas = self.up("atlas")
+        code = self.output("--api", atlas.api, "invite").strip()
+        nova = self.up("nova", "--join", code)
+        both = {"atlas": "alive", "nova": "alive"}
+        self.wait_for(atlas, both)
+        self.wait_for(nova, both)
+        self.assertIn("NAME", self.output("nodes", "--api", atlas.api))
+        self.assertEqual(self.end(nova), 0)
+        self.wait_for(atlas, {"atlas": "alive", "nova": "dead"})
+        nova = self.up("nova")
+        self.wait_for(atlas, both)
+        self.assertIn("no node nobody", self.error("--api", atlas.api, "remove", "nobody"))
+        self.output("--api", atlas.api, "remove", "nova")
+        self.wait_for(atlas, {"atlas": "alive"})
+        self.wait_for(nova, {"nova": "alive"})
+        self.assertIn("alone", self.error("--api", nova.api, "leave"))
+        self.assertIn("cannot join", self.error("--api", nova.api, "join", code))
+        self.output("--api", nova.api, "join", self.output("--api", atlas.api, "invite").strip())
+        self.assertEqual(set(self.nodes(nova)), {"atlas", "nova"})  # at once
+        self.wait_for(nova, both)
+        self.output("--api", nova.api, "leave", "--json")
+        self.assertEqual(self.nodes(nova), {"nova": "alive"})
+        self.wait_for(atlas, {"atlas": "alive"})
+
+    def test_a_folder_serves_one_node(self):
+        self.up("atlas")
+        said = self.error("up", "--state", self.folder / "atlas", "--api", "127.0.0.1:0", "--peer-port", 0)
+        self.assertIn("one node runs there", said)
+
+    # Nothing is thrown away that a person could still mend.
+    def test_a_damaged_state_is_named_and_left(self):
+        self.end(self.up("atlas"))
+        file = self.folder / "atlas" / "cluster.json"
+        whole = file.read_bytes()
+        for damaged in (b"", whole[:-10], b"\xff" * 100, whole.replace(b"drystone-cluster/1", b"drystone-cluster/9")):
+            file.write_bytes(damaged)
+            said = self.error("up", "--state", self.folder / "atlas", "--api", "127.0.0.1:0", "--peer-port", 0)
+            self.assertIn(str(file), said)
+            self.assertIn("[corrupt]", said)
+            self.assertEqual(file.read_bytes(), damaged)
+        file.write_bytes(whole)
+        self.up("atlas")
+
+    def test_what_makes_no_sense_is_refused(self):
+        for flags, said in ((("--join", "abcd"), "invitation code"), (("--peer", "somewhere"), "--peer"),
+                            (("--name", "x" * 65), "name"), (("--api", "127.0.0.1:x"), "--api")):
+            error = self.error("up", "--state", self.folder / "new", "--peer-port", 0, "--no-discovery", *flags)
+            self.assertIn(said, error)
+        self.assertIn("drystone up", self.error("--api", "http://127.0.0.1:1", "nodes"))
+        self.assertIn("https", self.error("nodes", "--api", "https://127.0.0.1:1"))
+
+    # A page that a browser has open must not invite its author.
+    def test_the_cluster_is_not_administered_from_web_pages(self):
+        atlas = self.up("atlas", "--cors", "*")
+        connection = http.client.HTTPConnection(atlas.api.removeprefix("http://"))
+        self.addCleanup(connection.close)
+
+        def ask(path, body, **headers):
+            connection.request("POST", path, json.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+        self.assertEqual(ask("/cluster/v1/invitations", {})[0], 200)
+        status, answer = ask("/cluster/v1/invitations", {}, Origin="https://evil.example")
+        self.assertEqual((status, answer["error"]["code"]), (403, "origin_not_allowed"))
+        for body in ({"uses": 0}, {"uses": 2000}, {"expires_s": -1}, {"more": 1}, [], {"uses": "1"}):
+            self.assertEqual(ask("/cluster/v1/invitations", body)[0], 400, body)
+        self.assertEqual(ask("/cluster/v1/nodes/remove", {})[0], 400)
+        self.assertEqual(ask("/cluster/v1/nodes/remove", {"node": "x"})[0], 404)
+
+
+if __name__ == "__main__":
+    main()
