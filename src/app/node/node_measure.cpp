@@ -317,6 +317,7 @@ void include_extra(double extra_s, Measured& measured) {
 
 Measured measure_node(const MeasureOptions& options, const Clock& clock) {
   Measured measured;
+  const auto stopped = [&] { return options.stop != nullptr && *options.stop; };
   const Bytes buffer = buffer_bytes(options);
   if (buffer >= kBandwidthBufferMin)
     if (const double rate = measure_read_bandwidth(options.threads, clock, buffer); rate > 0)
@@ -324,11 +325,12 @@ Measured measure_node(const MeasureOptions& options, const Clock& clock) {
   {
     ProductRates products(options, clock);
     constexpr std::uint32_t kTypes = 64;
-    for (std::uint32_t number = 0; number < kTypes; ++number)
+    for (std::uint32_t number = 0; number < kTypes && !stopped(); ++number)
       if (const DTypeInfo* type = find_dtype(number); type != nullptr && type->computed)
         if (const Rates rates = products.of(type->type); rates.prompt)
           measured.rates[std::string(type->name)] = rates;
   }
+  if (stopped()) return measured;
   const auto device = make_cpu_device(options.isa, options.threads);
   measure_fixed_times(*device, clock, measured);
   measure_attention(*device, clock, measured);
