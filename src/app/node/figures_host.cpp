@@ -185,8 +185,12 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
     if (!measured) {
       const MeasureTurn turn(clock, kTurnWithin);
       if (stopping) return;
-      measured = measure_node(
-          {.isa = *isa, .threads = threads, .memory_bytes = figures.free_bytes.value_or(0)}, clock);
+      measured = measure_node({.isa = *isa,
+                               .threads = threads,
+                               .memory_bytes = figures.free_bytes.value_or(0),
+                               .stop = &stopping},
+                              clock);
+      if (stopping) return;
       // A disk that refuses costs the next start the same again.
       static_cast<void>(keep_measured(file, key, *measured));
     }

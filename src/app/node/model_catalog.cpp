@@ -197,8 +197,13 @@ class Catalog final : public ModelCatalog {
   ModelHolders holders(const ModelSource& source) const {
     ModelHolders holders{
         .dialer = *options_.dialer, .model = source.model, .identity = source.identity};
-    for (const std::string& node : source.holders)
-      if (node != options_.self) holders.nodes.push_back(node);
+    const auto add = [&](const std::vector<std::string>& nodes) {
+      for (const std::string& node : nodes)
+        if (node != options_.self && std::ranges::find(holders.nodes, node) == holders.nodes.end())
+          holders.nodes.push_back(node);
+    };
+    add(source.holders);
+    if (options_.others) add(options_.others());
     return holders;
   }
 

@@ -57,6 +57,9 @@ struct CatalogOptions {
   std::string self;                            // node id
   int threads = 0;                             // of a part: some of its working memory is theirs
   PeerDialer* dialer = nullptr;                // for DataPurpose::files; null: no others are asked
+  // Ids of nodes alive, which are asked behind the holders: they may have the file as well. Any
+  // thread; may be empty.
+  std::function<std::vector<std::string>()> others;
 };
 // Borrows the dialer for its life.
 std::unique_ptr<ModelCatalog> open_catalog(CatalogOptions options);

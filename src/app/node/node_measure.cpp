@@ -154,32 +154,59 @@ class ProductRates {
   CacheSweep sweep_;
 };
 
-// Weights that need no file: norms of 1, matrices of 0.
+// Weights that need no file: norms of 1; matrices of 0 in f32, or of rows that repeat.
 class PlainSource final : public TensorSource {
  public:
+  explicit PlainSource(DType matrices) : matrices_(matrices) {}
+
   Result<Tensor> read(const TensorSpec& spec) override {
-    values_.assign(std::size_t{spec.rows} * spec.cols, spec.role == TensorRole::norm ? 1.0f : 0.0f);
-    return Tensor{DType::f32, std::as_bytes(std::span(values_))};
+    const DType type = type_of(spec);
+    bytes_.clear();
+    if (type == DType::f32) {
+      const std::vector<float> values(std::size_t{spec.rows} * spec.cols,
+                                      spec.role == TensorRole::norm ? 1.0f : 0.0f);
+      const auto bytes = std::as_bytes(std::span(values));
+      bytes_.assign(bytes.begin(), bytes.end());
+    } else {
+      Rng rng(3);
+      const std::uint32_t rows = std::min(spec.rows, kMadeRows);
+      const auto made = random_weights(type, std::size_t{rows} * spec.cols, rng);
+      const std::size_t size = spec.rows * row_bytes(type, spec.cols);
+      while (bytes_.size() < size)
+        bytes_.insert(bytes_.end(), made.begin(),
+                      made.begin() +
+                          static_cast<std::ptrdiff_t>(std::min(made.size(), size - bytes_.size())));
+    }
+    return Tensor{type, bytes_};
   }
-  Result<DType> type(const TensorSpec&) override { return DType::f32; }
+  Result<DType> type(const TensorSpec& spec) override { return type_of(spec); }
   void release(const TensorSpec&) override {}
 
  private:
-  std::vector<float> values_;
+  DType type_of(const TensorSpec& spec) const {
+    const bool is_vector = spec.role == TensorRole::norm || spec.role == TensorRole::bias;
+    return is_vector ? DType::f32 : matrices_;
+  }
+  const DType matrices_;
+  std::vector<std::byte> bytes_;
 };
 
 // A model that does almost nothing but what is to be measured.
 class TinyModel {
  public:
-  static std::unique_ptr<TinyModel> load(Device& device, const ModelConfig& config) {
+  // The first `layers` of them.
+  static std::unique_ptr<TinyModel> load(Device& device, const ModelConfig& config,
+                                         std::uint32_t layers, DType matrices = DType::f32) {
     auto program = build_program(config, {}, kContext);
     if (!program) return nullptr;
-    PlainSource source;
-    auto stage = device.load(*program,
-                             {.layers = {0, static_cast<std::uint32_t>(program->layers.size())},
-                              .kv_tokens = kContext,
-                              .batch_tokens_max = kBatch},
-                             source);
+    PlainSource source(matrices);
+    auto stage = device.load(
+        *program,
+        {.layers = {0, layers},
+         .head = layers == program->layers.size() ? HeadPlace::behind_last_layer : HeadPlace::none,
+         .kv_tokens = kContext,
+         .batch_tokens_max = kBatch},
+        source);
     if (!stage) return nullptr;
     return std::unique_ptr<TinyModel>(new TinyModel(*std::move(stage)));
   }
@@ -218,8 +245,8 @@ ModelConfig tiny(std::uint32_t layers, std::uint32_t heads, std::uint32_t kv_hea
 
 void measure_fixed_times(Device& device, const Clock& clock, Measured& measured) {
   constexpr std::uint32_t kFew = 2, kMany = 16;
-  const auto few = TinyModel::load(device, tiny(kFew, 1, 1));
-  const auto many = TinyModel::load(device, tiny(kMany, 1, 1));
+  const auto few = TinyModel::load(device, tiny(kFew, 1, 1), kFew);
+  const auto many = TinyModel::load(device, tiny(kMany, 1, 1), kMany);
   if (few == nullptr || many == nullptr) return;
   const double few_s = few->step_s(clock, 1, 0, RowKind::generated);
   const double many_s = many->step_s(clock, 1, 0, RowKind::generated);
@@ -231,7 +258,7 @@ void measure_fixed_times(Device& device, const Clock& clock, Measured& measured)
 void measure_attention(Device& device, const Clock& clock, Measured& measured) {
   constexpr std::uint32_t kHeads = 16;
   constexpr double kOps = 2.0 * kHeads * 64;  // per row and position
-  const auto model = TinyModel::load(device, tiny(1, kHeads, 4));
+  const auto model = TinyModel::load(device, tiny(1, kHeads, 4), 1);
   if (model == nullptr) return;
   const auto rate = [&](std::uint32_t rows, RowKind kind) -> std::optional<double> {
     const std::uint32_t position = kContext - rows;
@@ -245,10 +272,52 @@ void measure_attention(Device& device, const Clock& clock, Measured& measured) {
   if (rates.prompt || rates.generated) measured.rates[kAttentionRate] = rates;
 }
 
+// What a layer does beside products and attention, per row and value of the model's width, from a
+// small model whose layers have the proportions of common ones.
+double layer_extra_s(Device& device, const Clock& clock, const Measured& measured) {
+  constexpr std::uint32_t kWidth = 1024, kFf = 2816, kHeads = 16, kKvHeads = 4, kLayers = 4;
+  constexpr DType kType = DType::q4_0;
+  const auto product = measured.rates.find(std::string(to_string(kType)));
+  const auto attention = measured.rates.find(kAttentionRate);
+  if (product == measured.rates.end() || !product->second.prompt ||
+      attention == measured.rates.end() || !attention->second.prompt)
+    return 0;
+  ModelConfig config = tiny(kLayers, kHeads, kKvHeads);
+  config.d_model = kWidth;
+  config.ff_width = kFf;
+  const auto one = TinyModel::load(device, config, 1, kType);
+  const auto more = TinyModel::load(device, config, kLayers - 1, kType);
+  if (one == nullptr || more == nullptr) return 0;
+  const double one_s = one->step_s(clock, kBatch, 0, RowKind::prompt);
+  const double more_s = more->step_s(clock, kBatch, 0, RowKind::prompt);
+  if (one_s <= 0 || more_s <= one_s) return 0;
+  const double layer_s = (more_s - one_s) / (kLayers - 2);
+  constexpr double kWeights = 1.0 * kWidth * (2 * kWidth + 2 * kKvHeads * 64) + 3.0 * kWidth * kFf;
+  constexpr double kSeen = kBatch / 2.0;
+  const double known_s = kBatch * (kWeights / *product->second.prompt +
+                                   2.0 * kHeads * 64 * kSeen / *attention->second.prompt);
+  return std::max(0.0, layer_s - known_s) / kBatch / kWidth;
+}
+
+// Lets rates contain it, for models of a common width.
+void include_extra(double extra_s, Measured& measured) {
+  constexpr double kWidth = 2048, kWeights = 44e6;  // of a layer of llama-1b
+  const auto slower = [&](std::optional<double>& rate) {
+    if (rate) rate = kWeights / (kWeights / *rate + extra_s * kWidth);
+  };
+  for (auto& [type, rates] : measured.rates) {
+    if (type == kAttentionRate) continue;
+    slower(rates.prompt);
+    slower(rates.generated);
+    slower(rates.streamed);
+  }
+}
+
 }  // namespace
 
 Measured measure_node(const MeasureOptions& options, const Clock& clock) {
   Measured measured;
+  const auto stopped = [&] { return options.stop != nullptr && *options.stop; };
   const Bytes buffer = buffer_bytes(options);
   if (buffer >= kBandwidthBufferMin)
     if (const double rate = measure_read_bandwidth(options.threads, clock, buffer); rate > 0)
@@ -256,14 +325,16 @@ Measured measure_node(const MeasureOptions& options, const Clock& clock) {
   {
     ProductRates products(options, clock);
     constexpr std::uint32_t kTypes = 64;
-    for (std::uint32_t number = 0; number < kTypes; ++number)
+    for (std::uint32_t number = 0; number < kTypes && !stopped(); ++number)
       if (const DTypeInfo* type = find_dtype(number); type != nullptr && type->computed)
         if (const Rates rates = products.of(type->type); rates.prompt)
           measured.rates[std::string(type->name)] = rates;
   }
+  if (stopped()) return measured;
   const auto device = make_cpu_device(options.isa, options.threads);
   measure_fixed_times(*device, clock, measured);
   measure_attention(*device, clock, measured);
+  include_extra(layer_extra_s(*device, clock, measured), measured);
   return measured;
 }
 

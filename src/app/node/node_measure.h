@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "app/node/measured.h"
 #include "base/clock.h"
 #include "base/units.h"
@@ -12,6 +14,8 @@ struct MeasureOptions {
   int threads = 1;
   Bytes memory_bytes = 0;  // that may be taken for it: read bandwidth needs a buffer larger than
                            // the caches and is left out when there is too little
+  const std::atomic<bool>* stop =
+      nullptr;  // true: give up within moments; what is there is partial
 };
 
 // Measures this machine as a model would use it: read bandwidth; products of prompt rows and of

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstdio>
 #include <map>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "app/node/find_model_file.h"
 #include "app/node/instance_endpoints.h"
 #include "app/node/instance_host.h"
+#include "app/node/loop_call.h"
 #include "app/node/model_catalog.h"
 #include "app/node/stop_signals.h"
 #include "base/clock.h"
@@ -91,12 +93,20 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   std::vector<std::filesystem::path> folders(options.model_folders.begin(),
                                              options.model_folders.end());
   if (folders.empty()) folders.push_back(default_models_folder());
+  std::atomic<bool> ended = false;
   const std::shared_ptr<ModelCatalog> catalog =
       open_catalog({.state = options.cluster.state,
                     .folders = folders,
                     .self = host->self(),
                     .threads = static_cast<int>(options.threads),
-                    .dialer = &file_dialer});
+                    .dialer = &file_dialer,
+                    .others = [&host, &ended]() -> std::vector<std::string> {
+                      using Nodes = Result<std::vector<std::string>>;
+                      const auto alive = call_on(
+                          host->executor(), [&ended] { return ended.load(); },
+                          [&host] { return Nodes(host->core().alive()); });
+                      return alive ? *alive : std::vector<std::string>();
+                    }});
   // Theirs as long as streams run that read from them.
   const auto files = std::make_shared<FileServer>(
       [catalog](const std::string& identity) { return catalog->whole_files(identity); });
@@ -142,6 +152,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   Lived lived{.peer_port = host->peer_port(), .api_port = port_of(server->url())};
   std::thread membership([&] {
     lived.end = host->run();
+    ended = true;
     server->stop();
   });
   signals.watch([&] { server->stop(); });

@@ -19,43 +19,53 @@ Rates rates_of(const NodeFigures& node, const std::string& type) {
   return found == node.rates.end() ? Rates{} : found->second;
 }
 
-// Reading `bytes` while computing: whichever takes longer. `weights`: how many numbers these are,
-// for which the rate of reading them may be known; 0: no weights.
+struct Ops {
+  double prompt = 0, generated = 0;  // of all rows
+  double one_row = 0;                // of weights: of one row; 0: no weights
+};
+
+// Reading `bytes` while computing: whichever takes longer. Of weights the rate may be known at
+// which one generated row reads and multiplies them; further generated rows then take their time on
+// top: their products do not hide behind the reading.
 void add_work(Time& time, const NodeFigures& node, const std::string& type, double bytes,
-              double weights, double prompt_ops, double generated_ops) {
-  double read_s = 0, compute_s = 0;
+              const Ops& ops) {
+  double read_s = 0, prompt_s = 0, generated_s = 0;
   const Rates rates = rates_of(node, type);
   if (bytes > 0) {
     if (node.read_bandwidth)
       read_s = bytes / *node.read_bandwidth;
     else
       missing(time, fmt::format("read bandwidth of {}", node.name));
-    if (rates.streamed) read_s = std::max(read_s, weights / *rates.streamed);
   }
-  const auto compute = [&](double ops, const std::optional<double>& rate, std::string_view kind) {
-    if (ops <= 0) return;
-    if (rate)
-      compute_s += ops / *rate;
-    else
-      missing(time, fmt::format("rate of {} for {} rows of {}", type, kind, node.name));
+  const auto compute = [&](double count, const std::optional<double>& rate, std::string_view kind) {
+    if (count <= 0) return 0.0;
+    if (rate) return count / *rate;
+    missing(time, fmt::format("rate of {} for {} rows of {}", type, kind, node.name));
+    return 0.0;
   };
-  compute(prompt_ops, rates.prompt, "prompt");
-  compute(generated_ops, rates.generated, "generated");
-  time.seconds += std::max(read_s, compute_s);
-  if (read_s >= compute_s) {
+  prompt_s = compute(ops.prompt, rates.prompt, "prompt");
+  generated_s = compute(ops.generated, rates.generated, "generated");
+  if (rates.streamed && ops.one_row > 0 && ops.generated > 0) {
+    read_s = std::max(read_s, ops.one_row / *rates.streamed);
+    generated_s *= 1 - ops.one_row / std::max(ops.generated, ops.one_row);
+    time.seconds += std::max(read_s, prompt_s) + generated_s;
+  } else {
+    time.seconds += std::max(read_s, prompt_s + generated_s);
+  }
+  if (read_s >= prompt_s + generated_s) {
     time.read_bytes += bytes;
     time.read_s += read_s;
   } else {
-    time.multiply_adds += prompt_ops + generated_ops;
-    time.compute_s += compute_s;
+    time.multiply_adds += ops.prompt + ops.generated;
+    time.compute_s += prompt_s + generated_s;
   }
 }
 
 void add_weights(Time& time, const NodeFigures& node, const TypedWeights& weights, double share,
                  double prompt_rows, double generated_rows) {
   const double ops = static_cast<double>(weights.multiply_adds) * share;
-  add_work(time, node, weights.type, static_cast<double>(weights.bytes) * share, ops,
-           ops * prompt_rows, ops * generated_rows);
+  add_work(time, node, weights.type, static_cast<double>(weights.bytes) * share,
+           {.prompt = ops * prompt_rows, .generated = ops * generated_rows, .one_row = ops});
 }
 
 // Prompt rows of a step are of one sequence and read its keys and values once; each generated row
@@ -67,7 +77,8 @@ void add_attention(Time& time, const NodeFigures& node, const LayerFigures& laye
   const double bytes =
       static_cast<double>(kv_bytes(rows.kv_format, layer.kv_values)) * seen * sequences * share;
   const double ops = static_cast<double>(layer.position_ops) * seen * share;
-  add_work(time, node, kAttentionRate, bytes, 0, ops * rows.prompt, ops * rows.generated);
+  add_work(time, node, kAttentionRate, bytes,
+           {.prompt = ops * rows.prompt, .generated = ops * rows.generated});
 }
 
 void add_figure(Time& time, const std::optional<double>& seconds, std::string figure) {

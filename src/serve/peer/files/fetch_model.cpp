@@ -25,8 +25,10 @@ bool is_of_holder(const Error& error) {
 class Complaints {
  public:
   void add(const std::string& node, const Error& error) {
-    text_ +=
-        fmt::format("{}{}: {}", text_.empty() ? "" : "; ", node.substr(0, 12), error.message());
+    constexpr std::size_t kTextMax = 1000;  // of many nodes, the first ones tell
+    if (text_.size() < kTextMax)
+      text_ +=
+          fmt::format("{}{}: {}", text_.empty() ? "" : "; ", node.substr(0, 12), error.message());
     if (error.code() != Errc::corrupt) all_corrupt_ = false;
   }
   Error error(const std::string& model) const {
