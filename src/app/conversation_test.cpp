@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "app/load_engine.h"
+#include "app/load/load_engine.h"
 
 namespace drystone {
 namespace {

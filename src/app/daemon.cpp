@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "app/progress_bar.h"
 #include "base/clock.h"
 #include "engine/batcher.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "app/load_engine.h"
+#include "app/load/load_engine.h"
 #include "base/result.h"
 #include "serve/http/tls_identity.h"
 #include "serve/metrics/request_log.h"

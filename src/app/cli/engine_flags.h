@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "app/load_engine.h"
+#include "app/load/load_engine.h"
 
 namespace drystone {
 

@@ -11,8 +11,8 @@
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
 #include "app/cli/engine_flags.h"
-#include "app/load_engine.h"
-#include "app/open_model.h"
+#include "app/load/load_engine.h"
+#include "app/load/open_model.h"
 #include "model/arch/architecture.h"
 
 namespace drystone {

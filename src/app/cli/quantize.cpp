@@ -7,7 +7,7 @@
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
 #include "app/cli/engine_flags.h"
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "app/progress_bar.h"
 #include "model/quantize/quantize_model.h"
 

@@ -18,7 +18,7 @@
 #include "app/conversation.h"
 #include "app/interrupt.h"
 #include "app/line_editor.h"
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "app/progress_bar.h"
 #include "app/read_file.h"
 

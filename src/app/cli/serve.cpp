@@ -10,7 +10,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/engine_flags.h"
 #include "app/daemon.h"
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "serve/http/api_keys.h"
 
 namespace drystone {

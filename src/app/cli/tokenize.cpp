@@ -7,7 +7,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "app/read_file.h"
 #include "model/tokenizer/tokenizer.h"
 

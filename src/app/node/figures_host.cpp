@@ -17,7 +17,7 @@
 #include <optional>
 #include <thread>
 
-#include "app/load_engine.h"
+#include "app/load/load_engine.h"
 #include "app/node/link_prober.h"
 #include "app/node/machine_facts.h"
 #include "app/node/measured.h"

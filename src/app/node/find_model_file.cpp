@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "model/gguf/split_name.h"
 
 namespace drystone {

@@ -5,7 +5,7 @@
 
 #include <condition_variable>
 
-#include "app/load_engine.h"
+#include "app/load/load_engine.h"
 #include "app/node/test_nodes.h"
 #include "serve/engine_model.h"
 

@@ -9,12 +9,12 @@
 #include <mutex>
 #include <optional>
 
-#include "app/demo_model.h"
-#include "app/load_engine.h"
+#include "app/load/demo_model.h"
+#include "app/load/load_engine.h"
+#include "app/load/open_model.h"
 #include "app/node/find_model_file.h"
 #include "app/node/known_models.h"
 #include "app/node/model_figures_of.h"
-#include "app/open_model.h"
 #include "model/gguf/split_name.h"
 #include "serve/peer/files/fetch_model.h"
 #include "serve/peer/files/model_identity.h"

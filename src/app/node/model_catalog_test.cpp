@@ -5,8 +5,8 @@
 #include <fstream>
 #include <thread>
 
+#include "app/load/open_model.h"
 #include "app/node/kept_text.h"
-#include "app/open_model.h"
 #include "net/memory_stream.h"
 #include "serve/peer/split/test_cluster.h"
 

@@ -6,7 +6,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "cluster/plan/planner.h"
 #include "compute/cpu/cpu_device.h"
 #include "model/synth/synth.h"

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "app/read_bandwidth.h"
+#include "app/load/read_bandwidth.h"
 #include "compute/cpu/cpu_device.h"
 #include "compute/cpu/device/reserved_memory.h"
 #include "compute/cpu/matmul.h"

@@ -8,7 +8,7 @@
 #include <limits>
 #include <utility>
 
-#include "app/load_engine.h"
+#include "app/load/load_engine.h"
 #include "app/node/system_memory.h"
 #include "serve/peer/split/part_stages.h"
 #include "serve/peer/split/start_part.h"

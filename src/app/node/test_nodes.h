@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "app/load/open_model.h"
 #include "app/node/instance_host.h"
-#include "app/open_model.h"
 #include "cluster/plan/node_figures.h"
 #include "cluster/wire/test_crypto.h"
 #include "model/arch/architecture.h"

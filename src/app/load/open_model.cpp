@@ -1,8 +1,8 @@
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 
 #include <filesystem>
 
-#include "app/demo_model.h"
+#include "app/load/demo_model.h"
 
 namespace drystone {
 

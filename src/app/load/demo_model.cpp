@@ -1,4 +1,4 @@
-#include "app/demo_model.h"
+#include "app/load/demo_model.h"
 
 #ifdef DRYSTONE_DEMO_MODEL  // the path of the file, when the build has one
 

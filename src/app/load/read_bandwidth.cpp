@@ -1,4 +1,4 @@
-#include "app/read_bandwidth.h"
+#include "app/load/read_bandwidth.h"
 
 #include <sys/mman.h>
 

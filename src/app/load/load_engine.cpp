@@ -1,10 +1,10 @@
-#include "app/load_engine.h"
+#include "app/load/load_engine.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
 
-#include "app/open_model.h"
+#include "app/load/open_model.h"
 #include "compute/cpu/cpu_device.h"
 
 namespace drystone {
