@@ -15,7 +15,7 @@ namespace {
 constexpr void (*kCommands[])(CLI::App&, int&) = {
     drystone::add_run,     drystone::add_serve,    drystone::add_up,       drystone::add_invite,
     drystone::add_join,    drystone::add_nodes,    drystone::add_leave,    drystone::add_remove,
-    drystone::add_plan,     drystone::add_load,   drystone::add_unload,   drystone::add_ps,
+    drystone::add_plan,    drystone::add_load,     drystone::add_unload,   drystone::add_ps,
     drystone::add_inspect, drystone::add_bench,    drystone::add_tokenize, drystone::add_template,
     drystone::add_logits,  drystone::add_generate, drystone::add_quantize, drystone::add_synth,
     drystone::add_key,

@@ -128,8 +128,7 @@ Result<void> load(const LoadFlags& flags) {
 
 void add_load(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<LoadFlags>();
-  CLI::App& command = *app.add_subcommand(
-      "load", "Have the cluster run a model from now on");
+  CLI::App& command = *app.add_subcommand("load", "Have the cluster run a model from now on");
   add_wish_flags(command, flags->wish);
   add_api_flags(command, flags->api);
   command.footer(R"(Example:
