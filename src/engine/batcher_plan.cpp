@@ -11,7 +11,7 @@ namespace {
 constexpr double kRestoreMaxS = 0.25;
 // Into how many pieces each lane of several cuts what is left of a prompt, and the least rows of
 // one.
-constexpr std::uint32_t kPiecesOfALane = 8, kPieceRowsMin = 64;
+constexpr std::uint32_t kPiecesOfALane = 8, kPieceRowsMin = 128;
 
 }  // namespace
 
