@@ -20,6 +20,7 @@ namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kLookEvery{250};
 constexpr std::chrono::seconds kPlanWithin{60};  // until somebody has begun to plan it
+constexpr int kLooksAtOldVerdict = 20;           // that it is passed over
 constexpr std::size_t kFailuresMax = 3;          // epochs that failed until we give up
 
 struct LoadFlags {
@@ -46,7 +47,12 @@ std::string where(const json::value& instance) {
 // What `load` has seen of the instances of its model.
 class Watch {
  public:
-  Watch(std::string model, bool quiet) : model_(std::move(model)), quiet_(quiet) {
+  // `before`: the instances before the wish was told.
+  Watch(std::string model, const json::value& before, bool quiet)
+      : model_(std::move(model)), quiet_(quiet) {
+    if (const auto* list = before.if_array())
+      for (const json::value& one : *list)
+        if (text_of(one, "model") == model_ && is_verdict(one)) before_.insert(verdict_of(one));
     if (!quiet) bar_ = progress_bar("loading " + model_);
   }
 
@@ -57,6 +63,7 @@ class Watch {
     std::size_t ready = 0, all = 0;
     double progress = 0;
     own_.clear();
+    ++looks_;
     for (const json::value& one : *list) {
       if (text_of(one, "model") != model_) continue;
       own_.push_back(one);
@@ -64,6 +71,9 @@ class Watch {
       const std::string state = text_of(one, "state");
       // The placement before may still be there for a moment.
       const bool current = truth_of(one, "current", true);
+      // It may be the answer to the wish before: the new one is planned within moments.
+      if (is_verdict(one) && looks_ < kLooksAtOldVerdict && before_.contains(verdict_of(one)))
+        continue;
       if (state == "refused") return Error(Errc::out_of_memory, text_of(one, "message"));
       if (state == "ready" && current && truth_of(one, "served", true)) ++ready;
       progress += current ? number_of(one, "progress").value_or(0) : 0;
@@ -78,6 +88,16 @@ class Watch {
   const json::array& instances() const { return own_; }
 
  private:
+  // Refused, or placed otherwise than asked for.
+  static bool is_verdict(const json::value& instance) {
+    const std::string state = text_of(instance, "state");
+    return state == "refused" || (state == "ready" && !text_of(instance, "message").empty());
+  }
+  static std::string verdict_of(const json::value& instance) {
+    return fmt::format("{} {} {}", text_of(instance, "instance"),
+                       number_of(instance, "epoch").value_or(0), text_of(instance, "message"));
+  }
+
   Result<void> look_at_failure(const json::value& instance, const std::string& state) {
     if (state != "failed") return {};
     const std::string key = fmt::format("{} {}", text_of(instance, "instance"),
@@ -96,15 +116,19 @@ class Watch {
   const std::string model_;
   const bool quiet_;
   std::function<void(double)> bar_;
-  std::set<std::string> failed_;
+  std::set<std::string> before_, failed_;
+  int looks_ = 0;
   json::array own_;
 };
 
 Result<void> load(const LoadFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
+  const json::value before = TRY(node.get("/cluster/v1/instances"));
   const json::value answer = TRY(node.post("/cluster/v1/load", wish_of(flags.wish)));
   const std::string model = text_of(answer, "model");
-  Watch watch(model, flags.api.json);
+  if (const std::string advice = text_of(answer, "advice"); !advice.empty() && !flags.api.json)
+    notice("load", advice);
+  Watch watch(model, before, flags.api.json);
   std::chrono::milliseconds unseen{};
   while (!TRY(watch.look(TRY(node.get("/cluster/v1/instances"))))) {
     unseen = watch.instances().empty() ? unseen + kLookEvery : std::chrono::milliseconds(0);

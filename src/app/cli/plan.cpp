@@ -20,6 +20,7 @@ namespace json = boost::json;
 struct PlanFlags {
   ApiFlags api;
   WishFlags wish;
+  std::uint32_t prompt_tokens = 0;
   bool all = false;
 };
 
@@ -61,7 +62,9 @@ void print_offer(std::size_t number, const json::value& offer, bool with_terms) 
 
 Result<void> plan(const PlanFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
-  const json::value answer = TRY(node.post("/cluster/v1/plan", wish_of(flags.wish)));
+  json::object question = wish_of(flags.wish);
+  if (flags.prompt_tokens > 0) question["prompt_tokens"] = flags.prompt_tokens;
+  const json::value answer = TRY(node.post("/cluster/v1/plan", question));
   const json::array& offers = list_of(answer, "offers");
   const json::array& refusals = list_of(answer, "refusals");
   if (flags.api.json) {
@@ -88,6 +91,11 @@ void add_plan(CLI::App& app, int& exit_code) {
   CLI::App& command =
       *app.add_subcommand("plan", "Where a model could run, how fast, and what it takes");
   add_wish_flags(command, flags->wish);
+  command
+      .add_option("--prompt-tokens", flags->prompt_tokens,
+                  "Speeds of reading a prompt of so many tokens, and of writing behind it [512]")
+      ->check(CLI::Range(1u, 1u << 30).description(""))
+      ->type_name("N");
   command.add_flag("--terms", flags->all, "Show what each estimate is made of");
   add_api_flags(command, flags->api);
   command.footer(R"(Example:

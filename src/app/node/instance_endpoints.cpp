@@ -90,13 +90,15 @@ class InstanceEndpoints final : public Endpoints {
   }
 
   Result<json::value> plan(const HttpRequest& asked) {
-    const LoadRequest request = TRY(parse_load_request(asked.body));
-    return json::value(to_json(TRY(host_.plan(request.path_or_name, request.desired))));
+    const PlanQuestion question = TRY(parse_plan_question(asked.body));
+    return json::value(to_json(TRY(
+        host_.plan(question.wish.path_or_name, question.wish.desired, question.prompt_tokens))));
   }
 
   Result<json::value> load(const HttpRequest& asked) {
     const LoadRequest request = TRY(parse_load_request(asked.body));
-    return json::value{{"model", TRY(host_.load(request.path_or_name, request.desired))}};
+    const InstanceHost::Wish wish = TRY(host_.load(request.path_or_name, request.desired));
+    return json::value{{"model", wish.model}, {"advice", wish.advice}};
   }
 
   InstanceHost& host_;

@@ -83,9 +83,10 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
 
   Result<ModelCatalog::Found> known(const std::string& model) const;
   bool is_current(const InstanceStatus& status) const;
-  Plan plan(const ModelFigures& model, const DesiredInstance& desired) const;
+  Plan plan(const ModelFigures& model, const DesiredInstance& desired,
+            std::uint32_t prompt_tokens = 0) const;
   Result<void> put(const std::string& key, const json::value& value);
-  Result<std::string> want(ModelCatalog::Found found, DesiredInstance desired);
+  Result<Wish> want(ModelCatalog::Found found, DesiredInstance desired);
   Result<void> unload(const std::string& model);
 
   const Options options;
@@ -322,7 +323,8 @@ bool InstanceHost::Inner::is_current(const InstanceStatus& status) const {
 
 // On those alive whose figures are known. What this model has now counts as free: it would give it
 // back.
-Plan InstanceHost::Inner::plan(const ModelFigures& model, const DesiredInstance& desired) const {
+Plan InstanceHost::Inner::plan(const ModelFigures& model, const DesiredInstance& desired,
+                               std::uint32_t prompt_tokens) const {
   const InstanceMap map(view);
   std::map<std::string, Bytes> own;
   for (std::uint32_t i = 0; i < kReplicasMax; ++i) {
@@ -344,10 +346,12 @@ Plan InstanceHost::Inner::plan(const ModelFigures& model, const DesiredInstance&
   }
   PlanRequest request = desired.request(desired.model);
   request.replicas = desired.replicas > 1 ? std::optional(desired.replicas) : std::nullopt;
+  request.prompt_tokens = prompt_tokens;
   return drystone::plan(model, nodes, map.links(), request);
 }
 
-Result<std::string> InstanceHost::Inner::want(ModelCatalog::Found found, DesiredInstance desired) {
+Result<InstanceHost::Wish> InstanceHost::Inner::want(ModelCatalog::Found found,
+                                                     DesiredInstance desired) {
   desired.model = found.source.model;
   if (const auto before = known(desired.model)) {
     const ModelSource& source = before->source;
@@ -368,7 +372,7 @@ Result<std::string> InstanceHost::Inner::want(ModelCatalog::Found found, Desired
   TRY(put(want_key(desired.model), to_json(desired)));
   cluster.follow();
   wake();
-  return desired.model;
+  return Wish{.model = desired.model, .advice = planned.advice};
 }
 
 Result<void> InstanceHost::Inner::unload(const std::string& model) {
@@ -437,16 +441,18 @@ Result<json::array> InstanceHost::instances() {
   });
 }
 
-Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance desired) {
+Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance desired,
+                                std::uint32_t prompt_tokens) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   desired.model = found.source.model;
   inner_->wait_for_figures();
-  return inner_->ask([found, desired](Inner& inner) -> Result<Plan> {
-    return inner.plan(found.figures, desired);
+  return inner_->ask([found, desired, prompt_tokens](Inner& inner) -> Result<Plan> {
+    return inner.plan(found.figures, desired, prompt_tokens);
   });
 }
 
-Result<std::string> InstanceHost::load(const std::string& path_or_name, DesiredInstance desired) {
+Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
+                                              DesiredInstance desired) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   inner_->wait_for_figures();
   return inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); });

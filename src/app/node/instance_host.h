@@ -31,6 +31,10 @@ class InstanceHost {
     Bytes memory_bytes = 0;                       // for all parts; 0: what the system has
     std::function<void(const std::string&)> say;  // a line for people; any thread; may be empty
   };
+  struct Wish {
+    std::string model;   // its name
+    std::string advice;  // of the plan
+  };
   // Borrows all for its life. Before ClusterHost::run(), whose events it listens to, and before the
   // server, whose endpoints may ask it at once.
   InstanceHost(Options options, ClusterHost& cluster, DataDoor& door, ModelCatalog& catalog,
@@ -55,11 +59,13 @@ class InstanceHost {
   // Every sensible way to place a model on those alive, whose figures are waited for up to 15 s;
   // `path_or_name` as ModelCatalog::find takes it, or a name that the cluster knows. Errors: those
   // of ModelCatalog::find.
-  Result<Plan> plan(const std::string& path_or_name, DesiredInstance desired);
-  // Asks the cluster to run it from now on. Gives the model's name. Errors: those of find and of
+  // prompt_tokens: as in PlanRequest.
+  Result<Plan> plan(const std::string& path_or_name, DesiredInstance desired,
+                    std::uint32_t prompt_tokens = 0);
+  // Asks the cluster to run it from now on. Errors: those of find and of
   // the plan (it can never fit: nothing was changed); invalid_argument (another model has its
   // name).
-  Result<std::string> load(const std::string& path_or_name, DesiredInstance desired);
+  Result<Wish> load(const std::string& path_or_name, DesiredInstance desired);
   // Errors: not_found (nobody asked for it).
   Result<void> unload(const std::string& model);
 

@@ -9,6 +9,7 @@ namespace drystone {
 namespace {
 
 constexpr std::string_view kWhat = "request";
+constexpr std::uint32_t kPromptTokensMax = 1 << 30;
 
 // What clients send is an argument, not a file that broke.
 Error as_argument(Error error) {
@@ -35,8 +36,9 @@ Result<std::string> model_of(const boost::json::object& object) {
 
 }  // namespace
 
-Result<LoadRequest> parse_load_request(std::string_view body) {
-  boost::json::object object = TRY(parse_object(body));
+namespace {
+
+Result<LoadRequest> load_request_of(boost::json::object object) {
   LoadRequest request{.path_or_name = TRY(model_of(object))};
   object["model"] = "model";
   auto desired = desired_from_json(object);
@@ -44,6 +46,26 @@ Result<LoadRequest> parse_load_request(std::string_view body) {
   request.desired = *std::move(desired);
   request.desired.model.clear();
   return request;
+}
+
+}  // namespace
+
+Result<LoadRequest> parse_load_request(std::string_view body) {
+  return load_request_of(TRY(parse_object(body)));
+}
+
+Result<PlanQuestion> parse_plan_question(std::string_view body) {
+  boost::json::object object = TRY(parse_object(body));
+  PlanQuestion question;
+  {
+    const boost::json::value value = object;
+    JsonFields fields(value, std::string(kWhat));
+    fields.maybe_integer("prompt_tokens", question.prompt_tokens, 1, kPromptTokensMax);
+    if (auto read = fields.finish(); !read) return as_argument(std::move(read).error());
+  }
+  object.erase("prompt_tokens");
+  question.wish = TRY(load_request_of(std::move(object)));
+  return question;
 }
 
 Result<std::string> parse_unload_request(std::string_view body) {

@@ -12,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(request->path_or_name.size() <= drystone::kModelPathMax);
     CHECK(request->desired.replicas <= drystone::kReplicasMax);
   }
+  static_cast<void>(drystone::parse_plan_question(text));
   static_cast<void>(drystone::parse_unload_request(text));
   return 0;
 }

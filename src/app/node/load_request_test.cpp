@@ -16,6 +16,21 @@ TEST(LoadRequest, ReadsWhatIsAskedFor) {
   EXPECT_EQ(parse_unload_request(R"({"model": "pebble"})").value(), "pebble");
 }
 
+// Of a plan only: nobody asks for a model to be loaded for prompts of one length.
+TEST(LoadRequest, ThePromptOfAPlan) {
+  const auto question = parse_plan_question(R"({"model": "a", "prompt_tokens": 2048})");
+  ASSERT_TRUE(question) << question.error().message();
+  EXPECT_EQ(question->prompt_tokens, 2048u);
+  EXPECT_EQ(question->wish.path_or_name, "a");
+  EXPECT_EQ(parse_plan_question(R"({"model": "a"})").value().prompt_tokens, 0u);
+  for (const char* body :
+       {R"({"model": "a", "prompt_tokens": 0})", R"({"model": "a", "prompt_tokens": "9"})",
+        R"({"prompt_tokens": 9})", R"({"model": "a", "prompt": 9})"})
+    EXPECT_TRUE(parse_plan_question(body).is(Errc::invalid_argument)) << body;
+  EXPECT_TRUE(
+      parse_load_request(R"({"model": "a", "prompt_tokens": 9})").is(Errc::invalid_argument));
+}
+
 // A mistyped wish must not be half understood.
 TEST(LoadRequest, RefusesWhatItDoesNotUnderstand) {
   for (const char* body : {"", "[]", "{}", R"({"model": ""})", R"({"model": 7})",

@@ -5,9 +5,15 @@
 namespace drystone {
 namespace {
 
+// Its name, where it has told it.
+std::string shown_name(const InstanceMap& map, const std::string& node) {
+  const auto figures = map.node(node);
+  return figures && !figures->name.empty() ? figures->name : node;
+}
+
 // Of the parts of the placement, as they stand in the map.
 InstancePhase phase_of(const Placement& placement, const std::map<std::string, PartState>& parts,
-                       double& progress, std::string& message) {
+                       const InstanceMap& map, double& progress, std::string& message) {
   progress = 0;
   bool ready = true;
   for (const PlacedPart& part : placement.parts) {
@@ -18,7 +24,7 @@ InstancePhase phase_of(const Placement& placement, const std::map<std::string, P
     }
     const PartState& state = found->second;
     if (state.phase == PartPhase::failed || state.phase == PartPhase::lost) {
-      message = fmt::format("{}: {}", part.node, state.error);
+      message = fmt::format("{}: {}", shown_name(map, part.node), state.error);
       return InstancePhase::failed;
     }
     progress += state.phase == PartPhase::ready ? 1 : state.progress;
@@ -139,11 +145,11 @@ InstanceStatus InstanceCore::status(const std::string& instance,
   for (auto& [node, state] : map_.parts(instance))
     if (state.epoch == place->epoch) status.parts.emplace(node, std::move(state));
   status.message = place->placement->degraded;
-  status.phase = phase_of(*place->placement, status.parts, status.progress, status.message);
+  status.phase = phase_of(*place->placement, status.parts, map_, status.progress, status.message);
   for (const PlacedPart& part : place->placement->parts)
     if (!alive_.contains(part.node)) {
       status.phase = InstancePhase::failed;
-      status.message = fmt::format("{} is gone", part.node);
+      status.message = fmt::format("{} is gone", shown_name(map_, part.node));
     }
   return status;
 }

@@ -325,6 +325,73 @@ TEST(InstanceCore, ReplicasStandOnDifferentNodes) {
   EXPECT_EQ(cluster.core("a").statuses().size(), 1u);
 }
 
+// Whatever shape is fastest for one: two nodes that could hold a shard each hold a replica each.
+TEST(InstanceCore, AReplicaLeavesTheNodesOfTheNext) {
+  SimCluster cluster(19);
+  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  DesiredInstance desired = kWanted;
+  desired.replicas = 2;
+  desired.streams = 1;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  for (const char* instance : {"llama", "llama#1"})
+    EXPECT_EQ(cluster.status("a", instance).placement->parts.size(), 1u) << instance;
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// ... and of a model that needs two nodes, four hold two.
+TEST(InstanceCore, ReplicasOfSeveralNodesShareThemOut) {
+  SimCluster cluster(20);
+  for (const char* name : {"a", "b", "c", "d"}) cluster.add_node(name, kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  DesiredInstance desired = kWanted;
+  desired.replicas = 2;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama#1").placement->parts.size(), 2u);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// One that stands on both nodes moves to one of them when a second is asked for.
+TEST(InstanceCore, AWideReplicaMakesRoomForAnother) {
+  SimCluster cluster(21);
+  for (const char* name : {"a", "b"}) cluster.add_node(name, kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  DesiredInstance desired = kWanted;
+  cluster.want(desired);
+  cluster.run(5);
+  EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 2u);
+  desired.replicas = 2;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// A substitute stays until what was asked for is possible, or something else is asked for.
+TEST(InstanceCore, AnotherWishEndsASubstituteAtOnce) {
+  SimCluster cluster(22);
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 40)) << cluster.trace();
+  EXPECT_NE(cluster.status("a", "llama").message, "");
+  cluster.want(kWanted);
+  cluster.run(1);
+  EXPECT_EQ(cluster.status("a", "llama").placement->degraded, "");
+  ASSERT_TRUE(cluster.run_until_ready("llama", 3)) << cluster.trace();
+}
+
 // `load` with another context replaces what is there.
 TEST(InstanceCore, AnotherWishIsAnotherPlacement) {
   SimCluster cluster(15);

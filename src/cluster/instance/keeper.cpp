@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <utility>
 
 namespace drystone {
 namespace {
@@ -104,6 +105,12 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
     kept.last = place->placement;
     recover(view, kept, *place->placement);
   }
+  // A substitute for what was asked for before is none for what is asked for now.
+  const bool other_wish = std::exchange(kept.wish, desired).value_or(desired) != desired;
+  const bool stands = look.finding == Finding::good || look.finding == Finding::substitute;
+  if ((look.finding == Finding::substitute && other_wish) ||
+      (stands && stands_in_the_way(view, instance, kept, *place->placement, desired, *model)))
+    look.finding = Finding::changed;
   const bool joining = view.alive.size() > 1 && view.now - start_ < kJoinWait;
   if (place == nullptr && joining) return;
   if (!time_to_act(view, instance, kept, look, place == nullptr ? Epoch{} : place->epoch)) return;

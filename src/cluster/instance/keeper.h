@@ -92,7 +92,9 @@ class Keeper {
     // When a plan last did not give what was asked for, and from which inputs.
     Time tried_at{};
     std::uint64_t tried_inputs = 0, tried_nodes = 0;
-    bool held_back = false;  // because nodes may still be starting
+    bool held_back = false;               // because nodes may still be starting
+    std::uint64_t narrowed_inputs = 0;    // of the last look whether it stands in the way
+    std::optional<DesiredInstance> wish;  // as it was at the last look
   };
   struct Look {
     Finding finding;
@@ -118,6 +120,12 @@ class Keeper {
 
   std::vector<NodeFigures> nodes_for(const KeeperView& view, const std::string& instance,
                                      const DesiredInstance& desired) const;
+  std::uint32_t replicas_to_place(const std::string& instance,
+                                  const DesiredInstance& desired) const;
+  // Whether the placement takes several nodes on which more of the model's replicas could be.
+  bool stands_in_the_way(const KeeperView& view, const std::string& instance, Kept& kept,
+                         const Placement& placement, const DesiredInstance& desired,
+                         const ModelFigures& model) const;
   PlaceValue make(const KeeperView& view, const std::string& instance,
                   const DesiredInstance& desired, const ModelFigures& model) const;
   void publish(PlaceValue value, const std::string& instance, const Epoch& highest,

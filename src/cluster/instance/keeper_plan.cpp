@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "cluster/instance/keeper.h"
 #include "cluster/plan/json_fields.h"
@@ -23,6 +24,35 @@ bool has_shape(const Placement& placement, const DesiredInstance& desired) {
   return std::ranges::all_of(placement.parts, [&](const PlacedPart& part) {
     return part.ranks == desired.shards.value_or(1);
   });
+}
+
+// A place for one of `to_place` replicas that leaves room for the others: as many as there can be.
+// One of several takes a single node where it can.
+Result<Placement> place_one(const ModelFigures& model, const std::vector<NodeFigures>& nodes,
+                            const LinkTable& links, PlanRequest request, std::uint32_t to_place,
+                            bool one_of_several) {
+  request.replicas = to_place > 1 ? std::nullopt : std::optional(1u);
+  Plan found = plan(model, nodes, links, request);
+  if (found.offers.empty()) return *std::move(found.error);
+  const auto first = [&](auto is_wanted) {
+    const auto offer = std::ranges::find_if(found.offers, is_wanted);
+    return offer == found.offers.end() ? nullptr : &offer->placements;
+  };
+  const auto is = [](PlanKind kind) {
+    return [kind](const Offer& offer) { return offer.kind == kind; };
+  };
+  if (to_place > 1) {
+    const auto* most = first(is(PlanKind::replicas));
+    if ((most == nullptr || most->size() < to_place) && nodes.size() >= to_place) {
+      request.replicas = to_place;
+      const Plan all = plan(model, nodes, links, request);
+      if (!all.offers.empty()) return all.offers[0].placements[0];
+    }
+    if (most != nullptr) return (*most)[0];
+  }
+  if (one_of_several)
+    if (const auto* alone = first(is(PlanKind::one_node))) return (*alone)[0];
+  return found.offers[0].placements[0];
 }
 
 }  // namespace
@@ -73,6 +103,34 @@ std::vector<NodeFigures> Keeper::nodes_for(const KeeperView& view, const std::st
   return nodes;
 }
 
+// Its own instance among them.
+std::uint32_t Keeper::replicas_to_place(const std::string& instance,
+                                        const DesiredInstance& desired) const {
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < desired.replicas; ++i) {
+    const std::string replica = instance_name(desired.model, i);
+    const auto place = current_.find(replica);
+    count += replica == instance || place == current_.end() || !place->second.placement;
+  }
+  return count;
+}
+
+bool Keeper::stands_in_the_way(const KeeperView& view, const std::string& instance, Kept& kept,
+                               const Placement& placement, const DesiredInstance& desired,
+                               const ModelFigures& model) const {
+  if (desired.replicas < 2 || desired.stages || desired.shards || placement.parts.size() < 2)
+    return false;
+  const std::uint32_t to_place = replicas_to_place(instance, desired);
+  if (to_place < 2 || std::exchange(kept.narrowed_inputs, inputs_) == inputs_) return false;
+  PlanRequest request = desired.request(instance);
+  const std::vector<NodeFigures> nodes = nodes_for(view, instance, desired);
+  if (nodes.size() < to_place) return false;
+  request.replicas = to_place;
+  const Plan narrow = plan(model, nodes, view.map.links(), request);
+  return !narrow.offers.empty() &&
+         narrow.offers[0].placements[0].parts.size() < placement.parts.size();
+}
+
 PlaceValue Keeper::make(const KeeperView& view, const std::string& instance,
                         const DesiredInstance& desired, const ModelFigures& model) const {
   const std::vector<NodeFigures> nodes = nodes_for(view, instance, desired);
@@ -86,24 +144,24 @@ PlaceValue Keeper::make(const KeeperView& view, const std::string& instance,
       const auto blame = kept->second.blame.find(node.id);
       return blame != kept->second.blame.end() && view.now < blame->second.until;
     });
-  const auto planned = [&](const DesiredInstance& wanted, const std::vector<NodeFigures>& on) {
-    return plan(model, on, links, wanted.request(instance));
+  const std::uint32_t to_place = replicas_to_place(instance, desired);
+  const bool several = desired.replicas > 1;
+  const auto planned = [&](const DesiredInstance& wanted) {
+    Result<Placement> found = Error(Errc::unavailable, "no node is left");
+    if (trusted.size() < nodes.size())
+      found = place_one(model, trusted, links, wanted.request(instance), to_place, several);
+    if (found) return found;
+    return place_one(model, nodes, links, wanted.request(instance), to_place, several);
   };
-  Plan asked;
-  if (trusted.size() < nodes.size()) asked = planned(desired, trusted);
-  if (asked.offers.empty()) asked = planned(desired, nodes);
-  if (!asked.offers.empty()) return {.placement = asked.offers[0].placements[0]};
+  auto asked = planned(desired);
+  if (asked) return {.placement = *std::move(asked)};
   if (desired.forced()) {
-    Plan substitute;
-    if (trusted.size() < nodes.size()) substitute = planned(desired.unforced(), trusted);
-    if (substitute.offers.empty()) substitute = planned(desired.unforced(), nodes);
-    if (!substitute.offers.empty()) {
-      Placement placement = substitute.offers[0].placements[0];
-      placement.degraded = one_line(asked.error->message(), kDegradedTextMax);
-      return {.placement = std::move(placement)};
+    if (auto substitute = planned(desired.unforced())) {
+      substitute->degraded = one_line(asked.error().message(), kDegradedTextMax);
+      return {.placement = *std::move(substitute)};
     }
   }
-  return {.refused = one_line(asked.error->message(), kRefusalTextMax)};
+  return {.refused = one_line(asked.error().message(), kRefusalTextMax)};
 }
 
 }  // namespace drystone

@@ -14,6 +14,10 @@
 namespace drystone {
 namespace {
 
+// What is known stands before what is not; of that one node before several, which may be slower
+// than one for all we know.
+int rank_of_knowledge(bool known, std::size_t nodes) { return known ? 0 : nodes == 1 ? 1 : 2; }
+
 // A further node is a further one that can fail: it must bring at least as much.
 constexpr double kWorthOfNode = 0.01;
 
@@ -28,19 +32,26 @@ std::string times_text(double factor) {
                     : fmt::format("{:.0f}% slower", (1 - factor) * 100);
 }
 
+// "" where everything is known.
+std::string unmeasured(const Estimate& estimate) {
+  if (estimate.unknown.empty()) return "";
+  const std::size_t more = estimate.unknown.size() - 1;
+  return fmt::format("no estimate: not measured yet: {}{}", estimate.unknown[0],
+                     more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
 class Comparison {
  public:
   explicit Comparison(const PlanInput& input) : input_(input), request_(input.request()) {}
 
   Plan run() {
     compare();
-    std::ranges::stable_sort(evaluations_, std::greater(), [&](const Evaluation& each) {
-      return rank(each.score(request_.objective), each.division.shape.nodes());
-    });
+    for (Evaluation& each : evaluations_) each.known = explain(input_, each).unknown.empty();
+    std::ranges::stable_sort(evaluations_, {}, [&](const Evaluation& each) { return order(each); });
     for (const Evaluation& each : evaluations_)
       if (each.division.shape.nodes() == 1 && alone_ == nullptr) alone_ = &each;
     if (request_.replicas.value_or(1) == 1)
-      for (const Evaluation& each : evaluations_) scored_.emplace_back(score(each), offer(each));
+      for (const Evaluation& each : evaluations_) scored_.emplace_back(order(each), offer(each));
     if (request_.replicas != 1u) add_replicas();
     keep_best();
     add_refusals();
@@ -49,8 +60,13 @@ class Comparison {
   }
 
  private:
-  double score(const Evaluation& each) const {
-    return rank(each.score(request_.objective), each.division.shape.nodes());
+  // The least stands first.
+  using Order = std::pair<int, double>;
+  static Order order(bool known, double score, std::size_t nodes) {
+    return {rank_of_knowledge(known, nodes), -rank(score, nodes)};
+  }
+  Order order(const Evaluation& each) const {
+    return order(each.known, each.score(request_.objective), each.division.shape.nodes());
   }
 
   // Of shapes that differ only in order or head, the best; of those that do not fit, the nearest.
@@ -137,11 +153,7 @@ class Comparison {
                         times_text(each.prefill_tok_s / alone_->prefill_tok_s)));
     }
     say(explain_reduction(input_, each));
-    if (!offer.estimate.unknown.empty())
-      say(fmt::format("no estimate: not measured yet: {}{}", offer.estimate.unknown[0],
-                      offer.estimate.unknown.size() > 1
-                          ? fmt::format(" and {} more", offer.estimate.unknown.size() - 1)
-                          : ""));
+    say(unmeasured(offer.estimate));
     return text;
   }
 
@@ -181,15 +193,16 @@ class Comparison {
     offer.reason = request_.streams > 1
                        ? "whole requests go to whichever is free; one node's end ends only its own"
                        : "one request uses one replica: this pays for several at once";
+    if (!offer.estimate.unknown.empty()) offer.reason += "; " + unmeasured(offer.estimate);
     const double value = request_.objective == Objective::many_streams ? pace.many_streams_tok_s
                          : request_.objective == Objective::prompt     ? pace.prefill_tok_s
                                                                        : pace.one_stream_tok_s;
-    scored_.emplace_back(rank(value, nodes), std::move(offer));
+    scored_.emplace_back(order(offer.estimate.unknown.empty(), value, nodes), std::move(offer));
   }
 
   // The best, among them at least one of every kind.
   void keep_best() {
-    std::ranges::stable_sort(scored_, std::greater(), [](const auto& each) { return each.first; });
+    std::ranges::stable_sort(scored_, {}, [](const auto& each) { return each.first; });
     std::vector<bool> keep(scored_.size(), false);
     std::map<PlanKind, bool> seen;
     for (std::size_t i = 0; i < scored_.size(); ++i)
@@ -213,10 +226,7 @@ class Comparison {
   }
 
   std::string speed_of(const Offer& offer) const {
-    const auto& speed = request_.objective == Objective::prompt ? offer.estimate.prefill_tok_s
-                        : request_.objective == Objective::many_streams
-                            ? offer.estimate.many_streams_tok_s
-                            : offer.estimate.one_stream_tok_s;
+    const auto speed = speed_for(offer.estimate, request_.objective, request_.streams);
     return speed ? format_speed(*speed) : "speed not known";
   }
 
@@ -233,7 +243,11 @@ class Comparison {
     std::string text = fmt::format("fits on {}: {}", alone->summary, speed_of(*alone));
     if (split == end) return text;
     text += fmt::format("; {}: {}", split->summary, speed_of(*split));
-    if (split > alone) text += ". Splitting would only slow the model down";
+    if (!split->estimate.unknown.empty())
+      text += fmt::format(". Whether splitting helps is not known yet (not measured: {})",
+                          split->estimate.unknown[0]);
+    else if (split > alone && alone->estimate.unknown.empty())
+      text += ". Splitting would only slow the model down";
     return best.kind == PlanKind::replicas
                ? fmt::format("{}; {}: {}", text, best.summary, speed_of(best))
                : text;
@@ -244,7 +258,7 @@ class Comparison {
   std::vector<Evaluation> evaluations_;
   std::vector<Misfit> misfits_;
   const Evaluation* alone_ = nullptr;
-  std::vector<std::pair<double, Offer>> scored_;
+  std::vector<std::pair<Order, Offer>> scored_;
   Plan plan_;
 };
 

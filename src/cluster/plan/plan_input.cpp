@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace drystone {
@@ -17,6 +18,14 @@ Error refuse(fmt::format_string<Arguments...> format, Arguments&&... arguments) 
 
 bool is(const NodeFigures& node, const std::string& name) {
   return node.id == name || node.name == name;
+}
+
+// What people read, different for every node.
+std::string shown_name(const NodeFigures& node, bool is_ambiguous) {
+  constexpr std::size_t kIdShown = 8;
+  if (node.name.empty()) return node.id;
+  if (!is_ambiguous) return node.name;
+  return fmt::format("{} ({})", node.name, node.id.substr(0, kIdShown));
 }
 
 Result<PlanRequest> with_defaults(const ModelFigures& model, PlanRequest request) {
@@ -37,6 +46,9 @@ Result<PlanRequest> with_defaults(const ModelFigures& model, PlanRequest request
   request.rows_max = std::max(request.rows_max, 1u);
   if (request.prompt_tokens == 0)
     request.prompt_tokens = std::max(1u, std::min(kPromptTokens, request.context / 2));
+  if (request.prompt_tokens > request.context)
+    return refuse("a prompt of {} tokens is longer than the context of {}", request.prompt_tokens,
+                  request.context);
   if (request.objective == Objective::automatic)
     request.objective = request.streams > 1 ? Objective::many_streams : Objective::one_stream;
   // One number forced leaves the other at one: `--stages 2` asks for two stages of a node each.
@@ -80,6 +92,8 @@ Result<PlanInput> PlanInput::make(const ModelFigures& model, const std::vector<N
 Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
   std::vector<std::string> names = request_.nodes;
   if (!request_.head.empty()) names.push_back(request_.head);
+  std::map<std::string, int> times_named;
+  for (const NodeFigures& node : nodes) ++times_named[node.name];
   for (const std::string& name : names)
     if (std::ranges::none_of(nodes, [&](const NodeFigures& node) { return is(node, name); })) {
       std::string known;
@@ -89,16 +103,20 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
   for (const NodeFigures& node : nodes) {
     const auto names_it = [&](const std::string& name) { return is(node, name); };
     if (!request_.nodes.empty() && std::ranges::none_of(request_.nodes, names_it)) continue;
+    std::string shown = shown_name(node, times_named[node.name] > 1);
     const auto available = node.available_bytes();
     if (!available) {
-      left_out_.push_back(fmt::format("the free memory of {} is not known", node.name));
+      left_out_.push_back(fmt::format("the free memory of {} is not known", shown));
       continue;
     }
-    sites_.push_back({.figures = node, .assumed = node, .available = *available});
+    Site site{.figures = node, .assumed = node, .available = *available};
+    site.figures.name = site.assumed.name = std::move(shown);
+    sites_.push_back(std::move(site));
   }
   std::ranges::sort(sites_, {}, [](const Site& site) { return site.figures.id; });
   for (std::uint32_t i = 0; i < sites_.size() && !request_.head.empty(); ++i)
-    if (is(sites_[i].figures, request_.head)) head_ = i;
+    for (const NodeFigures& node : nodes)
+      if (node.id == sites_[i].figures.id && is(node, request_.head)) head_ = i;
   if (!request_.head.empty() && !head_)
     return refuse("{} cannot be the head: it is not among the nodes that may be used",
                   request_.head);

@@ -16,7 +16,7 @@ namespace drystone {
 
 // A node that may take part.
 struct Site {
-  NodeFigures figures;  // as published
+  NodeFigures figures;  // as published, with a name that no other site has
   // The same with everything that is unknown taken from the worst node that knows it, so that the
   // model can be divided all the same. Never shown.
   NodeFigures assumed;

@@ -24,8 +24,7 @@ std::string format_amount(double bytes) {
 }
 
 const std::string& name_of(const PlanInput& input, std::uint32_t site) {
-  const NodeFigures& figures = input.sites()[site].figures;
-  return figures.name.empty() ? figures.id : figures.name;
+  return input.sites()[site].figures.name;
 }
 
 // "340 MB at 21 GB/s" or "64 G multiply-adds at 210 G/s", whichever is the longer part.
@@ -120,10 +119,17 @@ class Explanation {
     if (r > 0) gather(r, rows.generated);
   }
 
+  // What is missing of it is told by the names of its nodes.
+  LinkFigures link(const NodeFigures& from, const NodeFigures& to) const {
+    LinkFigures figures = input_.links().between(from.id, to.id);
+    figures.from = from.name, figures.to = to.name;
+    return figures;
+  }
+
   void gather(std::size_t r, std::uint32_t rows) {
     const double share = share_of(input_, division_, 0, r).vocab;
     const auto logits = static_cast<Bytes>(sizeof(float) * share * input_.model().vocab * rows);
-    const Time time = hop_time(input_.links().between(node(0, r).id, node(0, 0).id), logits);
+    const Time time = hop_time(link(node(0, r), node(0, 0)), logits);
     terms_.push_back(fmt::format("logits from {} to {}: {}{}", name_of(input_, stages_[0][r]),
                                  name_of(input_, stages_[0][0]),
                                  format_amount(static_cast<double>(logits)), equals(time)));
@@ -132,14 +138,19 @@ class Explanation {
 
   void reductions(std::size_t p) {
     if (stages_[p].size() < 2) return;
-    std::vector<std::string> ids;
-    for (std::size_t r = 0; r < stages_[p].size(); ++r) ids.push_back(node(p, r).id);
-    const Reduction each = reduction(input_.links(), ids, input_.row_bytes());
+    std::vector<std::string> names;
+    LinkTable links;
+    for (std::size_t r = 0; r < stages_[p].size(); ++r) {
+      names.push_back(node(p, r).name);
+      for (std::size_t other = 0; other < stages_[p].size(); ++other)
+        if (other != r) links.set(link(node(p, r), node(p, other)));
+    }
+    const Reduction each = reduction(links, names, input_.row_bytes());
     Time all;
     all.add(each.time, 2.0 * division_.layers[p].size());
     terms_.push_back(fmt::format(
         "{} reductions of {} over {} nodes, {}: {} each{}", 2 * division_.layers[p].size(),
-        format_amount(static_cast<double>(input_.row_bytes())), ids.size(), to_string(each.way),
+        format_amount(static_cast<double>(input_.row_bytes())), names.size(), to_string(each.way),
         format_seconds(each.time.seconds), equals(all)));
     writing_.add(all);
   }
@@ -152,8 +163,8 @@ class Explanation {
     const Bytes bytes = input_.row_bytes() * fan;
     for (std::size_t r = 0; r < next.size(); ++r) {
       const std::size_t from = r % stages_[p].size();
-      const std::string& to = input_.sites()[next[r]].figures.id;
-      const Time time = hop_time(input_.links().between(node(p, from).id, to), bytes);
+      const NodeFigures& to = input_.sites()[next[r]].figures;
+      const Time time = hop_time(link(node(p, from), to), bytes);
       writing_.add(time);
       terms_.push_back(fmt::format("{} {} to {}: {}{}", back ? "back from" : "hop from",
                                    name_of(input_, stages_[p][from]), name_of(input_, next[r]),
@@ -191,6 +202,21 @@ std::string format_seconds(double seconds) {
 }
 
 std::string format_per_second(double per_second) { return format_amount(per_second) + "/s"; }
+
+std::optional<double> speed_for(const Estimate& estimate, Objective objective,
+                                std::uint32_t streams) {
+  switch (objective) {
+    case Objective::prompt:
+      return estimate.prefill_tok_s;
+    case Objective::many_streams:
+      return estimate.many_streams_tok_s;
+    case Objective::one_stream:
+      return estimate.one_stream_tok_s;
+    case Objective::automatic:
+      return streams > 1 ? estimate.many_streams_tok_s : estimate.one_stream_tok_s;
+  }
+  CHECK(false, static_cast<int>(objective));
+}
 
 std::string format_speed(double tok_s) {
   return fmt::format("{:.{}f} tok/s", tok_s, tok_s < 9.95 ? 1 : 0);

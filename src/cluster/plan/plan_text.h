@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,10 @@ namespace drystone {
 
 std::string format_seconds(double seconds);  // "16 ms", "120 us", "1.5 s"
 std::string format_per_second(
-    double per_second);                  // "21 GB/s": decimal, as cables and memory are sold
+    double per_second);  // "21 GB/s": decimal, as cables and memory are sold
+// What the objective asks for; nullopt: not known.
+std::optional<double> speed_for(const Estimate& estimate, Objective objective,
+                                std::uint32_t streams);
 std::string format_speed(double tok_s);  // "42 tok/s", "3.9 tok/s"
 
 // "atlas alone", "2 stages: atlas (head) layers 0..12, nova 12..22",

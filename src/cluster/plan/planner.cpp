@@ -4,6 +4,7 @@
 
 #include "cluster/plan/offers.h"
 #include "cluster/plan/plan_input.h"
+#include "cluster/plan/plan_text.h"
 
 namespace drystone {
 namespace {
@@ -64,12 +65,32 @@ Error no_offer(const Plan& plan, const ModelFigures& model, const std::vector<No
                            why, instead(model, nodes, links, request)));
 }
 
+// What somebody who forces a split should know: that one node alone is faster.
+std::string against_splitting(const Plan& forced, const ModelFigures& model,
+                              const std::vector<NodeFigures>& nodes, const LinkTable& links,
+                              PlanRequest request) {
+  const bool is_split = request.stages.value_or(1) * request.shards.value_or(1) > 1;
+  if (!is_split || request.replicas.value_or(1) > 1 || forced.offers[0].estimate.unknown.size() > 0)
+    return "";
+  request.stages = request.shards = 1;
+  const Plan alone = plan_once(model, nodes, links, request);
+  if (alone.offers.empty() || !alone.offers[0].estimate.unknown.empty()) return "";
+  const auto speed = [&](const Offer& offer) {
+    return *speed_for(offer.estimate, request.objective, request.streams);
+  };
+  const double gain = speed(forced.offers[0]) / speed(alone.offers[0]);
+  if (gain >= 1) return "";
+  return fmt::format(". {} would do {}: this split only slows the model down",
+                     alone.offers[0].summary, format_speed(speed(alone.offers[0])));
+}
+
 }  // namespace
 
 Plan plan(const ModelFigures& model, const std::vector<NodeFigures>& nodes, const LinkTable& links,
           const PlanRequest& request) {
   Plan plan = plan_once(model, nodes, links, request);
   if (!plan.error && plan.offers.empty()) plan.error = no_offer(plan, model, nodes, links, request);
+  if (!plan.offers.empty()) plan.advice += against_splitting(plan, model, nodes, links, request);
   return plan;
 }
 

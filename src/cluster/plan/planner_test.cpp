@@ -67,6 +67,21 @@ TEST(Planner, SaysThatSplittingWouldOnlySlowDown) {
   EXPECT_NE(plan.advice.find("Splitting would only slow the model down"), std::string::npos);
 }
 
+// ... also one who asked for it.
+TEST(Planner, SaysThatAForcedSplitSlowsDown) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"})};
+  const LinkTable wifi = sample_links(nodes, {.round_trip_s = 5e-3, .bandwidth = 50e6});
+  const Plan forced = checked_plan(sample_model(), nodes, wifi, {.context = 2048, .stages = 2});
+  EXPECT_NE(forced.advice.find(". atlas alone would do 32 tok/s: this split only slows the model "
+                               "down"),
+            std::string::npos)
+      << forced.advice;
+  const LinkTable cable = sample_links(nodes, {.round_trip_s = 60e-6, .bandwidth = 1.2e9});
+  const Plan shards = checked_plan(sample_model(), nodes, cable, {.context = 2048, .shards = 2});
+  EXPECT_EQ(shards.advice.find("alone"), std::string::npos) << shards.advice;
+}
+
 // Over a cable shards shorten the wait: 2 nodes read twice as fast.
 TEST(Planner, ShardsWinWhereReductionsAreShort) {
   const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
@@ -180,6 +195,37 @@ TEST(Planner, ReplicasServeManyStreams) {
   EXPECT_GT(*plan.offers[0].estimate.many_streams_tok_s, 2 * *alone->estimate.many_streams_tok_s);
 }
 
+// A model that fits on single nodes has replicas of one node each, even where one answer were
+// faster over several.
+TEST(Planner, ReplicasOfWhatFitsOnOneNodeAreOfOneNode) {
+  std::vector<NodeFigures> nodes;
+  for (const char* name : {"atlas", "nova", "spare"}) nodes.push_back(sample_node({.name = name}));
+  const LinkTable cable = sample_links(nodes, {.round_trip_s = 60e-6, .bandwidth = 1.2e9});
+  for (const std::uint32_t streams : {1u, 8u}) {
+    const Plan plan = checked_plan(sample_model(), nodes, cable,
+                                   {.context = 1024, .streams = streams, .replicas = 2});
+    ASSERT_EQ(plan.offers.size(), 1u) << plan.error->message();
+    ASSERT_EQ(plan.offers[0].placements.size(), 2u);
+    for (const Placement& placement : plan.offers[0].placements)
+      EXPECT_EQ(placement.parts.size(), 1u);
+  }
+}
+
+// Where the best pair leaves two that are too small, others are paired.
+TEST(Planner, ReplicasAreFoundWhereTheBestWouldTakeTooMuch) {
+  const ModelFigures model = sample_model({.tied = true});
+  std::vector<NodeFigures> nodes = {
+      sample_node({.name = "a", .memory = 500 * kMiB, .bandwidth = 40e9, .generated_rate = 120e9}),
+      sample_node({.name = "b", .memory = 500 * kMiB, .bandwidth = 40e9, .generated_rate = 120e9}),
+      sample_node({.name = "c", .memory = 300 * kMiB}),
+      sample_node({.name = "d", .memory = 300 * kMiB})};
+  const Plan plan =
+      checked_plan(model, nodes, sample_links(nodes), {.context = 512, .replicas = 2});
+  ASSERT_FALSE(plan.offers.empty()) << plan.error->message();
+  for (const Placement& placement : plan.offers[0].placements)
+    EXPECT_EQ(placement.part_of("id-a") != nullptr, placement.part_of("id-b") == nullptr);
+}
+
 // Two stages with eight streams must come near to twice one node.
 TEST(Planner, StagesWorkAtTheSameTime) {
   const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
@@ -248,6 +294,70 @@ TEST(Planner, PlansWithoutMeasurementsButEstimatesNothing) {
   EXPECT_TRUE(std::ranges::any_of(plan.refusals, [](const Refusal& refusal) {
     return refusal.reason == "the free memory of dark is not known";
   }));
+}
+
+// What has been measured stands before what has not, and one node before several of which nothing
+// is known; texts have names, not ids.
+TEST(Planner, WhatIsNotKnownStandsBehind) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"}),
+                                          sample_node({.name = "spare"})};
+  LinkTable one_cable;
+  one_cable.set({.from = "id-atlas",
+                 .to = "id-nova",
+                 .round_trip_s = 60e-6,
+                 .exchange_s = 30e-6,
+                 .bandwidth = 1.2e9,
+                 .bandwidth_back = 1.2e9});
+  for (const LinkTable& links : {LinkTable(), one_cable}) {
+    const Plan plan = checked_plan(sample_model(), nodes, links, {.context = 2048});
+    ASSERT_FALSE(plan.offers.empty());
+    bool is_known = true;
+    for (const Offer& offer : plan.offers) {
+      const bool known = offer.estimate.one_stream_tok_s.has_value();
+      EXPECT_TRUE(is_known || !known) << offer.summary;
+      is_known = known;
+      std::string texts = offer.summary + offer.reason;
+      for (const std::string& text : offer.estimate.terms) texts += text;
+      for (const std::string& text : offer.estimate.unknown) texts += text;
+      EXPECT_EQ(texts.find("id-"), std::string::npos) << texts;
+    }
+    EXPECT_EQ(plan.offers[0].kind, links.empty() ? PlanKind::one_node : PlanKind::shards);
+    EXPECT_EQ(plan.advice.find("only slow"), std::string::npos) << plan.advice;
+    if (links.empty())
+      EXPECT_NE(plan.advice.find("is not known yet (not measured: latency between"),
+                std::string::npos)
+          << plan.advice;
+  }
+  // What does not fit on one node is split all the same.
+  const Plan large = checked_plan(sample_model(), nodes, {}, {.context = 2048, .stages = 3});
+  EXPECT_FALSE(large.offers.empty());
+  std::vector<NodeFigures> bare;
+  for (const char* name : {"atlas", "nova"})
+    bare.push_back({.id = std::string("id-") + name, .name = name, .free_bytes = 8 * kGiB});
+  EXPECT_EQ(checked_plan(sample_model(), bare, {}, {.context = 2048}).offers[0].kind,
+            PlanKind::one_node);
+}
+
+// Machines may have one name; people must still be able to tell them apart.
+TEST(Planner, NodesOfOneNameAreToldApart) {
+  std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}), sample_node({.name = "atlas"})};
+  nodes[0].id = "abcdefghijkl", nodes[1].id = "mnopqrstuvwx";
+  const Plan plan = checked_plan(sample_model(), nodes, {}, {.context = 2048});
+  ASSERT_FALSE(plan.offers.empty());
+  EXPECT_EQ(plan.offers[0].summary, "atlas (abcdefgh) alone");
+  EXPECT_EQ(checked_plan(sample_model(), nodes, {}, {.context = 2048, .head = "mnopqrstuvwx"})
+                .offers[0]
+                .placements[0]
+                .head,
+            "mnopqrstuvwx");
+}
+
+TEST(Planner, APromptLongerThanTheContextIsRefused) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"})};
+  EXPECT_EQ(
+      plan(sample_model(), nodes, {}, {.context = 512, .prompt_tokens = 513}).error->message(),
+      "a prompt of 513 tokens is longer than the context of 512");
 }
 
 // The estimate is made of what it shows: the terms add up to the time of a token.

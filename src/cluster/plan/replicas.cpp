@@ -1,34 +1,83 @@
 #include "cluster/plan/replicas.h"
 
 #include <algorithm>
-#include <numeric>
+#include <optional>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "cluster/plan/pace.h"
 
 namespace drystone {
+namespace {
+
+// Takes the candidates in their order. Where a number is asked for that this does not reach, it
+// goes back and tries others, within kTriesMax.
+class ReplicaChoice {
+ public:
+  ReplicaChoice(std::vector<const Evaluation*> candidates, std::optional<std::uint32_t> wanted)
+      : candidates_(std::move(candidates)), wanted_(wanted.value_or(kPlanNodesMax)) {
+    if (!wanted) tries_ = 0;
+  }
+
+  std::vector<const Evaluation*> run() {
+    if (search(0)) return chosen_;
+    return first_;
+  }
+
+ private:
+  static constexpr int kTriesMax = 20'000;
+
+  // The first way down is the greedy choice.
+  bool search(std::size_t from) {
+    if (chosen_.size() == wanted_) return true;
+    for (std::size_t i = from; i < candidates_.size(); ++i) {
+      if (went_back_ && --tries_ < 0) return false;
+      if (!free(*candidates_[i])) continue;
+      take(*candidates_[i]);
+      if (search(i + 1)) return true;
+      give_back();
+      if (tries_ <= 0) return false;
+    }
+    if (!std::exchange(went_back_, true)) first_ = chosen_;
+    return false;
+  }
+
+  bool free(const Evaluation& each) const {
+    return std::ranges::all_of(each.division.shape.stages, [&](const auto& stage) {
+      return std::ranges::none_of(stage, [&](std::uint32_t site) { return taken_.contains(site); });
+    });
+  }
+
+  void take(const Evaluation& each) {
+    for (const auto& stage : each.division.shape.stages) taken_.insert(stage.begin(), stage.end());
+    chosen_.push_back(&each);
+  }
+
+  void give_back() {
+    for (const auto& stage : chosen_.back()->division.shape.stages)
+      for (const std::uint32_t site : stage) taken_.erase(site);
+    chosen_.pop_back();
+  }
+
+  const std::vector<const Evaluation*> candidates_;
+  const std::size_t wanted_;
+  std::vector<const Evaluation*> chosen_, first_;
+  std::set<std::uint32_t> taken_;
+  bool went_back_ = false;
+  int tries_ = kTriesMax;
+};
+
+}  // namespace
 
 std::vector<const Evaluation*> choose_replicas(const PlanInput& input,
                                                const std::vector<Evaluation>& evaluations) {
   std::vector<const Evaluation*> by_worth;
   for (const Evaluation& each : evaluations) by_worth.push_back(&each);
-  std::ranges::stable_sort(by_worth, std::greater(), [](const Evaluation* each) {
-    return each->many_streams_tok_s / static_cast<double>(each->division.shape.nodes());
+  std::ranges::stable_sort(by_worth, {}, [](const Evaluation* each) {
+    return std::tuple(each->division.shape.nodes(), !each->known, -each->many_streams_tok_s);
   });
-  std::vector<const Evaluation*> chosen;
-  std::set<std::uint32_t> taken;
-  const std::size_t most = input.request().replicas.value_or(kPlanNodesMax);
-  for (const Evaluation* each : by_worth) {
-    if (chosen.size() == most) break;
-    const auto& stages = each->division.shape.stages;
-    const bool free = std::ranges::all_of(stages, [&](const auto& stage) {
-      return std::ranges::none_of(stage, [&](std::uint32_t site) { return taken.contains(site); });
-    });
-    if (!free) continue;
-    for (const auto& stage : stages) taken.insert(stage.begin(), stage.end());
-    chosen.push_back(each);
-  }
-  return chosen;
+  return ReplicaChoice(std::move(by_worth), input.request().replicas).run();
 }
 
 ReplicaPace replica_pace(const PlanInput& input, const std::vector<const Evaluation*>& replicas) {

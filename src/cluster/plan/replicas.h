@@ -6,8 +6,9 @@
 
 namespace drystone {
 
-// Evaluations that share no node: as many as the request forces, else as many as there can be,
-// those first that make most of each node. Less than two: there are no replicas.
+// Evaluations that share no node: as many as the request forces, else as many as there can be.
+// Those of the fewest nodes first, so that what fits on one node is not spread over the nodes of
+// the next; of those the fastest. Less than two: there are no replicas.
 std::vector<const Evaluation*> choose_replicas(const PlanInput& input,
                                                const std::vector<Evaluation>& evaluations);
 
