@@ -6,49 +6,11 @@ import time
 import unittest
 
 from lab import Lab, need_lab, run, wait_until
+from serving import Answer, shape, wait_ready
 
 PROGRAM = sys.argv[1]
 PROMPT = "What is a drystone wall?"
-READY_WITHIN = 30
-ANSWER_WITHIN = 120
 TOKENS = 160
-
-
-def shape(node, model):
-    """(state, epoch, names of the nodes with parts, the head first)."""
-    for one in node.json("ps"):
-        if one["model"] == model:
-            return one["state"], one["epoch"], [part["name"] for part in one["parts"]]
-    return None
-
-
-def wait_ready(node, model, epoch_min=1):
-    def ready():
-        now = shape(node, model)
-        return now if now and now[0] == "ready" and now[1] >= epoch_min else None
-    return wait_until(READY_WITHIN, ready, f"{model} ready in epoch {epoch_min} at {node.name}")
-
-
-class Answer:
-    """`drystone run` on a node, in the background."""
-
-    def __init__(self, lab, node, model, tokens):
-        self.path = lab.folder / f"answer-{node.name}-{time.monotonic_ns()}"
-        with self.path.open("wb") as out:
-            self.process = lab.popen_on(node.host, lab.program, "--api", "http://127.0.0.1:8080", "run", model, PROMPT,
-                                        "--temperature", 0, "--max-tokens", tokens, stdout=out, stderr=out)
-
-    def text(self):
-        return self.path.read_bytes()
-
-    def wait_begun(self, size=60):
-        wait_until(ANSWER_WITHIN, lambda: len(self.text()) >= size, "the beginning of the answer")
-        if self.process.poll() is not None:
-            raise AssertionError("the answer is over before the fault: make the model larger")
-
-    def whole(self):
-        self.process.wait(timeout=ANSWER_WITHIN)
-        return self.text()
 
 
 class Pebble(unittest.TestCase):
@@ -123,7 +85,7 @@ class Faults(unittest.TestCase):
         others = [node for node in nodes if node is not victim]
         for node in others:
             wait_ready(node, self.model)
-        answers = [Answer(self.lab, node, self.model, TOKENS) for node in others]
+        answers = [Answer(self.lab, node, self.model, PROMPT, TOKENS) for node in others]
         for answer in answers:
             answer.wait_begun()
         struck = time.monotonic()
@@ -136,7 +98,7 @@ class Faults(unittest.TestCase):
         heal(victim)
         self.lab.wait_alive(nodes)
         wait_ready(victim, self.model, epoch + 1)
-        self.assertEqual(Answer(self.lab, victim, self.model, TOKENS).whole(), self.expected)
+        self.assertEqual(Answer(self.lab, victim, self.model, PROMPT, TOKENS).whole(), self.expected)
 
     def test_a_worker_is_killed(self):
         self.fault(1, lambda node: node.kill(), lambda node: node.start().wait_up())
@@ -161,7 +123,7 @@ class Faults(unittest.TestCase):
         for node in nodes:
             node.wait_up()
         for node in nodes:
-            self.assertEqual(Answer(self.lab, node, self.model, TOKENS).whole(), self.expected)
+            self.assertEqual(Answer(self.lab, node, self.model, PROMPT, TOKENS).whole(), self.expected)
             wait_ready(node, self.model)
 
 
