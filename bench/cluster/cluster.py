@@ -92,12 +92,14 @@ class Cable:
 def serve_bench(lab, work, arguments, vocab):
     """Speeds of the rounds. The client runs beside the host that it asks, for one host as for two."""
     ask = QUICK[work] if arguments.quick else WORKS[work]["ask"]
-    done = lab.run_on(1, SERVE_BENCH, "--url", "http://127.0.0.1:8080", "--vocab", vocab, "--repeat", arguments.repeat,
-                      "--json", *ask, check=False, timeout=3600)
-    try:
-        runs = json.loads(done.stdout)["runs"]
-    except ValueError:
-        sys.exit(f"serve_bench ended with {done.returncode}: {done.stderr}")
+    runs = []
+    for seed in range(1, arguments.repeat + 1):  # prompts of its own for each: none comes from the prefix cache
+        done = lab.run_on(1, SERVE_BENCH, "--url", "http://127.0.0.1:8080", "--vocab", vocab, "--seed", seed,
+                          "--json", *ask, check=False, timeout=3600)
+        try:
+            runs += json.loads(done.stdout)["runs"]
+        except ValueError:
+            sys.exit(f"serve_bench ended with {done.returncode}: {done.stderr}")
     for run in runs:
         if run["failures"]:
             sys.exit(f"{work}: {run['failures']} requests failed: {run['errors']}")
