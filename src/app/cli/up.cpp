@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/cli/command.h"
@@ -20,7 +21,8 @@ struct UpFlags {
   std::string state;
   std::string api = "127.0.0.1:8080";
   std::string key_file;
-  double memory_gib = 0;
+  std::optional<double> memory_gib;
+  std::uint32_t peer_port = 0;
   bool no_discovery = false;
 };
 
@@ -54,6 +56,13 @@ Result<void> read_keys(const std::string& path, std::vector<std::string>& keys) 
   return {};
 }
 
+constexpr double kMemoryGibMax = 1 << 20;
+
+// An empty shell variable is no wish for the default.
+CLI::Validator not_empty() {
+  return {[](std::string& text) { return std::string(text.empty() ? "it is empty" : ""); }, ""};
+}
+
 Result<void> up(UpFlags& flags) {
   TRY(read_api(flags.api, flags.node));
   if (!flags.key_file.empty()) TRY(read_keys(flags.key_file, flags.node.api_keys));
@@ -63,8 +72,15 @@ Result<void> up(UpFlags& flags) {
   if (flags.state.empty()) flags.node.cluster.state = TRY(default_state_folder());
   flags.node.cluster.version = DRYSTONE_VERSION;
   flags.node.cluster.discover = !flags.no_discovery;
-  if (flags.memory_gib > 0)
-    flags.node.memory_bytes = static_cast<std::uint64_t>(std::ldexp(flags.memory_gib, 30));
+  flags.node.cluster.peer_port = static_cast<std::uint16_t>(flags.peer_port);
+  if (flags.memory_gib) {
+    const double gib = *flags.memory_gib;
+    if (!(gib > 0 && gib <= kMemoryGibMax))  // nan too
+      return Error(
+          Errc::invalid_argument,
+          fmt::format("--memory {}: expected GiB, more than 0 and at most {}", gib, kMemoryGibMax));
+    flags.node.memory_bytes = static_cast<std::uint64_t>(std::ldexp(gib, 30));
+  }
   return run_node(std::move(flags.node));
 }
 
@@ -75,6 +91,7 @@ void add_up(CLI::App& app, int& exit_code) {
   CLI::App& command =
       *app.add_subcommand("up", "Run this machine as a node: several together hold one model");
   NodeOptions& node = flags->node;
+  flags->peer_port = node.cluster.peer_port;
   command
       .add_option("--api", flags->api,
                   "Where the API listens; port 0 takes a free one [127.0.0.1:8080]")
@@ -82,6 +99,7 @@ void add_up(CLI::App& app, int& exit_code) {
   command
       .add_option("--join", node.cluster.join_code,
                   "Join a cluster: the code that `drystone invite` printed there")
+      ->check(not_empty())
       ->type_name("CODE");
   command
       .add_option("--peer", node.cluster.peers,
@@ -90,8 +108,9 @@ void add_up(CLI::App& app, int& exit_code) {
       ->take_all()
       ->expected(1);
   command
-      .add_option("--peer-port", node.cluster.peer_port,
+      .add_option("--peer-port", flags->peer_port,
                   "Where other nodes reach this one; 0 takes a free one [8399]")
+      ->check(CLI::Range(0u, 65535u).description(""))
       ->type_name("N");
   command.add_flag("--no-discovery", flags->no_discovery,
                    "No multicast: only --peer, and addresses in codes");
@@ -99,6 +118,7 @@ void add_up(CLI::App& app, int& exit_code) {
       ->type_name("NAME");
   command
       .add_option("--state", flags->state, "Keeps its key and cluster [~/.local/state/drystone]")
+      ->check(not_empty())
       ->type_name("DIR");
   command.add_option("--models", node.model_folders, "Where its model files are, may be repeated")
       ->type_name("DIR")
@@ -108,7 +128,6 @@ void add_up(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1u, 1024u).description(""))
       ->type_name("N");
   command.add_option("--memory", flags->memory_gib, "What models may take [what is free]")
-      ->check(CLI::PositiveNumber.description(""))
       ->type_name("GiB");
   command
       .add_option("--api-key-file", flags->key_file,

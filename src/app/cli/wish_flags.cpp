@@ -17,7 +17,15 @@ void add_wish_flags(CLI::App& command, WishFlags& flags) {
   number("--stages", flags.stages, 512, "Cut the layers in so many stages [the planner chooses]");
   number("--shards", flags.shards, 8, "Cut each stage over so many nodes [the planner chooses]");
   number("--replicas", flags.replicas, 64, "Place it so many times [1]");
-  command.add_option("--nodes", flags.nodes, "Only these, by name or id [all]")->type_name("A,B");
+  command.add_option("--nodes", flags.nodes, "Only these, by name or id [all]")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            return text.find_first_not_of(", ") == std::string::npos
+                       ? std::string("names no node; `drystone nodes` lists them")
+                       : std::string();
+          },
+          ""))
+      ->type_name("A,B");
   command.add_option("--head", flags.head, "The node that schedules [the planner chooses]")
       ->type_name("NODE");
   number("--context", flags.context, 1u << 30,

@@ -110,6 +110,8 @@ class Host final : public ClusterHost {
 
   Result<void> listen_for_peers();
   Result<void> join_first();
+  // Errors: invalid_argument (the code is one of our own cluster).
+  Result<void> check_foreign(const cluster::InvitationCode& code) const;
   JoinWish wish_for(cluster::InvitationCode code) const;
   asio::awaitable<void> try_to_join(JoinWish wish, std::function<void(Result<JoinedCluster>)> done);
   Result<void> switch_to(JoinedCluster joined);
@@ -220,6 +222,15 @@ JoinWish Host::wish_for(cluster::InvitationCode code) const {
           .discover = options_.discover};
 }
 
+Result<void> Host::check_foreign(const cluster::InvitationCode& code) const {
+  if (core_->get(std::string(cluster::kInvitationPrefix) +
+                 cluster::invitation_id(code.secret, *crypto_)) == nullptr)
+    return {};
+  return Error(Errc::invalid_argument,
+               "this code invites into the cluster of this very node: give it to `drystone join` "
+               "or `drystone up --join` on the machine that is to come in");
+}
+
 Result<void> Host::join_first() {
   auto code = cluster::parse_invitation_code(options_.join_code);
   if (!code) return std::move(code).error().with("--join");
@@ -227,6 +238,8 @@ Result<void> Host::join_first() {
     options_.say("--join is left out: this node is in a cluster with others already");
     return {};
   }
+  if (auto foreign = check_foreign(*code); !foreign)
+    return std::move(foreign).error().with("--join");
   Result<void> result;
   const auto done = [&](Result<JoinedCluster> joined) {
     result = joined ? switch_to(*std::move(joined)) : std::move(joined).error();
@@ -491,6 +504,7 @@ Result<void> Host::leave() {
 void Host::join(const std::string& text, std::function<void(Result<void>)> done) {
   auto code = cluster::parse_invitation_code(text);
   if (!code) return done(std::move(code).error());
+  if (auto foreign = check_foreign(*code); !foreign) return done(std::move(foreign));
   if (joining_ || ending_)
     return done(Error(Errc::unavailable, "this node is joining or leaving already"));
   if (const std::size_t members = core_->members().members().size(); members > 1)

@@ -70,7 +70,7 @@ void HeadRoute::follow(std::unique_lock<std::mutex>& lock) {
   };
   if (moved) {
     give_up(aim.why);
-    if (aim.refused) queue_.refuse(aim.epoch, Error(Errc::unavailable, aim.why));
+    if (aim.refused) queue_.refuse(aim.epoch, Error(Errc::out_of_memory, aim.why));
   } else if (current_ != nullptr && current_->lost()) {
     give_up("the connection to " + aim.node + " is lost");
   }

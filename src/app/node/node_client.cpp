@@ -81,8 +81,9 @@ Result<NodeClient> NodeClient::make(const std::string& url, std::string key) {
   while (rest.ends_with('/')) rest.remove_suffix(1);
   auto parsed = parse_host_port(rest);
   if (!parsed)
-    return Error(Errc::invalid_argument, fmt::format("--api {}: {}. Write it as {}", url,
-                                                     parsed.error().message(), kDefaultUrl));
+    return Error(
+        Errc::invalid_argument,
+        fmt::format("--api '{}' is no http://HOST:PORT; it looks like {}", url, kDefaultUrl));
   return NodeClient("http://" + std::string(rest), parsed->host, std::to_string(parsed->port),
                     std::move(key));
 }

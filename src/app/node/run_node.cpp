@@ -131,6 +131,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   endpoints.push_back(instance_endpoints(*instances));
   const auto server = TRY(Server::listen({.address = options.address,
                                           .port = options.port,
+                                          .address_flag = "--api",
                                           .api_keys = options.api_keys,
                                           .cors_origins = options.cors_origins,
                                           .tls = options.tls,

@@ -17,6 +17,9 @@
 namespace drystone {
 namespace {
 
+constexpr std::string_view kChooseAnother =
+    "A node keeps its key and its cluster there: name a folder that it may write, with --state DIR";
+
 Error failed(std::string_view doing, const std::filesystem::path& path, int code) {
   return {Errc::io, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(code))};
 }
@@ -55,12 +58,14 @@ Result<StateFolder> StateFolder::open(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error)
-    return Error(Errc::io, fmt::format("cannot make the state folder {}: {}", folder.string(),
-                                       error.message()));
+    return Error(Errc::io, fmt::format("cannot make the state folder {}: {}. {}", folder.string(),
+                                       error.message(), kChooseAnother));
   (void)::chmod(folder.c_str(), 0700);
   const std::filesystem::path path = folder / "lock";
   SocketHandle lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock) return failed("open", path, errno);
+  if (!lock)
+    return Error(Errc::io,
+                 fmt::format("{}. {}", failed("write", path, errno).message(), kChooseAnother));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return failed("lock", path, errno);
     return Error(Errc::unavailable,

@@ -23,6 +23,8 @@ ApiError to_api_error(const Error& error) {
     case Errc::unavailable:
     case Errc::cancelled:
       return {.status = 503, .message = error.message(), .code = "unavailable", .retry_after_s = 1};
+    case Errc::out_of_memory:
+      return {.status = 503, .message = error.message(), .code = "out_of_memory"};
     default:
       return {.status = 500, .message = error.message()};
   }

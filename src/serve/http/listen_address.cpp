@@ -15,12 +15,12 @@ Result<tcp::endpoint> listen_address(const std::string& name, std::uint16_t port
                              "0.0.0.0 (all of this machine) or one of its addresses.",
                              name));
   if (!address.is_loopback() && !has_keys)
-    return Error(Errc::invalid_argument,
-                 fmt::format("refusing to listen on {} without a key: everyone on that network "
-                             "could use this machine. Set "
-                             "$DRYSTONE_API_KEY, or give --api-key-file FILE or --api-key KEY; or "
-                             "listen on 127.0.0.1.",
-                             name));
+    return Error(
+        Errc::invalid_argument,
+        fmt::format("refusing to listen on {} without a key: everyone on that network "
+                    "could use this machine. Set "
+                    "$DRYSTONE_API_KEY, or give --api-key-file FILE; or listen on 127.0.0.1.",
+                    name));
   return tcp::endpoint(address, port);
 }
 

@@ -113,8 +113,8 @@ Result<void> HttpServer::bind(const tcp::endpoint& endpoint) {
       return Error(
           Errc::io,
           fmt::format("cannot listen on {}: the port is in use by another program. Choose another "
-                      "with --listen {}:PORT, or port 0 for any free one.",
-                      at, options_.address));
+                      "with {} {}:PORT, or port 0 for any free one.",
+                      at, options_.address_flag, options_.address));
     return Error(Errc::io, fmt::format("cannot listen on {}: {}: {}", at, doing, error.message()));
   };
   error_code error;

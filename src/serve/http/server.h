@@ -18,6 +18,7 @@ namespace drystone {
 struct ServerOptions {
   std::string address = "127.0.0.1";      // an IP address, or localhost
   std::uint16_t port = 0;                 // 0: any free one
+  std::string address_flag = "--listen";  // where a person chose them, for messages
   std::vector<std::string> api_keys;      // lines as ApiKeys takes them; required beyond loopback
   std::vector<std::string> cors_origins;  // whose web pages may use the server; "*": all
   TlsFiles tls;                           // empty: plain HTTP
