@@ -17,9 +17,9 @@ namespace {
 namespace asio = boost::asio;
 
 // What run() returned, in the order in which the jobs were over.
-std::vector<std::optional<ApiError>> run_all(OffLoop& off_loop,
-                                             const std::vector<std::function<void()>>& jobs) {
+std::vector<std::optional<ApiError>> run_all(const std::vector<std::function<void()>>& jobs) {
   asio::io_context loop;
+  OffLoop off_loop;  // ends first: its thread wakes the loop
   std::vector<std::optional<ApiError>> refusals;
   const auto one = [&](const std::function<void()>& job) -> asio::awaitable<void> {
     auto refusal = co_await off_loop.run(job);
@@ -32,11 +32,10 @@ std::vector<std::optional<ApiError>> run_all(OffLoop& off_loop,
 
 // A request that needs more memory than there is must not take the others' server with it.
 TEST(OffLoop, AJobThatThrowsEndsAlone) {
-  OffLoop off_loop;
   bool ran = false;
   const auto refusals =
-      run_all(off_loop, {[] { throw std::bad_alloc(); }, [] { throw std::length_error("long"); },
-                         [] { throw 5; }, [&] { ran = true; }});
+      run_all({[] { throw std::bad_alloc(); }, [] { throw std::length_error("long"); },
+               [] { throw 5; }, [&] { ran = true; }});
   ASSERT_EQ(refusals.size(), 4u);
   ASSERT_TRUE(refusals[0] && refusals[1] && refusals[2]);
   EXPECT_EQ(refusals[0]->status, 503);
@@ -49,20 +48,19 @@ TEST(OffLoop, AJobThatThrowsEndsAlone) {
 }
 
 TEST(OffLoop, RunsItsJobsInOrderAndOffTheLoop) {
-  OffLoop off_loop;
   std::vector<int> order;
   std::thread::id there;
-  run_all(off_loop, {[&] { order.push_back(1), there = std::this_thread::get_id(); },
-                     [&] { order.push_back(2); }, [&] { order.push_back(3); }});
+  run_all({[&] { order.push_back(1), there = std::this_thread::get_id(); },
+           [&] { order.push_back(2); }, [&] { order.push_back(3); }});
   EXPECT_EQ(order, (std::vector{1, 2, 3}));
   EXPECT_NE(there, std::this_thread::get_id());
 }
 
 // What takes long has a thread of its own, so that a short question need not wait for it.
 TEST(OffLoop, ALongJobHoldsUpItsOwnThreadAlone) {
-  OffLoop slow, quick;
   std::promise<void> answered;
   asio::io_context loop;
+  OffLoop slow, quick;
   std::vector<int> order;
   const std::function<void()> wait = [&] { answered.get_future().wait(); }, nothing = [] {};
   const auto one = [&](OffLoop& where, const std::function<void()>& job,

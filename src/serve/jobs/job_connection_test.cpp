@@ -191,8 +191,8 @@ TEST_F(JobConnectionTest, SilenceLosesTheQueue) {
   auto [near, far] = make_memory_streams();
   JobClient::Options impatient = options();
   impatient.waits.silence_max = milliseconds(20);
-  JobClient client(std::move(near), impatient);
   SeenAnswer seen;
+  JobClient client(std::move(near), impatient);
   static_cast<void>(client.submit(seen.job({.prompt = {1}})));
   while (!client.lost()) std::this_thread::yield();
 }
