@@ -105,7 +105,7 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
     kept.last = place->placement;
     recover(view, kept, *place->placement);
   }
-  // A substitute for what was asked for before is none for what is asked for now.
+  // What replaced the shape of an earlier wish does not answer the newest one.
   const bool other_wish = std::exchange(kept.wish, desired).value_or(desired) != desired;
   const bool stands = look.finding == Finding::good || look.finding == Finding::substitute;
   if ((look.finding == Finding::substitute && other_wish) ||
