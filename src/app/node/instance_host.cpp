@@ -311,7 +311,8 @@ Result<ModelCatalog::Found> InstanceHost::Inner::known(const std::string& model)
   return ModelCatalog::Found{.source = TRY(model_source_from_json(*source)), .figures = *figures};
 }
 
-// Whether its placement answers the newest wish: it has the wished shape, or replaces it where that cannot be.
+// Whether its placement answers the newest wish: it has the wished shape, or replaces it where that
+// cannot be.
 bool InstanceHost::Inner::is_current(const InstanceStatus& status) const {
   const InstanceMap map(view);
   const auto wanted = map.wanted();
