@@ -20,18 +20,6 @@ constexpr std::size_t kQueueMax = 256;                    // requests that wait 
 constexpr std::chrono::milliseconds kCancelEvery{100};    // until a head that ends is let go
 constexpr std::chrono::milliseconds kProgressEvery{100};  // at most so often it is told
 
-KvType kv_type(KvFormat format) {
-  switch (format) {
-    case KvFormat::f16:
-      return KvType::f16;
-    case KvFormat::f32:
-      return KvType::f32;
-    case KvFormat::q8_0:
-      return KvType::q8_0;
-  }
-  CHECK(false, static_cast<int>(format));
-}
-
 std::uint32_t index_of(const Placement& placement, const std::string& node) {
   for (std::uint32_t i = 0; i < placement.parts.size(); ++i)
     if (placement.parts[i].node == node) return i;

@@ -74,6 +74,10 @@ std::string instance_name(const std::string& model, std::uint32_t replica) {
   return replica == 0 ? model : fmt::format("{}#{}", model, replica);
 }
 
+std::string model_of_instance(const std::string& instance) {
+  return instance.substr(0, instance.rfind('#'));
+}
+
 json::object to_json(const DesiredInstance& desired) {
   json::object out = {
       {"model", desired.model},         {"context", desired.context},

@@ -37,6 +37,8 @@ struct DesiredInstance {
 
 // "llama-8b" for replica 0, then "llama-8b#1".
 std::string instance_name(const std::string& model, std::uint32_t replica);
+// The other way round; no model's name has a '#'.
+std::string model_of_instance(const std::string& instance);
 
 boost::json::object to_json(const DesiredInstance& desired);
 // Errors: corrupt.

@@ -124,7 +124,7 @@ std::vector<InstanceStatus> InstanceCore::statuses() const {
 InstanceStatus InstanceCore::status(const std::string& instance,
                                     const DesiredInstance* desired) const {
   InstanceStatus status{.instance = instance,
-                        .model = desired != nullptr ? desired->model : instance};
+                        .model = desired != nullptr ? desired->model : model_of_instance(instance)};
   if (desired == nullptr) {
     status.message = "is being unloaded";
     return status;

@@ -49,12 +49,9 @@ std::variant<Evaluation, Misfit> evaluate(const PlanInput& input, const Shape& s
     if (part.bytes.total() > input.sites()[shape.stages[part.stage][part.rank]].available)
       return misfit;
   evaluation.one_stream_tok_s = one_stream_tok_s(input, evaluation.division);
-  const ManyStreams many = many_streams(input, evaluation.division, input.request().streams);
-  evaluation.many_streams_tok_s = many.tok_s;
-  evaluation.lanes = many.lanes;
-  const Prefill reading = prefill(input, evaluation.division);
-  evaluation.prefill_tok_s = reading.tok_s;
-  evaluation.chunk_rows = reading.chunk_rows;
+  evaluation.many_streams_tok_s =
+      many_streams(input, evaluation.division, input.request().streams).tok_s;
+  evaluation.prefill_tok_s = prefill(input, evaluation.division).tok_s;
   return evaluation;
 }
 

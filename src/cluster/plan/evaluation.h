@@ -15,7 +15,6 @@ struct Evaluation {
   Division division;
   std::vector<PlacedPart> parts;
   double one_stream_tok_s = 0, prefill_tok_s = 0, many_streams_tok_s = 0;
-  std::uint32_t lanes = 1, chunk_rows = 1;
   bool known = false;  // every figure that its speeds rest on has been measured
 
   // What the request is to be good at.

@@ -105,8 +105,6 @@ class Comparison {
             .context = request_.context,
             .kv_tokens = request_.kv_tokens,
             .streams = request_.streams,
-            .lanes = each.lanes,
-            .chunk_rows = each.chunk_rows,
             .rows_max = request_.rows_max,
             .kv_format = request_.kv_format,
             .parts = each.parts};

@@ -68,11 +68,9 @@ struct Placement {
   std::string head;  // the node that schedules: first rank of the first stage
   ModelShape shape;
   std::uint32_t context = 0;
-  std::uint32_t kv_tokens = 0;   // positions of the KV cache on every part
-  std::uint32_t streams = 1;     // requests at once that it was planned for
-  std::uint32_t lanes = 1;       // steps in flight that keep all stages busy
-  std::uint32_t chunk_rows = 0;  // rows of a prompt per step that fill the pipeline best
-  std::uint32_t rows_max = 0;    // rows of a step, at most
+  std::uint32_t kv_tokens = 0;  // positions of the KV cache on every part
+  std::uint32_t streams = 1;    // requests at once that it was planned for
+  std::uint32_t rows_max = 0;   // rows of a step, at most
   KvFormat kv_format = KvFormat::f16;
   std::string degraded;           // why it is not what was asked for; "" when it is
   std::vector<PlacedPart> parts;  // by stage, then rank

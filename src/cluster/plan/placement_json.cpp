@@ -105,8 +105,6 @@ json::object to_json(const Placement& placement) {
                       {"context", placement.context},
                       {"kv_tokens", placement.kv_tokens},
                       {"streams", placement.streams},
-                      {"lanes", placement.lanes},
-                      {"chunk_rows", placement.chunk_rows},
                       {"rows_max", placement.rows_max},
                       {"kv_format", to_string(placement.kv_format)},
                       {"parts", std::move(parts)}};
@@ -125,8 +123,6 @@ Result<Placement> placement_from_json(const json::value& value) {
   fields.integer("context", placement.context, 1, 1 << 30);
   fields.integer("kv_tokens", placement.kv_tokens, 1, 1 << 30);
   fields.integer("streams", placement.streams, 1, 1 << 20);
-  fields.integer("lanes", placement.lanes, 1, 1 << 20);
-  fields.integer("chunk_rows", placement.chunk_rows, 1, 1 << 20);
   fields.integer("rows_max", placement.rows_max, 1, 1 << 20);
   std::string format;
   fields.string("kv_format", format, kPlanNameMax);

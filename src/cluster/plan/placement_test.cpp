@@ -20,8 +20,6 @@ Placement sample() {
       .context = 8192,
       .kv_tokens = 16384,
       .streams = 2,
-      .lanes = 2,
-      .chunk_rows = 128,
       .rows_max = 512,
       .parts = {
           {.node = "aa",

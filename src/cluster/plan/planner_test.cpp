@@ -238,8 +238,6 @@ TEST(Planner, StagesWorkAtTheSameTime) {
   EXPECT_GT(*stages->estimate.many_streams_tok_s, 1.6 * *alone->estimate.many_streams_tok_s);
   EXPECT_GT(*stages->estimate.prefill_tok_s, 1.7 * *alone->estimate.prefill_tok_s);
   EXPECT_GT(*stages->estimate.one_stream_tok_s, 0.9 * *alone->estimate.one_stream_tok_s);
-  EXPECT_GE(stages->placements[0].lanes, 2u);
-  EXPECT_LT(stages->placements[0].chunk_rows, 512u);
 }
 
 // What was forced is done or refused, never silently changed.

@@ -3,6 +3,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -83,7 +84,12 @@ void DataDoor::accept(std::unique_ptr<DataStream> stream) {
   if (shared_->closed || shared_->visitors.size() >= kStreamsMax) return stream->close();
   Shared::Visitor& visitor = shared_->visitors.emplace_back();
   visitor.stream = std::move(stream);
-  visitor.thread = std::thread([shared = shared_.get(), &visitor] { shared->receive(visitor); });
+  try {
+    visitor.thread = std::thread([shared = shared_.get(), &visitor] { shared->receive(visitor); });
+  } catch (const std::system_error&) {  // no more threads here: the dialler may try again
+    visitor.stream->close();
+    shared_->visitors.pop_back();
+  }
 }
 
 void DataDoor::close() {

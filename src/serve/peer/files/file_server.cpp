@@ -65,16 +65,21 @@ class Session {
 
 void FileServer::serve(std::unique_ptr<DataStream> stream) {
   Session session(*stream);
-  const int before = sessions_++;
+  struct Place {  // given back also where memory runs out
+    explicit Place(std::atomic<int>& taken) : taken(taken), before(taken++) {}
+    ~Place() { --taken; }
+    std::atomic<int>& taken;
+    const int before;
+  };
+  const Place place(sessions_);
   // The end of a session is the client's goodbye, or its own fault: nothing is left to be done.
-  if (before < kSessionsMax) {
+  if (place.before < kSessionsMax) {
     static_cast<void>(session.run(find_));
   } else {
     static_cast<void>(session.refuse(
         Error(Errc::unavailable,
               fmt::format("this node gives files to {} others already", kSessionsMax))));
   }
-  --sessions_;
 }
 
 }  // namespace drystone

@@ -35,7 +35,6 @@ class FileServer {
 
   // One connection, from its first frame on; blocks until it ends.
   void serve(std::unique_ptr<DataStream> stream);
-  int sessions() const { return sessions_; }
 
  private:
   const Find find_;

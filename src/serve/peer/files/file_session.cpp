@@ -65,7 +65,10 @@ Result<FrameHeader> FileSession::next() {
   const FrameHeader header = TRY(frames_.read_header(kWait));
   if (header.type != number(FileFrame::failed)) return header;
   const auto payload = TRY(frames_.read_rest(kWait));
-  return decode_failed(payload);
+  Error error = decode_failed(payload);
+  // What the holder lacks (memory, time) says nothing of this node: another one may be asked.
+  if (error.code() == Errc::not_found || error.code() == Errc::corrupt) return error;
+  return Error(Errc::unavailable, error.message());
 }
 
 Result<void> FileSession::read(std::span<const FileRange> ranges, const Sink& sink,

@@ -26,6 +26,8 @@ Error failed(const fs::path& path, const char* doing, int code) {
 
 Result<SocketHandle> open_file(const fs::path& path, int flags) {
   SocketHandle handle(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (handle.get() < 0 && errno == ENOENT)
+    return Error(Errc::not_found, fmt::format("{}: there is no such file", path.string()));
   if (handle.get() < 0) return failed(path, "open", errno);
   return handle;
 }
@@ -82,7 +84,10 @@ Result<std::optional<SparseCopy>> SparseCopy::open(const fs::path& folder) {
   // What a crash left behind the last good line goes before more is appended.
   if (::ftruncate(copy.side_.get(), static_cast<off_t>(read->good_bytes)) != 0)
     return failed(side, "write", errno);
-  if (!copy.open_files(false)) return std::optional<SparseCopy>();  // some are gone: begin anew
+  const auto opened = copy.open_files(false);
+  // Some are gone or cut: begin anew. What merely cannot be opened now is kept.
+  if (opened.is(Errc::not_found) || opened.is(Errc::corrupt)) return std::optional<SparseCopy>();
+  TRY(opened);
   return std::optional<SparseCopy>(std::move(copy));
 }
 
@@ -140,7 +145,7 @@ Result<void> SparseCopy::open_files(bool make) {
 std::vector<FileRange> SparseCopy::missing(std::span<const FileRange> ranges) const {
   std::vector<FileRange> gaps;
   for (std::size_t file = 0; file < files().size(); ++file) {
-    RangeSet wanted, all;
+    RangeSet wanted;
     for (const FileRange& range : ranges)
       if (range.file == file)
         for (const ByteRange& gap : presence_.present[file].missing(range.bytes)) wanted.add(gap);

@@ -97,7 +97,10 @@ Result<void> Link::send(PeerFrame type, std::uint16_t flags, std::uint64_t tag,
     if (count == 0) return {};
     auto written = stream_->write(DataStream::Parts(piece.data(), count),
                                   {.within = options_.timing.silence_max});
-    if (!written) return lost(std::move(written).error());
+    if (!written) {
+      broken_ = true;
+      return lost(std::move(written).error());
+    }
     count = size = 0;
     return {};
   };
@@ -116,7 +119,8 @@ Result<void> Link::send(PeerFrame type, std::uint16_t flags, std::uint64_t tag,
 Result<void> Link::keep() {
   {
     const std::unique_lock lock(write_mutex_, std::try_to_lock);
-    if (!lock || clock_.monotonic() - written_at_ < options_.timing.keep_every) return {};
+    if (!lock || broken_ || clock_.monotonic() - written_at_ < options_.timing.keep_every)
+      return {};
   }
   return send(PeerFrame::keep, 0, 0, {});
 }

@@ -88,6 +88,7 @@ class Link {
   std::atomic<bool> closed_ = false;
   std::mutex write_mutex_;  // of what follows, and of writing
   Clock::Nanoseconds written_at_{};
+  bool broken_ = false;  // a write failed: nothing more may go out
   std::thread reader_;
 };
 

@@ -14,6 +14,8 @@ namespace {
 
 CutRange cut(const Span& span) { return {span.begin, span.end}; }
 
+}  // namespace
+
 KvType kv_type(KvFormat format) {
   switch (format) {
     case KvFormat::f16:
@@ -25,8 +27,6 @@ KvType kv_type(KvFormat format) {
   }
   return KvType::f16;
 }
-
-}  // namespace
 
 StageMemory PartStages::memory() const {
   StageMemory memory = body->memory();

@@ -25,6 +25,8 @@ struct PartProgram {
   StepLimits limits;  // without pages
 };
 
+KvType kv_type(KvFormat format);
+
 // Requests that run at once on an instance: what it was planned for, and some more.
 std::uint32_t sequences_max(const Placement& placement);
 

@@ -127,8 +127,9 @@ Result<void> StreamReducer::read_piece(std::uint32_t rank, std::size_t at) {
     std::array<std::byte, FrameHeader::kBytes> bytes;
     if (auto read = streams_[rank]->read(bytes, wait_); !read)
       return doing(std::move(read).error());
-    const FrameHeader header =
-        TRY(decode_frame_header(bytes, std::numeric_limits<std::uint32_t>::max()));
+    const auto decoded = decode_frame_header(bytes, std::numeric_limits<std::uint32_t>::max());
+    if (!decoded) return doing(decoded.error());
+    const FrameHeader& header = *decoded;
     if (header.type != static_cast<std::uint16_t>(PeerFrame::partial) || header.tag != round_ ||
         header.payload_bytes != in.size())
       return doing(
@@ -147,6 +148,11 @@ void StreamReducer::add_up(std::span<float> own, std::span<const std::span<float
   const auto values_of = [&](std::uint32_t rank) {
     return rank == options_.rank ? own : others[rank];
   };
+  if (ranks() == 2) {  // a sum of two is the same either way round
+    const float* other = values_of(1 - options_.rank).data();
+    for (std::size_t i = 0; i < own.size(); ++i) own[i] += other[i];
+    return;
+  }
   sum_.resize(own.size());
   std::ranges::copy(values_of(0), sum_.begin());
   for (std::uint32_t rank = 1; rank < ranks(); ++rank) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "net/frame.h"
@@ -34,11 +35,16 @@ Switchboard::~Switchboard() { close(); }
 void Switchboard::accept(std::unique_ptr<DataStream> stream) {
   reap();
   const std::lock_guard lock(mutex_);
-  drop_expired_locked();
+  drop_expired();
   if (closed_ || greetings_.size() >= kGreetingsMax) return stream->close();
   Greeting& greeting = greetings_.emplace_back();
   greeting.stream = std::move(stream);
-  greeting.thread = std::thread([this, &greeting] { greet(greeting); });
+  try {
+    greeting.thread = std::thread([this, &greeting] { greet(greeting); });
+  } catch (const std::system_error&) {
+    greeting.stream->close();
+    greetings_.pop_back();
+  }
 }
 
 void Switchboard::greet(Greeting& greeting) {
@@ -47,7 +53,7 @@ void Switchboard::greet(Greeting& greeting) {
   {
     const std::lock_guard lock(mutex_);
     greeting.done = true;
-    drop_expired_locked();
+    drop_expired();
     if (!name || closed_ || (parked_.size() >= kParkedMax && !parked_.contains(*name))) {
       greeting.stream->close();
     } else {
@@ -80,7 +86,7 @@ Result<std::unique_ptr<DataStream>> Switchboard::take(const StreamName& name,
   const auto deadline = clock_.monotonic() + within;
   std::unique_lock lock(mutex_);
   while (true) {
-    drop_expired_locked();
+    drop_expired();
     if (closed_ || stop) return Error(Errc::cancelled, "connecting was stopped");
     if (const auto found = parked_.find(name); found != parked_.end()) {
       auto stream = std::move(found->second.stream);
@@ -96,14 +102,9 @@ Result<std::unique_ptr<DataStream>> Switchboard::take(const StreamName& name,
   }
 }
 
-void Switchboard::drop_expired_locked() {
+void Switchboard::drop_expired() {
   const auto now = clock_.monotonic();
   std::erase_if(parked_, [&](const auto& one) { return now - one.second.since >= kParkedFor; });
-}
-
-void Switchboard::drop_expired() {
-  const std::lock_guard lock(mutex_);
-  drop_expired_locked();
 }
 
 std::size_t Switchboard::parked() const {

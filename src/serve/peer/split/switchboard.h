@@ -39,9 +39,7 @@ class Switchboard {
                                            std::chrono::nanoseconds within,
                                            const std::atomic<bool>& stop);
 
-  // Closes what nobody took in time; accept() and take() do this, too.
-  void drop_expired();
-  std::size_t parked() const;
+  std::size_t parked() const;  // what nobody took within kParkedFor goes with the next call
   // Closes all streams; wakes who waits. accept() closes what comes.
   void close();
 
@@ -57,7 +55,7 @@ class Switchboard {
   };
   void greet(Greeting& greeting);
   void reap();
-  void drop_expired_locked();
+  void drop_expired();
 
   const Clock& clock_;
   mutable std::mutex mutex_;

@@ -90,7 +90,6 @@ inline Placement test_placement(const GgufFile& file, const TestShape& shape) {
            .ff = {cut.ff.begin, cut.ff.end},
            .vocab = stage == 0 ? Span{cut.vocab.begin, cut.vocab.end} : Span{}});
   }
-  placement.lanes = static_cast<std::uint32_t>(borders.size() - 1);
   const auto valid = validate(placement);
   CHECK(valid, valid.error().message());
   return placement;
