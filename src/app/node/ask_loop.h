@@ -53,7 +53,13 @@ boost::asio::awaitable<std::optional<T>> ask_loop(boost::asio::any_io_executor t
     });
   });
   co_await wake.async_wait(asio::as_tuple(asio::use_awaitable));
-  co_return std::move(shared->answer);
+  std::optional<T> answer;
+  {
+    const std::lock_guard lock(shared->mutex);
+    shared->wake = nullptr;  // an answer from now on is too late
+    answer = std::move(shared->answer);
+  }
+  co_return answer;
 }
 
 }  // namespace drystone

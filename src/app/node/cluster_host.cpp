@@ -130,6 +130,7 @@ class Host final : public ClusterHost {
   bool misses_somebody() const;
   std::string id(const PublicKey& key) const { return cluster::node_id(to_cluster(key), *crypto_); }
 
+  void start_saver();
   void begin_end(End end);
   void say_goodbye(Clock::Nanoseconds until);
   void close();
@@ -267,10 +268,14 @@ Result<void> Host::switch_to(JoinedCluster joined) {
   return {};
 }
 
-ClusterHost::End Host::run() {
-  running_ = true;
+void Host::start_saver() {
   saver_ = std::make_unique<StateSaver>(
       loop_.get_executor(), folder_, [this] { return core_->saved(); }, options_.say);
+}
+
+ClusterHost::End Host::run() {
+  running_ = true;
+  start_saver();
   asio::post(loop_, [this] {
     look_around();
     for (const auto& [key, value] : core_->list("node/")) learn_from_descriptor(key);
@@ -520,6 +525,10 @@ void Host::join(const std::string& text, std::function<void(Result<void>)> done)
     saver_->close();  // what is on disk from now on is the other cluster
     auto switched = switch_to(*std::move(joined));
     const bool went = switched.has_value();
+    if (!went) {  // this node goes on in its own cluster
+      start_saver();
+      saver_->changed();
+    }
     done(std::move(switched));
     if (went) begin_end(End::restart);
   };

@@ -12,13 +12,13 @@
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <cstdlib>
-#include <future>
 #include <mutex>
 #include <optional>
 #include <thread>
 
 #include "app/load/load_engine.h"
 #include "app/node/link_prober.h"
+#include "app/node/loop_call.h"
 #include "app/node/machine_facts.h"
 #include "app/node/measured.h"
 #include "app/node/node_measure.h"
@@ -38,7 +38,6 @@ constexpr std::chrono::seconds kLook{1};         // at links that are due
 constexpr std::chrono::seconds kMemoryEvery{5};  // at free memory
 constexpr std::chrono::minutes kFactsEvery{5};   // disks, temperatures, interfaces
 constexpr std::chrono::seconds kTurnWithin{30};  // for others on this machine to have measured
-constexpr std::chrono::seconds kAskWithin{5};    // the cluster's loop
 constexpr double kWorthTelling = 0.05;           // of free memory
 
 // Of this thread and those that it starts: what is served goes first.
@@ -90,13 +89,12 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
   template <typename Work>
   auto ask(Work work) -> std::optional<decltype(work())> {
     using Answer = decltype(work());
-    const auto promise = std::make_shared<std::promise<Answer>>();
-    auto future = promise->get_future();
-    boost::asio::post(cluster.executor(), [promise, work] { promise->set_value(work()); });
-    const auto until = clock.monotonic() + kAskWithin;
-    while (!stopping && clock.monotonic() < until)
-      if (future.wait_for(50ms) == std::future_status::ready) return future.get();
-    return std::nullopt;
+    using Outcome = Result<Answer>;
+    auto answer = call_on(
+        cluster.executor(), [this] { return stopping || cluster.ended(); },
+        [work] { return Outcome(work()); });
+    if (!answer) return std::nullopt;
+    return *std::move(answer);
   }
 
   void publish(const std::string& key, const json::value& value) {

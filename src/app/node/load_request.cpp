@@ -34,10 +34,6 @@ Result<std::string> model_of(const boost::json::object& object) {
   return model;
 }
 
-}  // namespace
-
-namespace {
-
 Result<LoadRequest> load_request_of(boost::json::object object) {
   LoadRequest request{.path_or_name = TRY(model_of(object))};
   object["model"] = "model";

@@ -46,17 +46,14 @@ struct PartRunner::Part {
   const std::string& instance() const { return placement.instance; }
   const Epoch& epoch() const { return placement.epoch; }
   void set(bool& flag) {
-    {
-      const std::lock_guard lock(mutex);
-      flag = true;
-    }
+    // Under the lock: who waits may be the last to need this part.
+    const std::lock_guard lock(mutex);
+    flag = true;
     changed.notify_all();
   }
   void ask_to_end() {
-    {
-      const std::lock_guard lock(mutex);
-      stop = true;
-    }
+    const std::lock_guard lock(mutex);
+    stop = true;
     changed.notify_all();
   }
   void wait_done() {

@@ -19,8 +19,9 @@ asio::awaitable<Result<std::vector<tcp::endpoint>>> resolve_host_port(std::strin
   const auto address = asio::ip::make_address(parsed->host, error);
   if (!error) co_return std::vector<tcp::endpoint>{{address, parsed->port}};
   tcp::resolver resolver(co_await asio::this_coro::executor);
-  const auto [failed, found] = co_await resolver.async_resolve(
-      parsed->host, std::to_string(parsed->port), asio::as_tuple(asio::use_awaitable));
+  const std::string port = std::to_string(parsed->port);  // by name: gcc 12 destroys it twice else
+  const auto [failed, found] =
+      co_await resolver.async_resolve(parsed->host, port, asio::as_tuple(asio::use_awaitable));
   if (failed)
     co_return Error(Errc::unavailable,
                     fmt::format("looking up {}: {}", parsed->host, failed.message()));

@@ -55,15 +55,16 @@ std::string_view what_happened(ClusterEvent::Kind kind) {
 
 // Tells of nodes by name; who was removed is in no list any more, so names are kept.
 void tell_of_nodes(ClusterHost& host) {
-  host.listen(
-      [&host, names = std::map<std::string, std::string>()](const ClusterEvent& event) mutable {
-        for (const auto& [id, member] : host.core().members().members()) names[id] = member.name;
-        const std::string_view what = what_happened(event.kind);
-        if (what.empty() || event.node == host.self()) return;
-        const auto name = names.find(event.node);
-        say(fmt::format("{} ({}) {}", name == names.end() ? "a node" : name->second,
-                        event.node.substr(0, 8), what));
-      });
+  std::map<std::string, std::string> names;
+  for (const auto& [id, member] : host.core().members().members()) names[id] = member.name;
+  host.listen([&host, names = std::move(names)](const ClusterEvent& event) mutable {
+    const std::string_view what = what_happened(event.kind);
+    if (what.empty() || event.node == host.self()) return;
+    for (const auto& [id, member] : host.core().members().members()) names[id] = member.name;
+    const auto name = names.find(event.node);
+    say(fmt::format("{} ({}) {}", name == names.end() ? "a node" : name->second,
+                    event.node.substr(0, 8), what));
+  });
 }
 
 struct Lived {
@@ -93,17 +94,16 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   std::vector<std::filesystem::path> folders(options.model_folders.begin(),
                                              options.model_folders.end());
   if (folders.empty()) folders.push_back(default_models_folder());
-  std::atomic<bool> ended = false;
   const std::shared_ptr<ModelCatalog> catalog =
       open_catalog({.state = options.cluster.state,
                     .folders = folders,
                     .self = host->self(),
                     .threads = static_cast<int>(options.threads),
                     .dialer = &file_dialer,
-                    .others = [&host, &ended]() -> std::vector<std::string> {
+                    .others = [&host]() -> std::vector<std::string> {
                       using Nodes = Result<std::vector<std::string>>;
                       const auto alive = call_on(
-                          host->executor(), [&ended] { return ended.load(); },
+                          host->executor(), [&host] { return host->ended(); },
                           [&host] { return Nodes(host->core().alive()); });
                       return alive ? *alive : std::vector<std::string>();
                     }});
@@ -153,7 +153,6 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   Lived lived{.peer_port = host->peer_port(), .api_port = port_of(server->url())};
   std::thread membership([&] {
     lived.end = host->run();
-    ended = true;
     server->stop();
   });
   signals.watch([&] { server->stop(); });
@@ -172,6 +171,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
 
 Result<void> run_node(NodeOptions options) {
   options.cluster.say = say;
+  const std::vector<std::string> named = options.cluster.peers;
   StopSignals signals;
   while (true) {
     Lived lived = TRY(live(options, signals));
@@ -179,6 +179,8 @@ Result<void> run_node(NodeOptions options) {
     options.cluster.join_code.clear();
     options.cluster.peer_port = lived.peer_port;
     options.port = lived.api_port;
+    // Where the nodes are that let this one in; of one life's cluster, not of the next one's.
+    options.cluster.peers = named;
     for (std::string& contact : lived.contacts) options.cluster.peers.push_back(std::move(contact));
   }
 }

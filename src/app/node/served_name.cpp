@@ -44,8 +44,9 @@ void ServedName::refused(const std::string& why) {
 void ServedName::placed(const ModelSource& source, std::uint32_t context) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
-  if (wanted_ && wanted_->context == context && wanted_->source.identity == source.identity) return;
-  wanted_ = Wanted{source, context};
+  Wanted wanted{source, context};
+  if (wanted_ && wanted_->is_like(wanted)) return;
+  wanted_ = std::move(wanted);
   changed_.notify_all();
 }
 
@@ -77,7 +78,7 @@ void ServedName::run() {
   std::unique_lock lock(mutex_);
   std::chrono::milliseconds pause{};
   while (!closed_) {
-    if (!wanted_ || wanted_->context == made_context_) {
+    if (!wanted_ || (made_of_ && made_of_->is_like(*wanted_))) {
       changed_.wait(lock);
       continue;
     }
@@ -91,7 +92,7 @@ void ServedName::run() {
     pause = model ? std::chrono::milliseconds(0) : kRetryEvery;
     if (model) {
       made_ = *std::move(model);
-      made_context_ = wanted.context;
+      made_of_ = wanted;
       serve();
     } else if (is_ready_ && !is_served_) {
       was_refused_ = true;

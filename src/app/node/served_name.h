@@ -40,6 +40,9 @@ class ServedName {
   struct Wanted {
     ModelSource source;
     std::uint32_t context = 0;
+    bool is_like(const Wanted& other) const {  // serves as well
+      return context == other.context && source.identity == other.source.identity;
+    }
   };
   void run();
   void serve();  // what is made, if it may be; with the lock
@@ -54,7 +57,7 @@ class ServedName {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Wanted> wanted_;
-  std::uint32_t made_context_ = 0;     // of the model that was made last; 0: none yet
+  std::optional<Wanted> made_of_;      // the model that was made last
   std::shared_ptr<ServedModel> made_;  // until it is served
   bool is_ready_ = false, is_served_ = false, was_refused_ = false;
   std::atomic<bool> closed_ = false;
