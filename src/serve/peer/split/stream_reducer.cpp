@@ -25,6 +25,8 @@ std::span<float> share_of(std::span<float> values, std::size_t rank, std::size_t
   return values.subspan(border(rank), border(rank + 1) - border(rank));
 }
 
+std::string sum_with(std::uint32_t rank) { return fmt::format("a sum with rank {}", rank); }
+
 }  // namespace
 
 std::size_t one_shot_bytes_max(std::uint32_t ranks, double latency_s, double bytes_per_s) {
@@ -49,11 +51,31 @@ Result<void> StreamReducer::all_reduce(std::span<float> values) {
   const bool writing = values.size() <= std::size_t{options_.writing_rows_max} * options_.width;
   wait_ = writing ? StreamWait{.within = options_.writing_within, .spin = options_.spin}
                   : StreamWait{.within = options_.reading_within};
-  const bool once = ranks() == 2 || values.size_bytes() <= options_.one_shot_bytes;
-  auto done = once ? one_shot(values) : two_shot(values);
+  auto done = ranks() == 2                                     ? pair(values)
+              : values.size_bytes() <= options_.one_shot_bytes ? one_shot(values)
+                                                               : two_shot(values);
   if (done) return done;
   lost_ = true;
   return Error(Errc::unavailable, std::move(done).error().message());
+}
+
+// Everything both ways in one call of the stream, however much it is.
+Result<void> StreamReducer::pair(std::span<float> values) {
+  ++round_;
+  const std::uint32_t other = 1 - options_.rank;
+  constexpr std::size_t kHeaderFloats = FrameHeader::kBytes / sizeof(float);
+  std::vector<float>& came = came_[other];
+  came.resize(kHeaderFloats + values.size());
+  const auto header = header_of(values.size_bytes());
+  const std::array<std::span<const std::byte>, 2> parts = {std::span(header),
+                                                           std::as_bytes(values)};
+  const auto in = std::as_writable_bytes(std::span(came));
+  if (auto done = streams_[other]->exchange(parts, in, wait_); !done)
+    return std::move(done).error().with(sum_with(other));
+  TRY(check_header(other, in.first<FrameHeader::kBytes>(), values.size_bytes()));
+  const float* theirs = came.data() + kHeaderFloats;
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] += theirs[i];  // either order is equal
+  return {};
 }
 
 Result<void> StreamReducer::one_shot(std::span<float> values) {
@@ -84,6 +106,25 @@ Result<void> StreamReducer::two_shot(std::span<float> values) {
   return exchange();
 }
 
+std::array<std::byte, FrameHeader::kBytes> StreamReducer::header_of(std::size_t bytes) const {
+  return encode(FrameHeader{.type = static_cast<std::uint16_t>(PeerFrame::partial),
+                            .payload_bytes = static_cast<std::uint32_t>(bytes),
+                            .tag = round_});
+}
+
+Result<void> StreamReducer::check_header(std::uint32_t rank,
+                                         std::span<const std::byte, FrameHeader::kBytes> bytes,
+                                         std::size_t expected) const {
+  const auto header = decode_frame_header(bytes, std::numeric_limits<std::uint32_t>::max());
+  if (!header) return Error(header.error()).with(sum_with(rank));
+  if (header->type != static_cast<std::uint16_t>(PeerFrame::partial) || header->tag != round_ ||
+      header->payload_bytes != expected)
+    return Error(Errc::corrupt, fmt::format("expected {} bytes of round {}, it sent {} of round {}",
+                                            expected, round_, header->payload_bytes, header->tag))
+        .with(sum_with(rank));
+  return {};
+}
+
 // Everybody writes a piece to each, and reads the one before from each.
 Result<void> StreamReducer::exchange() {
   ++round_;
@@ -109,38 +150,26 @@ Result<void> StreamReducer::write_piece(std::uint32_t rank, std::size_t at) {
   const auto piece = out.subspan(std::min(at, out.size()),
                                  std::min(kPieceBytes, out.size() - std::min(at, out.size())));
   if (at > 0 && piece.empty()) return {};
-  const auto header = encode(FrameHeader{.type = static_cast<std::uint16_t>(PeerFrame::partial),
-                                         .payload_bytes = static_cast<std::uint32_t>(out.size()),
-                                         .tag = round_});
+  const auto header = header_of(out.size());
   const std::array<std::span<const std::byte>, 2> parts = {std::span(header), piece};
   auto written = streams_[rank]->write(DataStream::Parts(parts).subspan(at == 0 ? 0 : 1), wait_);
-  if (!written) return std::move(written).error().with(fmt::format("a sum with rank {}", rank));
+  if (!written) return std::move(written).error().with(sum_with(rank));
   return {};
 }
 
 Result<void> StreamReducer::read_piece(std::uint32_t rank, std::size_t at) {
   const auto in = std::as_writable_bytes(exchanges_[rank].in);
-  const auto doing = [&](Error error) {
-    return std::move(error).with(fmt::format("a sum with rank {}", rank));
-  };
   if (at == 0) {
     std::array<std::byte, FrameHeader::kBytes> bytes;
     if (auto read = streams_[rank]->read(bytes, wait_); !read)
-      return doing(std::move(read).error());
-    const auto decoded = decode_frame_header(bytes, std::numeric_limits<std::uint32_t>::max());
-    if (!decoded) return doing(decoded.error());
-    const FrameHeader& header = *decoded;
-    if (header.type != static_cast<std::uint16_t>(PeerFrame::partial) || header.tag != round_ ||
-        header.payload_bytes != in.size())
-      return doing(
-          Error(Errc::corrupt, fmt::format("expected {} bytes of round {}, it sent {} of round {}",
-                                           in.size(), round_, header.payload_bytes, header.tag)));
+      return std::move(read).error().with(sum_with(rank));
+    TRY(check_header(rank, bytes, in.size()));
   }
   if (at >= in.size()) return {};
   if (auto read =
           streams_[rank]->read(in.subspan(at, std::min(kPieceBytes, in.size() - at)), wait_);
       !read)
-    return doing(std::move(read).error());
+    return std::move(read).error().with(sum_with(rank));
   return {};
 }
 
@@ -148,11 +177,6 @@ void StreamReducer::add_up(std::span<float> own, std::span<const std::span<float
   const auto values_of = [&](std::uint32_t rank) {
     return rank == options_.rank ? own : others[rank];
   };
-  if (ranks() == 2) {  // a sum of two is the same either way round
-    const float* other = values_of(1 - options_.rank).data();
-    for (std::size_t i = 0; i < own.size(); ++i) own[i] += other[i];
-    return;
-  }
   sum_.resize(own.size());
   std::ranges::copy(values_of(0), sum_.begin());
   for (std::uint32_t rank = 1; rank < ranks(); ++rank) {

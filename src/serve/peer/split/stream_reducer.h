@@ -1,10 +1,13 @@
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <span>
 #include <vector>
 
 #include "compute/reducer.h"
 #include "net/data_stream.h"
+#include "net/frame.h"
 
 namespace drystone {
 
@@ -46,8 +49,14 @@ class StreamReducer final : public Reducer {
     std::span<const float> out;
     std::span<float> in;
   };
+  Result<void> pair(std::span<float> values);  // of two ranks
   Result<void> one_shot(std::span<float> values);
   Result<void> two_shot(std::span<float> values);
+  std::array<std::byte, FrameHeader::kBytes> header_of(std::size_t bytes) const;
+  // Errors: corrupt.
+  Result<void> check_header(std::uint32_t rank,
+                            std::span<const std::byte, FrameHeader::kBytes> bytes,
+                            std::size_t expected) const;
   Result<void> exchange();  // of exchanges_
   Result<void> write_piece(std::uint32_t rank, std::size_t at);
   Result<void> read_piece(std::uint32_t rank, std::size_t at);
