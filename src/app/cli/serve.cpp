@@ -1,17 +1,13 @@
-#include <fmt/format.h>
 
-#include <charconv>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
 #include "app/cli/engine_flags.h"
+#include "app/cli/listen_flags.h"
 #include "app/daemon.h"
 #include "app/load/open_model.h"
-#include "serve/http/api_keys.h"
 
 namespace drystone {
 namespace {
@@ -22,54 +18,12 @@ struct ServeFlags {
   std::string key_file;
 };
 
-// "127.0.0.1:8080", "[::1]:8080", ":8080" (loopback), "8080".
-Result<void> read_listen(const std::string& listen, DaemonOptions& out) {
-  const std::size_t colon = listen.rfind(':');
-  std::string address = colon == std::string::npos ? "" : listen.substr(0, colon);
-  const std::string port = colon == std::string::npos ? listen : listen.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-  if (error != std::errc{} || end != port.data() + port.size())
-    return Error(Errc::invalid_argument,
-                 fmt::format("--listen {}: '{}' is no port (0 to 65535). Write "
-                             "ADDRESS:PORT, such as 127.0.0.1:8080 or "
-                             "[::1]:8080",
-                             listen, port));
-  if (address.starts_with('[') && address.ends_with(']'))
-    address = address.substr(1, address.size() - 2);
-  if (!address.empty()) out.address = address;
-  return {};
-}
-
-// One key or hash per line; blank lines are skipped.
-Result<void> read_key_file(const std::string& path, std::vector<std::string>& keys) {
-  std::ifstream file(path);
-  const std::size_t before = keys.size();
-  bool plain = false;
-  for (std::string line; std::getline(file, line);) {
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-    if (line.empty()) continue;
-    plain |= !is_hashed_key(line);
-    keys.push_back(line);
-  }
-  if (plain)
-    notice("serve", fmt::format("{} holds keys in the clear; `drystone key --file` adds keys by "
-                                "their hash, so that a copy of the file opens nothing",
-                                path));
-  if (!file.is_open() || file.bad())
-    return Error(Errc::io, fmt::format("cannot read the key file {}", path));
-  if (keys.size() == before)
-    return Error(Errc::invalid_argument, fmt::format("the key file {} has no key", path));
-  return {};
-}
-
 Result<void> serve(ServeFlags& flags) {
-  TRY(read_listen(flags.listen, flags.daemon));
+  TRY(read_listen("--listen", flags.listen, flags.daemon.address, flags.daemon.port));
   auto& keys = flags.daemon.api_keys;
-  if (!flags.key_file.empty()) TRY(read_key_file(flags.key_file, keys));
   for (const std::string& key : keys)
     if (key.empty()) return Error(Errc::invalid_argument, "--api-key is empty");
-  if (const char* key = std::getenv("DRYSTONE_API_KEY"); key != nullptr && *key != '\0')
-    keys.emplace_back(key);
+  TRY(read_api_keys("serve", flags.key_file, keys));
   return run_daemon(flags.daemon);
 }
 

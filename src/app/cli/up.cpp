@@ -1,15 +1,13 @@
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
+#include "app/cli/listen_flags.h"
 #include "app/node/run_node.h"
 #include "app/node/state_folder.h"
 
@@ -26,36 +24,6 @@ struct UpFlags {
   bool no_discovery = false;
 };
 
-// "127.0.0.1:8080", "[::1]:8080", "8080" (loopback).
-Result<void> read_api(const std::string& text, NodeOptions& out) {
-  const std::size_t colon = text.rfind(':');
-  std::string address = colon == std::string::npos ? "" : text.substr(0, colon);
-  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-  if (error != std::errc{} || end != port.data() + port.size())
-    return Error(Errc::invalid_argument,
-                 fmt::format("--api {}: '{}' is no port (0 to 65535). Write ADDRESS:PORT, such as "
-                             "127.0.0.1:8080 or [::1]:8080",
-                             text, port));
-  if (address.starts_with('[') && address.ends_with(']'))
-    address = address.substr(1, address.size() - 2);
-  if (!address.empty()) out.address = address;
-  return {};
-}
-
-Result<void> read_keys(const std::string& path, std::vector<std::string>& keys) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-    if (!line.empty()) keys.push_back(line);
-  }
-  if (!file.is_open() || file.bad())
-    return Error(Errc::io, fmt::format("cannot read the key file {}", path));
-  if (keys.empty())
-    return Error(Errc::invalid_argument, fmt::format("the key file {} has no key", path));
-  return {};
-}
-
 constexpr double kMemoryGibMax = 1 << 20;
 
 // An empty shell variable is no wish for the default.
@@ -64,10 +32,8 @@ CLI::Validator not_empty() {
 }
 
 Result<void> up(UpFlags& flags) {
-  TRY(read_api(flags.api, flags.node));
-  if (!flags.key_file.empty()) TRY(read_keys(flags.key_file, flags.node.api_keys));
-  if (const char* key = std::getenv("DRYSTONE_API_KEY"); key != nullptr && *key != '\0')
-    flags.node.api_keys.emplace_back(key);
+  TRY(read_listen("--api", flags.api, flags.node.address, flags.node.port));
+  TRY(read_api_keys("up", flags.key_file, flags.node.api_keys));
   flags.node.cluster.state = flags.state;
   if (flags.state.empty()) flags.node.cluster.state = TRY(default_state_folder());
   flags.node.cluster.version = DRYSTONE_VERSION;

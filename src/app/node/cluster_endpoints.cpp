@@ -237,14 +237,28 @@ std::optional<ApiError> refuse_foreign_page(const HttpRequest& request) {
 }
 
 ApiError cluster_api_error(const Error& error) {
-  ApiError shown = to_api_error(error);
-  if (error.code() == Errc::not_found)
-    shown = {.status = 404,
-             .type = "invalid_request_error",
-             .message = error.message(),
-             .code = "not_found"};
-  if (error.code() == Errc::limit) shown.status = 409;
-  return shown;
+  const int status = [&] {
+    switch (error.code()) {
+      case Errc::invalid_argument:
+      case Errc::corrupt:
+      case Errc::unsupported:
+        return 400;
+      case Errc::not_found:
+        return 404;
+      case Errc::out_of_memory:
+      case Errc::limit:
+        return 409;
+      case Errc::cancelled:
+      case Errc::unavailable:
+        return 503;
+      default:
+        return 500;
+    }
+  }();
+  return {.status = status,
+          .type = status < 500 ? "invalid_request_error" : "server_error",
+          .message = error.message(),
+          .code = std::string(to_string(error.code()))};
 }
 
 EndpointsFactory cluster_endpoints(ClusterHost& host, const Clock& clock) {

@@ -17,7 +17,8 @@ EndpointsFactory cluster_endpoints(ClusterHost& host, const Clock& clock);
 
 // For endpoints under /cluster/v1: the refusal for a request that some page in a browser has sent.
 std::optional<ApiError> refuse_foreign_page(const HttpRequest& request);
-// An error of the cluster for who asked: 404, 409, 400, 503 by its code.
+// An error of the cluster for who asked: status by its code, whose name is the body's `code`
+// (docs/formats/cluster-api.md).
 ApiError cluster_api_error(const Error& error);
 
 }  // namespace drystone

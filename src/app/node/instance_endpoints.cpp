@@ -14,32 +14,9 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-int status_of(Errc code) {
-  switch (code) {
-    case Errc::invalid_argument:
-    case Errc::corrupt:
-    case Errc::unsupported:
-      return 400;
-    case Errc::not_found:
-      return 404;
-    case Errc::out_of_memory:
-      return 409;
-    case Errc::limit:
-      return 413;
-    case Errc::unavailable:
-      return 503;
-    default:
-      return 500;
-  }
-}
-
 HttpReply reply_of(const Result<json::value>& result) {
   if (result) return {.body = json::serialize(*result) + "\n"};
-  const int status = status_of(result.error().code());
-  return error_reply({.status = status,
-                      .type = status < 500 ? "invalid_request_error" : "server_error",
-                      .message = result.error().message(),
-                      .code = std::string(to_string(result.error().code()))});
+  return error_reply(cluster_api_error(result.error()));
 }
 
 class InstanceEndpoints final : public Endpoints {

@@ -19,7 +19,23 @@ namespace json = boost::json;
 
 namespace {
 
-Errc code_of(unsigned status) {
+const json::object* error_of(const json::value& body) {
+  const json::object* outer = body.if_object();
+  const json::value* error = outer ? outer->if_contains("error") : nullptr;
+  return error ? error->if_object() : nullptr;
+}
+
+std::string text_of(const json::object* object, std::string_view key) {
+  const json::value* value = object ? object->if_contains(key) : nullptr;
+  const json::string* text = value ? value->if_string() : nullptr;
+  return text ? std::string(*text) : std::string();
+}
+
+// The code that a node of ours names; of other refusals, what their status says.
+Errc code_of(const json::value& body, unsigned status) {
+  const std::string name = text_of(error_of(body), "code");
+  for (int code = 0; code <= static_cast<int>(Errc::unavailable); ++code)
+    if (name == to_string(static_cast<Errc>(code))) return static_cast<Errc>(code);
   switch (status) {
     case 404:
       return Errc::not_found;
@@ -37,13 +53,8 @@ Errc code_of(unsigned status) {
 
 // The message of {"error": {"message"}}, or of {"error": "message"}, as Ollama's clients have it.
 std::string message_of(const json::value& body) {
-  const json::object* outer = body.if_object();
-  const json::value* error = outer ? outer->if_contains("error") : nullptr;
-  if (error && error->is_string()) return std::string(error->as_string());
-  const json::object* inner = error ? error->if_object() : nullptr;
-  const json::value* message = inner ? inner->if_contains("message") : nullptr;
-  const json::string* text = message ? message->if_string() : nullptr;
-  return text ? std::string(*text) : std::string();
+  if (const json::object* error = error_of(body)) return text_of(error, "message");
+  return text_of(body.if_object(), "error");
 }
 
 }  // namespace
@@ -138,7 +149,7 @@ Result<json::value> NodeClient::answer_of(Exchange& exchange, const std::string&
     std::string message = wrong ? std::string() : message_of(parsed);
     if (message.empty())
       message = fmt::format("{} answers {} to {}", url_, answer.result_int(), path);
-    return Error(code_of(answer.result_int()), message);
+    return Error(code_of(parsed, answer.result_int()), message);
   }
   if (wrong)
     return Error(Errc::corrupt, fmt::format("what answers at {} is no node of drystone: {}", url_,
