@@ -45,7 +45,9 @@ FileSession::FileSession(std::unique_ptr<DataStream> stream)
 Result<std::unique_ptr<FileSession>> FileSession::open(PeerDialer& dialer, const std::string& node,
                                                        const std::string& identity,
                                                        const std::atomic<bool>& stop) {
-  std::unique_ptr<FileSession> session(new FileSession(TRY(dialer.dial(node, kDialWithin, stop))));
+  // Not within the new-expression: what it has allocated would be lost where TRY returns.
+  auto stream = TRY(dialer.dial(node, kDialWithin, stop));
+  std::unique_ptr<FileSession> session(new FileSession(std::move(stream)));
   TRY(session->hello(identity));
   return session;
 }
