@@ -20,10 +20,11 @@
 namespace drystone {
 namespace {
 
-// Of the weights that are multiplied: some megabytes.
-constexpr std::uint32_t kCols = 2048, kRowsMin = 2048, kRowsPerThread = 128;
+// Of the weights that are multiplied: as large as a matrix of a model, since small ones are not
+// read at full speed.
+constexpr std::uint32_t kCols = 2048, kRowsMin = 8192, kRowsPerThread = 128;
 static_assert(kRowsMin % kRowsPerThread == 0);
-constexpr int kStreamedTries = 2;
+constexpr int kStreamedTries = 8;
 constexpr std::uint32_t kMadeRows = 128;  // that are random; the others repeat them
 constexpr Bytes kSweepBytes = 256 * kMiB;
 constexpr std::uint32_t kFewPromptRows = 64, kPromptRows = 256;
