@@ -62,6 +62,8 @@ class RequestLog final : public ServerObserver {
                                         : fmt::format("{} %l %v", kTime);
     logger_->set_pattern(pattern, spdlog::pattern_time_type::utc);
   }
+  // The writer's thread ends, having written what waits, before what it writes to does.
+  ~RequestLog() override { writer_.reset(); }
 
   void request_over(const RequestRecord& record) override {
     const auto level = level_of(record);
