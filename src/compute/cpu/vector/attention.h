@@ -90,6 +90,7 @@ class Attention {
       while (from < to && position_of(from) < first) ++from;
       while (to > from && begin_of(to - 1) >= first + kKeys) --to;
       if (from >= to) continue;
+      look_ahead(first, last);
       score(first, from, to);
       for (std::uint32_t r = from; r < to; ++r) weigh(r, first);
       add_values(first, last, from, to);
@@ -106,6 +107,15 @@ class Attention {
   const std::byte* block_of(const KvView& view, std::uint32_t first) const {
     return view.base + view.pages[first / view.page_tokens] * view.page_bytes +
            task_.kv_head * view.head_bytes + first % view.page_tokens * view.row_bytes;
+  }
+
+  // Pages lie apart, where the processor does not foresee them: while few rows work on a block, the
+  // next one is on its way.
+  void look_ahead(std::uint32_t first, std::uint32_t last) {
+    const bool more = direct_ && first + kKeys <= last;
+    const std::uint32_t next = more ? first + kKeys : first;
+    keys_ahead_ = block_of(task_.k, next) - block_of(task_.k, first);
+    values_ahead_ = block_of(task_.v, next) - block_of(task_.v, first);
   }
 
   // use(values) with how they are loaded.
@@ -147,6 +157,7 @@ class Attention {
       sums[t][0] = sums[t][1] = S::zero();
     }
     for (std::uint32_t i = 0; i < task_.head_dim; ++i, keys += kKeys * Values::kBytes) {
+      __builtin_prefetch(keys + keys_ahead_);
       const F low = Values::load(keys), high = Values::load(keys + 16 * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {
         const F value = S::broadcast(q[t][i]);
@@ -263,6 +274,7 @@ class Attention {
     }
     const std::byte* at = block.data + low * block.stride + i * Values::kBytes;
     for (std::uint32_t j = low; j < high; ++j, at += block.stride) {
+      for (int c = 0; c < kColumns; c += 2) __builtin_prefetch(at + values_ahead_ + 32 * c);
       F v[kColumns];
       for (int c = 0; c < kColumns; ++c) v[c] = Values::load(at + 16 * c * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {
@@ -279,7 +291,8 @@ class Attention {
   const AttentionTask& task_;
   const std::uint32_t rows_, first_, padded_;  // first_: of the task's queries
   const bool direct_;
-  float* const acc_;        // [kAttentionRows, padded]
+  std::ptrdiff_t keys_ahead_ = 0, values_ahead_ = 0;  // bytes from a block to the next
+  float* const acc_;                                  // [kAttentionRows, padded]
   float* const converted_;  // keys: [head_dim, kKeys]; values: [kKeys, padded]
   float* const scores_;     // [kAttentionRows, kKeys], then the weights
   float* const max_;        // [kAttentionRows]
