@@ -33,6 +33,10 @@ void add_wish_flags(CLI::App& command, WishFlags& flags) {
   number("--streams", flags.streams, 1u << 20, "Requests at once, each of that length [1]");
   command.add_option("--kv", flags.kv, "KV cache: f16, f32 or q8_0 [f16]")->type_name("TYPE");
   command
+      .add_option("--rows", flags.rows,
+                  "Rows between stages: f32, f16 or q8 [f32, where the cables allow it]")
+      ->type_name("TYPE");
+  command
       .add_option("--for", flags.objective,
                   "one_stream, many_streams or prompt: what to be fast at [by --streams]")
       ->type_name("WHAT");
@@ -61,6 +65,7 @@ boost::json::object wish_of(const WishFlags& flags) {
   }
   if (!flags.head.empty()) wish["head"] = flags.head;
   if (!flags.kv.empty()) wish["kv_format"] = flags.kv;
+  if (!flags.rows.empty()) wish["row_format"] = flags.rows;
   if (!flags.objective.empty()) wish["objective"] = flags.objective;
   return wish;
 }

@@ -14,7 +14,7 @@ struct WishFlags {
   std::string model;
   std::uint32_t context = 0, streams = 0, replicas = 0, stages = 0, shards = 0;  // 0: not said
   std::string nodes;                                                             // "atlas,nova"
-  std::string head, kv, objective;
+  std::string head, kv, rows, objective;
 };
 
 // Adds MODEL, --stages, --shards and the like. Borrows both.

@@ -34,6 +34,16 @@ void read_format(JsonFields& fields, KvFormat& format) {
     fields.fail("kv_format", "is not known");
 }
 
+void read_row_format(JsonFields& fields, std::optional<RowFormat>& format) {
+  std::string name;
+  fields.maybe_string("row_format", name, kPlanNameMax);
+  if (name.empty()) return;
+  if (const auto known = row_format_from(name))
+    format = *known;
+  else
+    fields.fail("row_format", "is not known");
+}
+
 void read_nodes(JsonFields& fields, std::vector<std::string>& nodes) {
   if (fields.find("nodes") == nullptr) return;
   const json::array* items = fields.need_array("nodes", kPlanNodesMax);
@@ -57,6 +67,7 @@ PlanRequest DesiredInstance::request(const std::string& instance) const {
           .stages = stages,
           .shards = shards,
           .replicas = 1,
+          .row_format = row_format,
           .nodes = nodes,
           .head = head,
           .objective = objective};
@@ -65,6 +76,7 @@ PlanRequest DesiredInstance::request(const std::string& instance) const {
 DesiredInstance DesiredInstance::unforced() const {
   DesiredInstance free = *this;
   free.stages = free.shards = std::nullopt;
+  free.row_format = std::nullopt;
   free.nodes.clear();
   free.head.clear();
   return free;
@@ -88,6 +100,7 @@ json::object to_json(const DesiredInstance& desired) {
   if (!desired.nodes.empty())
     out["nodes"] = json::array(desired.nodes.begin(), desired.nodes.end());
   if (!desired.head.empty()) out["head"] = desired.head;
+  if (desired.row_format) out["row_format"] = to_string(*desired.row_format);
   for (const auto& [objective, name] : kObjectives)
     if (objective == desired.objective) out["objective"] = name;
   return out;
@@ -104,6 +117,7 @@ Result<DesiredInstance> desired_from_json(const json::value& value) {
   read_format(fields, desired.kv_format);
   fields.maybe_integer("stages", desired.stages, 1, kPartsMax);
   fields.maybe_integer("shards", desired.shards, 1, kRanksMax);
+  read_row_format(fields, desired.row_format);
   read_nodes(fields, desired.nodes);
   fields.maybe_string("head", desired.head, kPlanNameMax);
   read_objective(fields, desired.objective);

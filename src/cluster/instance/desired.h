@@ -22,6 +22,7 @@ struct DesiredInstance {
   std::uint32_t kv_tokens = 0;
   KvFormat kv_format = KvFormat::f16;
   std::optional<std::uint32_t> stages, shards;
+  std::optional<RowFormat> row_format;
   std::vector<std::string> nodes;
   std::string head;
   Objective objective = Objective::automatic;

@@ -24,6 +24,7 @@ bool same_part(const Placement& a, const Placement& b, const std::string& node) 
          in_a->kv_heads == in_b->kv_heads && in_a->ff == in_b->ff && in_a->vocab == in_b->vocab &&
          in_a->bytes == in_b->bytes && (a.head == node) == (b.head == node) && a.model == b.model &&
          a.shape == b.shape && a.kv_tokens == b.kv_tokens && a.kv_format == b.kv_format &&
+         a.row_format == b.row_format && a.one_shot_bytes == b.one_shot_bytes &&
          a.rows_max == b.rows_max && a.context == b.context;
 }
 

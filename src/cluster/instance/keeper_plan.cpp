@@ -66,6 +66,9 @@ bool satisfies(const Placement& placement, const DesiredInstance& desired,
     return false;
   if (!placement.degraded.empty()) return true;
   if (!has_shape(placement, desired)) return false;
+  if (placement.parts.size() > 1 && desired.row_format && placement.stages() > 1 &&
+      *desired.row_format != placement.row_format)
+    return false;
   if (!desired.head.empty() && !names(desired.head, placement.head, map)) return false;
   return desired.nodes.empty() || std::ranges::all_of(placement.parts, [&](const PlacedPart& part) {
            return std::ranges::any_of(

@@ -15,6 +15,7 @@ struct Division {
   Shape shape;
   std::vector<Span> layers;    // of each stage
   std::vector<Widths> widths;  // of each stage, in units; everything for a stage of one rank
+  RowFormat row_format = RowFormat::f32;  // between stages
 };
 
 // The units that widths are counted in.

@@ -23,6 +23,32 @@ Misfit needs(const PlanInput& input, const Shape& shape) {
   return misfit;
 }
 
+void pace(const PlanInput& input, Evaluation& evaluation) {
+  evaluation.one_stream_tok_s = one_stream_tok_s(input, evaluation.division);
+  evaluation.many_streams_tok_s =
+      many_streams(input, evaluation.division, input.request().streams).tok_s;
+  evaluation.prefill_tok_s = prefill(input, evaluation.division).tok_s;
+}
+
+// Rounded rows cost the promise that a split model writes the text of a whole one: only where
+// that buys a good deal, and the smallest ones only where they buy it once more.
+void choose_row_format(const PlanInput& input, Evaluation& evaluation) {
+  if (evaluation.division.shape.stages.size() < 2) return;
+  constexpr double kWorth = 1.15;
+  const auto formats = input.request().row_format ? std::vector{*input.request().row_format}
+                                                  : std::vector{RowFormat::f16, RowFormat::q8};
+  for (const RowFormat format : formats) {
+    Evaluation other = evaluation;
+    other.division.row_format = format;
+    pace(input, other);
+    const auto better = [&](double with, double without) { return with > kWorth * without; };
+    if (input.request().row_format || better(other.one_stream_tok_s, evaluation.one_stream_tok_s) ||
+        better(other.many_streams_tok_s, evaluation.many_streams_tok_s) ||
+        better(other.prefill_tok_s, evaluation.prefill_tok_s))
+      evaluation = std::move(other);
+  }
+}
+
 }  // namespace
 
 double Evaluation::score(Objective objective) const {
@@ -48,10 +74,8 @@ std::variant<Evaluation, Misfit> evaluate(const PlanInput& input, const Shape& s
   for (const PlacedPart& part : evaluation.parts)
     if (part.bytes.total() > input.sites()[shape.stages[part.stage][part.rank]].available)
       return misfit;
-  evaluation.one_stream_tok_s = one_stream_tok_s(input, evaluation.division);
-  evaluation.many_streams_tok_s =
-      many_streams(input, evaluation.division, input.request().streams).tok_s;
-  evaluation.prefill_tok_s = prefill(input, evaluation.division).tok_s;
+  pace(input, evaluation);
+  choose_row_format(input, evaluation);
   return evaluation;
 }
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "cluster/plan/evaluation.h"
+#include "cluster/plan/pace.h"
 #include "cluster/plan/plan_text.h"
 #include "cluster/plan/replicas.h"
 #include "cluster/plan/shape.h"
@@ -107,6 +108,8 @@ class Comparison {
             .streams = request_.streams,
             .rows_max = request_.rows_max,
             .kv_format = request_.kv_format,
+            .row_format = each.division.row_format,
+            .one_shot_bytes = one_shot_bytes(input_, each.division),
             .parts = each.parts};
   }
 
@@ -151,6 +154,10 @@ class Comparison {
                         times_text(each.prefill_tok_s / alone_->prefill_tok_s)));
     }
     say(explain_reduction(input_, each));
+    if (each.division.row_format != RowFormat::f32)
+      say(fmt::format("rows between stages are rounded to {}{}",
+                      to_string(each.division.row_format),
+                      request_.row_format ? ", as asked" : ": as f32 the cables would slow it"));
     say(unmeasured(offer.estimate));
     return text;
   }

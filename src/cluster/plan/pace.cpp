@@ -13,6 +13,11 @@ StepRows generated(const PlanInput& input, std::uint32_t rows) {
           .kv_format = input.request().kv_format};
 }
 
+// Of rows on their way between stages.
+Bytes wire_bytes(const PlanInput& input, const Division& division, std::uint32_t rows) {
+  return rows * row_bytes(division.row_format, input.model().d_model);
+}
+
 // Each rank of a stage gets the rows from one of the stage before, in turn; a rank that feeds
 // several shares its way out among them.
 double hop_between(const PlanInput& input, const Group& from, const Group& to, Bytes bytes) {
@@ -28,7 +33,8 @@ double last_row_s(const PlanInput& input, const Division& division) {
   const auto& stages = division.shape.stages;
   double seconds =
       head_s(input, stages[0], shares_of(input, division, 0), input.times(generated(input, 1)), 1);
-  if (stages.size() > 1) seconds += hop_between(input, stages.back(), stages[0], input.row_bytes());
+  if (stages.size() > 1)
+    seconds += hop_between(input, stages.back(), stages[0], wire_bytes(input, division, 1));
   return seconds;
 }
 
@@ -80,15 +86,29 @@ Pipeline pipeline_of(const PlanInput& input, const Division& division, const Ste
     if (stages.size() == 1)
       pipeline.hop_s.push_back(0);
     else if (last)
-      pipeline.hop_s.push_back(rows.generated > 0 ? hop_between(input, group, stages[0],
-                                                                rows.generated * input.row_bytes())
-                                                  : 0);
+      pipeline.hop_s.push_back(
+          rows.generated > 0
+              ? hop_between(input, group, stages[0], wire_bytes(input, division, rows.generated))
+              : 0);
     else
-      pipeline.hop_s.push_back(hop_between(input, group, stages[p + 1], count * input.row_bytes()));
+      pipeline.hop_s.push_back(
+          hop_between(input, group, stages[p + 1], wire_bytes(input, division, count)));
   }
   pipeline.stage_s[0] +=
       head_s(input, stages[0], shares_of(input, division, 0), times, rows.generated);
   return pipeline;
+}
+
+Bytes one_shot_bytes(const PlanInput& input, const Division& division) {
+  Bytes least = kOneShotBytes;
+  bool first = true;
+  for (const Group& group : division.shape.stages) {
+    const auto bytes = input.one_shot_bytes(group);
+    if (!bytes) continue;
+    least = first ? *bytes : std::min(least, *bytes);
+    first = false;
+  }
+  return least;
 }
 
 double one_stream_tok_s(const PlanInput& input, const Division& division) {

@@ -22,6 +22,9 @@ double head_s(const PlanInput& input, const std::vector<std::uint32_t>& first_st
 // over the generated rows; hops between stages, and the way back of the generated rows.
 Pipeline pipeline_of(const PlanInput& input, const Division& division, const StepRows& rows);
 
+// Sums up to that are faster exchanged whole than in shares, on every stage of several ranks.
+Bytes one_shot_bytes(const PlanInput& input, const Division& division);
+
 // Tokens per second of one answer.
 double one_stream_tok_s(const PlanInput& input, const Division& division);
 

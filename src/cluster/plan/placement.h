@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "cluster/plan/model_figures.h"
+#include "cluster/plan/row_format.h"
 
 namespace drystone {
 
@@ -18,6 +19,7 @@ constexpr std::size_t kPartsMax = 512;  // of a placement
 // Requests that may run at once where fewer were planned for: rows are cheap, waiting is not. Each
 // wants logits of a row, and one of them of some more, where tokens are guessed ahead.
 constexpr std::uint32_t kSequencesMin = 16, kGuessedRowsMax = 8;
+constexpr Bytes kOneShotBytes = 64 * kKiB;  // where links have not been measured
 constexpr std::size_t kPlacementJsonMax = 512 * kKiB;
 
 // [begin, end).
@@ -72,8 +74,10 @@ struct Placement {
   std::uint32_t streams = 1;    // requests at once that it was planned for
   std::uint32_t rows_max = 0;   // rows of a step, at most
   KvFormat kv_format = KvFormat::f16;
-  std::string degraded;           // why it is not what was asked for; "" when it is
-  std::vector<PlacedPart> parts;  // by stage, then rank
+  RowFormat row_format = RowFormat::f32;  // of hidden rows from stage to stage
+  Bytes one_shot_bytes = kOneShotBytes;   // sums over ranks up to that are exchanged whole
+  std::string degraded;                   // why it is not what was asked for; "" when it is
+  std::vector<PlacedPart> parts;          // by stage, then rank
   bool operator==(const Placement&) const = default;
 
   std::uint32_t stages() const;

@@ -107,6 +107,8 @@ json::object to_json(const Placement& placement) {
                       {"streams", placement.streams},
                       {"rows_max", placement.rows_max},
                       {"kv_format", to_string(placement.kv_format)},
+                      {"row_format", to_string(placement.row_format)},
+                      {"one_shot_bytes", placement.one_shot_bytes},
                       {"parts", std::move(parts)}};
   if (!placement.degraded.empty()) out["degraded"] = placement.degraded;
   return out;
@@ -124,8 +126,10 @@ Result<Placement> placement_from_json(const json::value& value) {
   fields.integer("kv_tokens", placement.kv_tokens, 1, 1 << 30);
   fields.integer("streams", placement.streams, 1, 1 << 20);
   fields.integer("rows_max", placement.rows_max, 1, 1 << 20);
-  std::string format;
+  std::string format, row_format;
   fields.string("kv_format", format, kPlanNameMax);
+  fields.string("row_format", row_format, kPlanNameMax);
+  fields.integer("one_shot_bytes", placement.one_shot_bytes, 0, kPartBytesMax);
   fields.maybe_string("degraded", placement.degraded, kDegradedMax);
   if (const json::array* parts = fields.need_array("parts", kPartsMax))
     for (const json::value& item : *parts) {
@@ -139,6 +143,10 @@ Result<Placement> placement_from_json(const json::value& value) {
   TRY(fields.finish_strictly());
   if (const auto known = kv_format_from(format))
     placement.kv_format = *known;
+  else
+    return Error(Errc::corrupt, "placement: " + known.error().message());
+  if (const auto known = row_format_from(row_format))
+    placement.row_format = *known;
   else
     return Error(Errc::corrupt, "placement: " + known.error().message());
   TRY(validate(placement));

@@ -208,19 +208,35 @@ double PlanInput::hop_s(std::uint32_t from, std::uint32_t to, Bytes bytes) const
   return way.latency_s + static_cast<double>(bytes) * way.second_per_byte;
 }
 
-double PlanInput::reduction_s(const std::vector<std::uint32_t>& group, Bytes bytes) const {
-  if (group.size() < 2) return 0;
-  double latency_s = 0, second_per_byte = 0;
+PlanInput::Path PlanInput::worst_path(const std::vector<std::uint32_t>& group) const {
+  Path worst;
   for (const std::uint32_t i : group)
     for (const std::uint32_t j : group) {
-      latency_s = std::max(latency_s, path(i, j).exchange_s);
-      second_per_byte = std::max(second_per_byte, path(i, j).second_per_byte);
+      worst.exchange_s = std::max(worst.exchange_s, path(i, j).exchange_s);
+      worst.second_per_byte = std::max(worst.second_per_byte, path(i, j).second_per_byte);
     }
+  return worst;
+}
+
+double PlanInput::reduction_s(const std::vector<std::uint32_t>& group, Bytes bytes) const {
+  if (group.size() < 2) return 0;
+  const Path worst = worst_path(group);
   const auto ranks = static_cast<double>(group.size());
-  const double transfer_s = static_cast<double>(bytes) * second_per_byte;
-  const double one_shot = latency_s + (ranks - 1) * transfer_s;
+  const double transfer_s = static_cast<double>(bytes) * worst.second_per_byte;
+  const double one_shot = worst.exchange_s + (ranks - 1) * transfer_s;
   if (group.size() == 2) return one_shot;
-  return std::min(one_shot, 2 * latency_s + 2 * (ranks - 1) / ranks * transfer_s);
+  return std::min(one_shot, 2 * worst.exchange_s + 2 * (ranks - 1) / ranks * transfer_s);
+}
+
+// Where a + (N-1) n / B = 2a + 2 (N-1) n / (N B).
+std::optional<Bytes> PlanInput::one_shot_bytes(const std::vector<std::uint32_t>& group) const {
+  if (group.size() < 3) return std::nullopt;
+  const Path worst = worst_path(group);
+  if (worst.exchange_s <= 0 || worst.second_per_byte <= 0) return std::nullopt;
+  const auto ranks = static_cast<double>(group.size());
+  constexpr double kMost = 1e12;
+  return static_cast<Bytes>(std::min(
+      kMost, worst.exchange_s / worst.second_per_byte * ranks / ((ranks - 1) * (ranks - 2))));
 }
 
 Bytes PlanInput::kv_bytes_of(const LayerFigures& layer) const {

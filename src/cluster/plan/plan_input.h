@@ -61,8 +61,12 @@ class PlanInput {
   double hop_s(std::uint32_t from, std::uint32_t to, Bytes bytes) const;
   // Over the sites of a group.
   double reduction_s(const std::vector<std::uint32_t>& group, Bytes bytes) const;
+  // Up to which a reduction in one round is no slower than one in two. nullopt: not of this group,
+  // which has two ranks or less, or links that nobody has measured.
+  std::optional<Bytes> one_shot_bytes(const std::vector<std::uint32_t>& group) const;
 
-  Bytes row_bytes() const { return model_->d_model * request_.element_bytes; }
+  // Of a row as it is computed, and as it is summed up over ranks.
+  Bytes row_bytes() const { return drystone::row_bytes(RowFormat::f32, model_->d_model); }
   Bytes kv_bytes_of(const LayerFigures& layer) const;  // of all tokens, all KV heads
   // Rows of a step whose logits can be wanted, for which there must be memory.
   std::uint32_t logit_rows() const {
@@ -79,6 +83,7 @@ class PlanInput {
   void assume_nodes();
   void assume_paths();
   SiteTimes times_of(const Site& site, const StepRows& rows) const;
+  Path worst_path(const std::vector<std::uint32_t>& group) const;
   const Path& path(std::uint32_t from, std::uint32_t to) const {
     return paths_[from * sites_.size() + to];
   }

@@ -160,7 +160,7 @@ class Explanation {
     const bool back = p + 1 == stages_.size();
     const auto& next = stages_[back ? 0 : p + 1];
     const std::size_t fan = (next.size() + stages_[p].size() - 1) / stages_[p].size();
-    const Bytes bytes = input_.row_bytes() * fan;
+    const Bytes bytes = row_bytes(division_.row_format, input_.model().d_model) * fan;
     for (std::size_t r = 0; r < next.size(); ++r) {
       const std::size_t from = r % stages_[p].size();
       const NodeFigures& to = input_.sites()[next[r]].figures;

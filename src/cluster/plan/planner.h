@@ -35,10 +35,10 @@ struct PlanRequest {
   // Speeds are those of reading a prompt of that many tokens, and of writing behind it. 0: 512, or
   // half the context where that is less.
   std::uint32_t prompt_tokens = 0;
-  Bytes element_bytes = 4;  // of a value on the wire: 4 for f32, 2 for f16
 
   // What was forced; nullopt or empty: the planner chooses.
   std::optional<std::uint32_t> stages, shards, replicas;
+  std::optional<RowFormat> row_format;
   std::vector<std::string> nodes;  // ids or names: no others are used
   std::string head;                // id or name
   Objective objective = Objective::automatic;

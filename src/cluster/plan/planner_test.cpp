@@ -241,6 +241,36 @@ TEST(Planner, StagesWorkAtTheSameTime) {
 }
 
 // What was forced is done or refused, never silently changed.
+// Rounded rows cost bits: only cables that would slow the answers down get them.
+TEST(Planner, RowsAreRoundedForSlowCablesOnly) {
+  const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                          sample_node({.name = "nova"})};
+  const auto rows = [&](double bandwidth, std::optional<RowFormat> forced) {
+    const auto links = sample_links(nodes, {.bandwidth = bandwidth});
+    const Plan plan = checked_plan(sample_model(), nodes, links,
+                                   {.context = 4096, .stages = 2, .row_format = forced});
+    return plan.offers.at(0).placements.at(0).row_format;
+  };
+  EXPECT_EQ(rows(1.2e9, {}), RowFormat::f32);
+  EXPECT_EQ(rows(117e6, {}), RowFormat::f32);  // 1 GbE: 4 MB of a prompt take 36 ms
+  EXPECT_EQ(rows(1e6, {}), RowFormat::q8);
+  EXPECT_EQ(rows(1.2e9, RowFormat::q8), RowFormat::q8);
+  EXPECT_EQ(rows(1e6, RowFormat::f32), RowFormat::f32);
+}
+
+// With 50 us and 4 ranks: 4.2 KB at 1 GbE, 42 KB at 10 GbE.
+TEST(Planner, LargeSumsGoInSharesWhereTheLinksAskForIt) {
+  std::vector<NodeFigures> nodes;
+  for (const char* name : {"a", "b", "c", "d"}) nodes.push_back(sample_node({.name = name}));
+  const auto limit = [&](double bandwidth) {
+    const auto links = sample_links(nodes, {.round_trip_s = 100e-6, .bandwidth = bandwidth});
+    const Plan plan = checked_plan(sample_model(), nodes, links, {.context = 4096, .shards = 4});
+    return static_cast<double>(plan.offers.at(0).placements.at(0).one_shot_bytes);
+  };
+  EXPECT_NEAR(limit(125e6), 4167, 2);
+  EXPECT_NEAR(limit(1250e6), 41667, 2);
+}
+
 TEST(Planner, ForcedShapesAreKept) {
   std::vector<NodeFigures> nodes;
   for (const char* name : {"atlas", "nova", "spare", "tiny"})

@@ -23,8 +23,6 @@ struct LinkTiming {
   std::chrono::nanoseconds silence_max = std::chrono::milliseconds(2500);
   // Until the other side is heard for the first time: it may still wait for its other streams.
   std::chrono::nanoseconds first_within = std::chrono::seconds(60);
-  // How long a reader asks again and again before it sleeps: where it has a processor of its own.
-  std::chrono::nanoseconds spin = std::chrono::nanoseconds(0);
 };
 
 // A stream of frames between two parts of an instance, with a thread of its own that reads. Either
@@ -74,7 +72,7 @@ class Link {
   Result<void> read_frame();
   StreamWait wait_to_read() const {
     const LinkTiming& timing = options_.timing;
-    return {.within = heard_ ? timing.silence_max : timing.first_within, .spin = timing.spin};
+    return {.within = heard_ ? timing.silence_max : timing.first_within};
   }
   Error lost(Error error) const;
 

@@ -61,6 +61,7 @@ PartLinks::PartLinks(const Placement& placement, std::uint32_t part, const StepL
     StreamReducer::Options reduce = options_.reduce;
     reduce.rank = here().rank;
     reduce.width = limits_.width;
+    reduce.one_shot_bytes = placement_.one_shot_bytes;
     reducer_ = std::make_unique<StreamReducer>(std::move(by_rank), reduce);
   }
   for (Wired& wired : links_)
@@ -138,7 +139,7 @@ Result<void> PartLinks::on_step(Wired& wired, const FrameHeader& header, PeerFra
   TRY(link.read(std::span(message->layout).subspan(kLayoutHeadBytes)));
   TRY(parse_layout(limits_, *message));
   const std::size_t rows = rows_behind(kind, message->segments);
-  const std::size_t bytes = rows * wire_row_bytes(format, limits_.width);
+  const std::size_t bytes = rows * row_bytes(format, limits_.width);
   if (link.payload_left() != bytes)
     return Error(Errc::corrupt, fmt::format("a step of {} rows with {} bytes of them, expected {}",
                                             rows, link.payload_left(), bytes));
@@ -267,7 +268,7 @@ Result<void> PartLinks::send_on(std::uint64_t step, std::span<const std::byte> l
   return send({.kind = PeerFrame::step,
                .role = StreamRole::steps,
                .to_first_stage = false,
-               .rows = options_.rows},
+               .rows = placement_.row_format},
               step, layout, hidden);
 }
 
@@ -276,7 +277,7 @@ Result<void> PartLinks::send_back(std::uint64_t step, std::span<const std::byte>
   return send({.kind = PeerFrame::rows,
                .role = StreamRole::rows,
                .to_first_stage = true,
-               .rows = options_.rows},
+               .rows = placement_.row_format},
               step, layout, hidden);
 }
 

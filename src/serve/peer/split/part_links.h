@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "cluster/plan/placement.h"
 #include "serve/peer/split/link.h"
-#include "serve/peer/split/row_format.h"
+#include "serve/peer/split/row_codec.h"
 #include "serve/peer/split/step_inbox.h"
 #include "serve/peer/split/stream_reducer.h"
 #include "serve/peer/split/wires.h"
@@ -34,11 +34,8 @@ struct PartFigures {
 };
 
 struct LinkOptions {
-  // Of the hidden rows that this part sends to another stage; the same at all ranks of a stage, so
-  // that those of the next one begin with the same bits.
-  RowFormat rows = RowFormat::f32;
   LinkTiming timing;
-  StreamReducer::Options reduce;  // rank and width are filled in
+  StreamReducer::Options reduce;  // what the placement says is filled in
 };
 
 // Everything that one part of an instance has to do with the others: their streams, with threads

@@ -150,7 +150,9 @@ TEST(SplitPipe, RowsMayBeRoundedOnTheWire) {
   const TestModel model("Q8_0");
   const auto requests = greedy(crowd(3, 12));
   for (const RowFormat rows : {RowFormat::f16, RowFormat::q8}) {
-    TestCluster cluster(model, test_placement(model.open(), {.borders = {1, 2}}), {.rows = rows});
+    Placement placement = test_placement(model.open(), {.borders = {1, 2}});
+    placement.row_format = rows;
+    TestCluster cluster(model, placement);
     for (const auto& text : texts(cluster.engine(), requests)) EXPECT_EQ(text.size(), 12u);
   }
 }

@@ -29,13 +29,6 @@ std::string sum_with(std::uint32_t rank) { return fmt::format("a sum with rank {
 
 }  // namespace
 
-std::size_t one_shot_bytes_max(std::uint32_t ranks, double latency_s, double bytes_per_s) {
-  if (ranks <= 2) return std::numeric_limits<std::size_t>::max();
-  const double n = ranks;
-  return static_cast<std::size_t>(
-      std::clamp(latency_s * bytes_per_s * n / ((n - 1) * (n - 2)), 0.0, 1e15));
-}
-
 StreamReducer::StreamReducer(std::vector<DataStream*> streams, Options options)
     : streams_(std::move(streams)), options_(options), wait_{.within = {}} {
   CHECK(options_.rank < ranks() && ranks() > 1 && options_.width > 0, options_.rank, ranks());

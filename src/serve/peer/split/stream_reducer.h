@@ -11,10 +11,6 @@
 
 namespace drystone {
 
-// Up to how many bytes the direct exchange of everything between `ranks` ranks is no slower than
-// dividing the sum between them, which needs a second round: a B N / ((N - 1)(N - 2)).
-std::size_t one_shot_bytes_max(std::uint32_t ranks, double latency_s, double bytes_per_s);
-
 // Sums over the ranks of a stage, by a stream between each two of them. Two ranks, and small sums
 // of more, exchange all they have at once. Larger sums are divided: each rank adds up its share of
 // the indices and tells the others. Either way values are added in the order of ranks.

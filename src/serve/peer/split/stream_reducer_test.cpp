@@ -95,12 +95,5 @@ TEST(StreamReducer, RefusesASumOfAnotherSize) {
   EXPECT_TRUE(group.reducers[0]->all_reduce(small).is(Errc::unavailable));
 }
 
-// algorithms.md 6.6: with 50 us and 4 ranks, 4.2 KB at 1 GbE and 42 KB at 10 GbE.
-TEST(StreamReducer, LimitOfTheDirectExchange) {
-  EXPECT_EQ(one_shot_bytes_max(2, 1e-3, 1e6), std::numeric_limits<std::size_t>::max());
-  EXPECT_NEAR(double(one_shot_bytes_max(4, 50e-6, 125e6)), 4167, 2);
-  EXPECT_NEAR(double(one_shot_bytes_max(4, 50e-6, 1250e6)), 41667, 2);
-}
-
 }  // namespace
 }  // namespace drystone

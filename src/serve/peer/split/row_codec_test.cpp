@@ -1,4 +1,4 @@
-#include "serve/peer/split/row_format.h"
+#include "serve/peer/split/row_codec.h"
 
 #include <gtest/gtest.h>
 
@@ -17,16 +17,16 @@ std::vector<float> random_values(std::size_t count, float scale) {
 }
 
 // A split model writes the text of a whole one only if rows lose nothing.
-TEST(RowFormat, F32KeepsEveryBit) {
+TEST(RowCodec, F32KeepsEveryBit) {
   const auto values = random_values(2 * 70, 5);
   std::vector<std::byte> scratch;
   const auto bytes = encode_rows(RowFormat::f32, values, 70, scratch);
-  EXPECT_EQ(bytes.size(), 2 * wire_row_bytes(RowFormat::f32, 70));
+  EXPECT_EQ(bytes.size(), 2 * row_bytes(RowFormat::f32, 70));
   EXPECT_EQ(bytes.data(), reinterpret_cast<const std::byte*>(values.data()));
 }
 
 // Widths that are no multiple of a block, too.
-TEST(RowFormat, RoundedRowsStayClose) {
+TEST(RowCodec, RoundedRowsStayClose) {
   for (const std::size_t width : {32u, 70u, 256u}) {
     const auto values = random_values(3 * width, 40);
     float largest = 0;
@@ -34,7 +34,7 @@ TEST(RowFormat, RoundedRowsStayClose) {
     for (const RowFormat format : {RowFormat::f16, RowFormat::q8}) {
       std::vector<std::byte> scratch;
       const auto bytes = encode_rows(format, values, width, scratch);
-      EXPECT_EQ(bytes.size(), 3 * wire_row_bytes(format, width));
+      EXPECT_EQ(bytes.size(), 3 * row_bytes(format, width));
       std::vector<float> back(values.size());
       decode_rows(format, bytes, width, back);
       const float limit = format == RowFormat::f16 ? largest / 2048 : largest / 200;
@@ -44,7 +44,7 @@ TEST(RowFormat, RoundedRowsStayClose) {
 }
 
 // Some models have single values in the thousands; one beyond f16 must not become infinite.
-TEST(RowFormat, LargeValuesAndZeroesSurvive) {
+TEST(RowCodec, LargeValuesAndZeroesSurvive) {
   for (const RowFormat format : {RowFormat::f16, RowFormat::q8}) {
     std::vector<float> values(64, 0.0f);
     values[40] = -1e6f;

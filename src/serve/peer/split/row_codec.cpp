@@ -1,4 +1,4 @@
-#include "serve/peer/split/row_format.h"
+#include "serve/peer/split/row_codec.h"
 
 #include <algorithm>
 #include <cmath>
@@ -47,24 +47,11 @@ const std::byte* get_block(const std::byte* from, std::span<float> values) {
 
 }  // namespace
 
-std::size_t wire_row_bytes(RowFormat format, std::size_t width) {
-  switch (format) {
-    case RowFormat::f32:
-      return width * 4;
-    case RowFormat::f16:
-      return width * 2;
-    case RowFormat::q8:
-      return width + (width + kBlock - 1) / kBlock * 2;
-  }
-  CHECK(false, static_cast<int>(format));
-  return 0;
-}
-
 std::span<const std::byte> encode_rows(RowFormat format, std::span<const float> values,
                                        std::size_t width, std::vector<std::byte>& scratch) {
   if (format == RowFormat::f32) return std::as_bytes(values);
   CHECK(width > 0 && values.size() % width == 0, values.size(), width);
-  scratch.resize(values.size() / width * wire_row_bytes(format, width));
+  scratch.resize(values.size() / width * row_bytes(format, width));
   std::byte* to = scratch.data();
   if (format == RowFormat::f16) {
     for (const float value : values) put_half(value, to), to += 2;
@@ -79,8 +66,8 @@ std::span<const std::byte> encode_rows(RowFormat format, std::span<const float> 
 void decode_rows(RowFormat format, std::span<const std::byte> bytes, std::size_t width,
                  std::span<float> values) {
   CHECK(format != RowFormat::f32);
-  CHECK(width > 0 && bytes.size() == values.size() / width * wire_row_bytes(format, width),
-        bytes.size(), values.size(), width);
+  CHECK(width > 0 && bytes.size() == values.size() / width * row_bytes(format, width), bytes.size(),
+        values.size(), width);
   const std::byte* from = bytes.data();
   if (format == RowFormat::f16) {
     for (float& value : values) value = get_half(from), from += 2;
