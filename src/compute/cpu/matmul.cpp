@@ -1,12 +1,15 @@
 #include "compute/cpu/matmul.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <vector>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "compute/blocks/dequantize.h"
 #include "compute/blocks/half.h"
 #include "compute/cpu/matmul/kernels.h"
@@ -39,10 +42,15 @@ bool is_float(DType type) {
 // other programs keep them from running.
 constexpr std::uint64_t kSerialMultiplyAdds = 1 << 18;
 
-// From here on the kernel for many rows is the faster one also for generated rows. Measured with
-// AVX-512, thousand millions of multiply-adds a second with 6, 7 and 8 rows: Q4_0 325, 300 and 343
-// by the one, 295, 345 and 372 by the other; Q4_K 230, 196 and 260 against 275, 305 and 345.
-constexpr std::uint32_t kTogetherRows = 7;
+// Where prompt rows and generated rows have the same bits, the kernel for few rows or that for many
+// computes all of a product. Which is the faster one depends on the processor: with Q4_0 and 8 rows
+// a Zen 4 does 309 thousand million multiply-adds a second with the one and 227 with the other, a
+// Xeon 343 and 372. So it is tried, once for each type of weights. Fewer rows than the first of
+// these are always few, more than the last always many.
+constexpr std::uint32_t kTriedRows[] = {6, 8, 12, 16, 24, 32, 48, 64};
+constexpr std::uint32_t kTriedPanels = 24;  // in the second-level cache
+constexpr int kTries = 4;
+constexpr std::size_t kTypes = 64;
 
 constexpr std::uint32_t kQuantBlock = 32;  // rows of quantized weights are multiples of this
 
@@ -140,6 +148,7 @@ struct Activations::Impl {
 
   const float* x = nullptr;
   std::uint32_t rows = 0, generated_rows = 0, cols = 0;
+  std::array<std::uint32_t, kTypes> many_from = {};  // by type; 0: not tried yet
 
   BiasSet* bias_for(DType type) {
     if (is_float(type)) return nullptr;
@@ -148,14 +157,53 @@ struct Activations::Impl {
       if (set.offset == offset && set.sub == sub_block(type)) return &set;
     return nullptr;  // offset 0: nothing to take off
   }
-  // Panels [begin, end) of one product, over all rows.
-  void multiply(const MatmulPart& part, std::uint32_t begin, std::uint32_t end, std::uint32_t ahead,
-                std::byte* thread_scratch) {
-    if (begin == end) return;
-    const PackedMatrix& weight = *part.weight;
+  // Has to be called before multiply() with weights of a type.
+  void choose_kernel(const PackedMatrix& weight) {
+    std::uint32_t& from = many_from[static_cast<std::size_t>(weight.type())];
+    if (from > 0 || kernels.to_tiles != nullptr) return;
+    if (rows < kTriedRows[0]) return;  // few in any case, and perhaps never more
+    from = try_kernels(weight);
+  }
+
+  std::uint32_t try_kernels(const PackedMatrix& weight) {
+    constexpr std::uint32_t kMost = kTriedRows[std::size(kTriedRows) - 1];
+    const std::uint32_t most = std::min(rows_max, kMost);
+    const std::uint32_t outputs = std::min(weight.rows(), kTriedPanels * kPanelRows);
+    const std::uint32_t panels = panel_count(outputs);
+    // Of what the rows hold the time does not depend, as long as it is nothing odd.
+    const std::vector<float> zeros(is_float(weight.type()) ? std::size_t{most} * cols : 0);
+    std::vector<float> out(std::size_t{most} * outputs);
+    PanelProduct product = product_of(weight, 0, panels, panels);
+    product.input.x = zeros.data();
+    product.out = out.data();
+    product.out_stride = outputs;
+    product.rows = outputs;
+    product.scratch = scratch[0].get();
+    const SystemClock clock;
+    const auto time = [&](auto kernel) {
+      const auto start = clock.monotonic();
+      kernel(product);
+      return clock.monotonic() - start;
+    };
+    std::uint32_t from = kTriedRows[0];
+    for (const std::uint32_t count : kTriedRows) {
+      if (count > most) break;
+      product.row_end = count;
+      auto few = Clock::Nanoseconds::max(), many = few;
+      for (int i = 0; i < kTries; ++i) {
+        few = std::min(few, time(kernels.generated));
+        many = std::min(many, time(kernels.prompt));
+      }
+      if (few < many) from = count + 1;
+    }
+    return from;
+  }
+
+  PanelProduct product_of(const PackedMatrix& weight, std::uint32_t begin, std::uint32_t end,
+                          std::uint32_t ahead) {
     const BiasSet* bias = bias_for(weight.type());
     const bool in_halves = kernels.to_halves != nullptr && weight.fits_halves();
-    PanelProduct product{
+    return {
         .type = weight.type(),
         .panels = weight.data(),
         .rows = weight.rows(),
@@ -173,20 +221,36 @@ struct Activations::Impl {
                   .cols = cols},
         .row_begin = 0,
         .row_end = 0,
-        .out_bias = part.bias,
-        .out = part.out,
-        .out_stride = part.out_stride,
-        .accumulate = part.accumulate,
-        .scratch = thread_scratch,
+        .out_bias = nullptr,
+        .out = nullptr,
+        .out_stride = 0,
+        .accumulate = false,
+        .scratch = nullptr,
     };
-    // Where both kinds have the same bits, the kernel for many rows serves generated rows too.
-    const bool together = kernels.to_tiles == nullptr && rows >= kTogetherRows;
-    const std::uint32_t apart = together ? 0 : generated_rows;
+  }
+
+  // Panels [begin, end) of one product, over all rows.
+  void multiply(const MatmulPart& part, std::uint32_t begin, std::uint32_t end, std::uint32_t ahead,
+                std::byte* thread_scratch) {
+    if (begin == end) return;
+    PanelProduct product = product_of(*part.weight, begin, end, ahead);
+    product.out_bias = part.bias;
+    product.out = part.out;
+    product.out_stride = part.out_stride;
+    product.accumulate = part.accumulate;
+    product.scratch = thread_scratch;
+    // Rows [0, apart) by the kernel for few.
+    std::uint32_t apart = generated_rows;
+    if (kernels.to_tiles == nullptr) apart = few_rows(part.weight->type()) ? rows : 0;
     product.row_end = apart;
     if (product.row_begin < product.row_end) kernels.generated(product);
     product.row_begin = apart;
     product.row_end = rows;
     if (product.row_begin < product.row_end) kernels.prompt(product);
+  }
+
+  bool few_rows(DType type) const {
+    return rows < std::max(kTriedRows[0], many_from[static_cast<std::size_t>(type)]);
   }
 
   float* sums(std::uint32_t sub) {
@@ -336,6 +400,7 @@ void matmul(ThreadPool& pool, const Activations& activations, std::span<const Ma
   std::uint64_t multiply_adds = 0;
   for (const MatmulPart& part : parts) {
     CHECK(part.weight->cols() == impl.cols, part.weight->cols(), impl.cols);
+    impl.choose_kernel(*part.weight);
     multiply_adds += std::uint64_t{part.weight->rows()} * impl.cols * impl.rows;
   }
   // Units of all parts in a row: as many panels as a strip of prompt() has.
