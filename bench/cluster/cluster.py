@@ -108,9 +108,10 @@ def serve_bench(lab, work, arguments, vocab):
     return round(statistics.median(speeds), 2) if speeds else None
 
 
-def estimate(node, path, work, split):
-    """The planner's figure, or None where something is not measured."""
-    plan = node.json("plan", path, *LOAD, *split)
+def estimate(node, path, work, split, arguments):
+    """The planner's figure for such prompts, or None where something is not measured."""
+    ask = QUICK[work] if arguments.quick else WORKS[work]["ask"]
+    plan = node.json("plan", path, *LOAD, "--prompt-tokens", ask[ask.index("--input") + 1], *split)
     if not plan.get("offers"):
         return None
     figures = plan["offers"][0].get("estimate", {})
@@ -129,7 +130,7 @@ def wait_measured(nodes):
 
 def measure(lab, node, path, works, split, arguments, vocab):
     """{work: (speed, estimate)} of one placement; it is unloaded in the end."""
-    estimates = {work: estimate(node, path, work, split) for work in works}
+    estimates = {work: estimate(node, path, work, split, arguments) for work in works}
     node.cli("load", path, *LOAD, *split, timeout=600)
     speeds = {work: serve_bench(lab, work, arguments, vocab) for work in works}
     name = node.json("ps")[0]["model"]
@@ -238,7 +239,7 @@ def main():
     parser.add_argument("--type", default="q4_0")
     parser.add_argument("--model", type=pathlib.Path)
     parser.add_argument("--vocab", type=int, default=32000)
-    parser.add_argument("--layers", type=int, default=22, help="of the model, for llama.cpp's half")
+    parser.add_argument("--layers", type=int, default=16, help="of the model, for llama.cpp's half")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=pathlib.Path)

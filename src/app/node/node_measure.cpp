@@ -29,7 +29,7 @@ constexpr std::uint32_t kMadeRows = 128;  // that are random; the others repeat 
 constexpr Bytes kSweepBytes = 256 * kMiB;
 constexpr std::uint32_t kFewPromptRows = 64, kPromptRows = 256;
 // A generated row alone waits for memory anyway; what computing costs shows with several.
-constexpr std::uint32_t kGeneratedRows = 4;
+constexpr std::uint32_t kGeneratedRows = 8;
 constexpr Bytes kBandwidthBufferMin = 64 * kMiB;
 constexpr std::uint32_t kContext = 1024, kBatch = 128;
 

@@ -24,9 +24,16 @@ struct Ops {
   double one_row = 0;                // of weights: of one row; 0: no weights
 };
 
+// Two kinds of work that go on at the same time, but get in each other's way where both take long.
+// With Q4_0 on a core of a Zen 4 reading takes 32 ms, the products of 2, 4 and 8 rows 15, 30 and
+// 61: together measured 32.5, 37.3 and 61.6, by this 32.4, 36.9 and 62.2.
+double together(double a, double b) {
+  const double longer = std::max(a, b), shorter = std::min(a, b);
+  return longer > 0 ? longer * std::pow(1 + std::pow(shorter / longer, 4), 0.25) : 0;
+}
+
 // Reading `bytes` while computing: whichever takes longer. Of weights the rate may be known at
-// which one generated row reads and multiplies them; further generated rows then take their time on
-// top: their products do not hide behind the reading.
+// which one generated row reads and multiplies them.
 void add_work(Time& time, const NodeFigures& node, const std::string& type, double bytes,
               const Ops& ops) {
   double read_s = 0, prompt_s = 0, generated_s = 0;
@@ -47,8 +54,9 @@ void add_work(Time& time, const NodeFigures& node, const std::string& type, doub
   generated_s = compute(ops.generated, rates.generated, "generated");
   if (rates.streamed && ops.one_row > 0 && ops.generated > 0) {
     read_s = std::max(read_s, ops.one_row / *rates.streamed);
-    generated_s *= 1 - ops.one_row / std::max(ops.generated, ops.one_row);
-    time.seconds += std::max(read_s, prompt_s) + generated_s;
+    // One row's products are in the rate already.
+    const double more_s = ops.generated > ops.one_row ? generated_s : 0;
+    time.seconds += together(read_s, prompt_s + more_s);
   } else {
     time.seconds += std::max(read_s, prompt_s + generated_s);
   }

@@ -138,22 +138,22 @@ ManyStreams many_streams(const PlanInput& input, const Division& division, std::
   return best;
 }
 
+// As engine/batcher_plan.cpp cuts a prompt: several pieces for each lane, so that all stages work,
+// but none so small that reading the weights counts.
 Prefill prefill(const PlanInput& input, const Division& division) {
   const PlanRequest& request = input.request();
-  constexpr std::uint32_t kSmallest = 16;
-  const double last_s = last_row_s(input, division);
-  Prefill best;
-  for (std::uint32_t rows = std::min(request.rows_max, request.prompt_tokens); rows >= 1;
-       rows = rows > kSmallest ? (rows + 1) / 2 : 0) {
-    const StepRows chunk{.prompt = rows,
-                         .position = (request.prompt_tokens + 1) / 2,
-                         .kv_format = request.kv_format};
-    const double seconds =
-        last_s + prefill_s(pipeline_of(input, division, chunk), 1.0 * request.prompt_tokens / rows);
-    const double tok_s = seconds > 0 ? request.prompt_tokens / seconds : 0;
-    if (tok_s > best.tok_s) best = {tok_s, rows};
-  }
-  return best;
+  constexpr std::uint32_t kPiecesOfALane = 8, kPieceRowsMin = 128;
+  const auto stages = static_cast<std::uint32_t>(division.shape.stages.size());
+  std::uint32_t rows = std::min(request.rows_max, request.prompt_tokens);
+  if (stages > 1)
+    rows =
+        std::min(rows, std::max(kPieceRowsMin, request.prompt_tokens / (kPiecesOfALane * stages)));
+  const StepRows chunk{
+      .prompt = rows, .position = (request.prompt_tokens + 1) / 2, .kv_format = request.kv_format};
+  const double seconds =
+      last_row_s(input, division) +
+      prefill_s(pipeline_of(input, division, chunk), 1.0 * request.prompt_tokens / rows);
+  return {seconds > 0 ? request.prompt_tokens / seconds : 0, rows};
 }
 
 }  // namespace drystone

@@ -35,8 +35,8 @@ struct ManyStreams {
 };
 ManyStreams many_streams(const PlanInput& input, const Division& division, std::uint32_t streams);
 
-// Tokens per second of reading a prompt up to the first token of the answer, and the rows of a
-// chunk that give it: large ones read weights less often, small ones fill the stages sooner.
+// Tokens per second of reading a prompt up to the first token of the answer, and the rows of the
+// chunks that it is cut into.
 struct Prefill {
   double tok_s = 0;
   std::uint32_t chunk_rows = 1;
