@@ -1,6 +1,7 @@
 #include "app/node/instance_host.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -16,6 +17,7 @@
 #include "app/node/model_source.h"
 #include "app/node/part_runner.h"
 #include "app/node/served_instances.h"
+#include "app/node/unmeasured.h"
 #include "app/node/visit_gate.h"
 #include "cluster/instance/instance_map.h"
 #include "serve/jobs/job_server.h"
@@ -32,7 +34,8 @@ constexpr std::chrono::seconds kFiguresWithin{15};
 constexpr std::chrono::milliseconds kFiguresLookEvery{100};
 constexpr int kRoundsMax = 64;  // of actions at once; what is left comes with the next tick
 
-std::uint64_t boot_of(const Clock& clock) {
+// Another number each time.
+std::uint64_t wall_ms(const Clock& clock) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch())
           .count());
@@ -55,7 +58,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
         job_dialer(DataPurpose::jobs, cluster.dialer()),
         switchboard(clock),
         timer(std::in_place, cluster.executor()),
-        core({.self = self, .boot = boot_of(clock), .now = clock.monotonic()}, view) {}
+        core({.self = self, .boot = wall_ms(clock), .now = clock.monotonic()}, view) {}
 
   void begin(ModelHost& host);
   void end();
@@ -80,6 +83,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   auto ask(Work work);
   Result<ModelCatalog::Found> find(const std::string& path_or_name);
   void wait_for_figures();
+  std::string wait_until_measured();
 
   Result<ModelCatalog::Found> known(const std::string& model) const;
   bool is_current(const InstanceStatus& status) const;
@@ -311,13 +315,13 @@ Result<ModelCatalog::Found> InstanceHost::Inner::known(const std::string& model)
   return ModelCatalog::Found{.source = TRY(model_source_from_json(*source)), .figures = *figures};
 }
 
-// Whether its placement answers the newest wish: it has the wished shape, or replaces it where that
-// cannot be.
+// Whether what is there answers the newest wish, as the keeper has decided: it has the wished
+// shape, or replaces it where that cannot be.
 bool InstanceHost::Inner::is_current(const InstanceStatus& status) const {
   const InstanceMap map(view);
   const auto wanted = map.wanted();
   const auto desired = wanted.find(status.instance);
-  if (desired == wanted.end()) return false;
+  if (desired == wanted.end() || !status.answered) return false;
   const auto model = map.model(status.model);
   return !status.placement || !model || satisfies(*status.placement, desired->second, *model, map);
 }
@@ -428,6 +432,36 @@ void InstanceHost::Inner::wait_for_figures() {
   }
 }
 
+// What was waited for and what it has come to, for people; "": nothing.
+std::string InstanceHost::Inner::wait_until_measured() {
+  const auto start = clock.monotonic();
+  const auto look = [](Inner& inner) -> Result<std::vector<std::string>> {
+    return unmeasured(InstanceMap(inner.view), inner.cluster.core().alive());
+  };
+  std::string first;
+  while (true) {
+    const auto missing = ask(look);
+    const auto waited = clock.monotonic() - start;
+    if (!missing || missing->empty() || waited >= options.measured_within) {
+      if (first.empty()) return "";
+      return fmt::format("waited {:.1f} s for figures of {}{}",
+                         std::chrono::duration<double>(waited).count(), first,
+                         missing && missing->empty() ? "" : ": planned without");
+    }
+    if (first.empty()) {
+      constexpr std::size_t kNamed = 5;
+      const std::size_t named = std::min(missing->size(), kNamed);
+      first = fmt::format(
+          "{}",
+          fmt::join(missing->begin(), missing->begin() + static_cast<std::ptrdiff_t>(named), ", "));
+      if (named < missing->size()) first += fmt::format(" and {} more", missing->size() - named);
+      say(fmt::format("a load waits for figures of {}, {} ms at most", first,
+                      options.measured_within.count()));
+    }
+    std::this_thread::sleep_for(kFiguresLookEvery);
+  }
+}
+
 Result<json::array> InstanceHost::instances() {
   return inner_->ask([](Inner& inner) -> Result<json::array> {
     json::array all;
@@ -456,7 +490,12 @@ Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
                                               DesiredInstance desired) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   inner_->wait_for_figures();
-  return inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); });
+  const std::string waited = inner_->wait_until_measured();
+  desired.asked = wall_ms(inner_->clock);
+  Wish wish =
+      TRY(inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); }));
+  wish.waited = waited;
+  return wish;
 }
 
 Result<void> InstanceHost::unload(const std::string& model) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,10 +31,13 @@ class InstanceHost {
     int threads = 0;                              // of each part; 0: one per core
     Bytes memory_bytes = 0;                       // for all parts; 0: what the system has
     std::function<void(const std::string&)> say;  // a line for people; any thread; may be empty
+    // That a load waits for figures that are still being measured.
+    std::chrono::milliseconds measured_within{5000};
   };
   struct Wish {
     std::string model;   // its name
     std::string advice;  // of the plan
+    std::string waited;  // for which figures, a sentence for people; "": for none
   };
   // Borrows all for its life. Before ClusterHost::run(), whose events it listens to, and before the
   // server, whose endpoints may ask it at once.
@@ -62,9 +66,9 @@ class InstanceHost {
   // prompt_tokens: as in PlanRequest.
   Result<Plan> plan(const std::string& path_or_name, DesiredInstance desired,
                     std::uint32_t prompt_tokens = 0);
-  // Asks the cluster to run it from now on. Errors: those of find and of
-  // the plan (it can never fit: nothing was changed); invalid_argument (another model has its
-  // name).
+  // Asks the cluster to run it from now on, once what is being measured is known: `measured_within`
+  // more than for a plan. Errors: those of find and of the plan (it can never fit: nothing was
+  // changed); invalid_argument (another model has its name).
   Result<Wish> load(const std::string& path_or_name, DesiredInstance desired);
   // Errors: not_found (nobody asked for it).
   Result<void> unload(const std::string& model);

@@ -7,8 +7,9 @@
 namespace drystone {
 
 bool InstanceView::concerns(std::string_view key) {
-  static constexpr std::array kPrefixes = {kWantPrefix, kPlacePrefix, kPartPrefix,  kFiguresPrefix,
-                                           kLinkPrefix, kModelPrefix, kSourcePrefix};
+  static constexpr std::array kPrefixes = {kWantPrefix,  kPlacePrefix,   kLoadsPrefix,
+                                           kPartPrefix,  kFiguresPrefix, kLinkPrefix,
+                                           kModelPrefix, kSourcePrefix};
   return std::ranges::any_of(kPrefixes,
                              [&](std::string_view prefix) { return key.starts_with(prefix); });
 }

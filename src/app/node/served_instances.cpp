@@ -22,6 +22,10 @@ std::uint32_t replica_of(const InstanceStatus& status) {
 
 }  // namespace
 
+bool has_no_future(const InstanceStatus& status) {
+  return status.phase == InstancePhase::refused || status.gave_up;
+}
+
 HeadAim aim_of(const InstanceStatus& status) {
   HeadAim aim;
   if (status.placement) {
@@ -32,7 +36,7 @@ HeadAim aim_of(const InstanceStatus& status) {
     aim.node = status.placement->head;
     return aim;
   }
-  aim.refused = status.phase == InstancePhase::refused;
+  aim.refused = has_no_future(status);
   aim.why = status.message.empty()
                 ? fmt::format("{} is {}", status.instance, to_string(status.phase))
                 : fmt::format("{}: {}", status.instance, status.message);
@@ -113,7 +117,7 @@ void ServedInstances::follow(const std::vector<InstanceStatus>& statuses,
           served.name->placed(*source, best->placement->context);
     if (best->phase == InstancePhase::ready) {
       served.name->ready();
-    } else if (best->phase == InstancePhase::refused) {
+    } else if (has_no_future(*best)) {
       served.name->refused(best->message);
     } else {
       served.name->loading(best->progress);

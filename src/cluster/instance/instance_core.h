@@ -27,6 +27,8 @@ struct InstanceStatus {
   std::map<std::string, PartState> parts;  // by node; of the placement's epoch alone
   double progress = 0;                     // of loading: the mean over parts
   std::string message;                     // why it waits, failed or was refused; or is degraded
+  bool answered = false;                   // the keeper has decided about the newest wish
+  bool gave_up = false;                    // failed, and is not tried again until somebody asks
 };
 
 // The life of all instances as one node sees it: which placements there should be (where this node

@@ -236,8 +236,9 @@ TEST(InstanceCore, ANodeThatKeepsFailingIsLeftOut) {
   EXPECT_EQ(count(cluster.trace(), "a loads llama"), 2u);
 }
 
-// For ever broken is not for ever busy.
-TEST(InstanceCore, HopelessLoadsBackOff) {
+// For ever broken is not for ever busy: it is given up, and that stands until somebody asks again,
+// whoever starts afresh meanwhile.
+TEST(InstanceCore, HopelessLoadsAreGivenUpUntilSomebodyAsks) {
   SimCluster cluster(10);
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
@@ -245,9 +246,93 @@ TEST(InstanceCore, HopelessLoadsBackOff) {
   cluster.fail_loads("a", 100000);
   cluster.want(kWanted);
   cluster.run(600);
-  const std::size_t loads = count(cluster.trace(), "a loads llama");
-  EXPECT_GE(loads, 10u);
-  EXPECT_LE(loads, 20u);
+  EXPECT_EQ(count(cluster.trace(), "a loads llama"), 8u);
+  for (int starts = 0; starts < 2; ++starts) {
+    const InstanceStatus failed = cluster.status("a", "llama");
+    EXPECT_EQ(failed.phase, InstancePhase::failed);
+    EXPECT_TRUE(failed.gave_up);
+    EXPECT_EQ(failed.message,
+              "a: the disk is full (tried 8 times; `drystone load llama` tries again)");
+    cluster.kill("a");
+    cluster.start("a");
+    cluster.run(60);
+    EXPECT_EQ(count(cluster.trace(), "a loads llama"), 0u);
+  }
+  cluster.fail_loads("a", 0);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 6)) << cluster.trace();
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// What has worked is worth any number of tries.
+TEST(InstanceCore, WhatWasReadyOnceIsNeverGivenUp) {
+  SimCluster cluster(23);
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.fail_loads("a", 100000);
+  cluster.break_part("a", "llama");
+  cluster.run(1200);
+  EXPECT_GT(count(cluster.trace(), "a loads llama"), 10u);
+  EXPECT_FALSE(cluster.status("a", "llama").gave_up);
+  cluster.fail_loads("a", 0);
+  EXPECT_TRUE(cluster.run_until_ready("llama", 70)) << cluster.trace();
+}
+
+// A person who asks again does not wait for what the cluster has decided for itself.
+TEST(InstanceCore, AskingAgainAfterAFailureBeginsAtOnce) {
+  SimCluster cluster(24);
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.fail_loads("a", 6);
+  cluster.want(kWanted);
+  cluster.run(50);  // 1, 2, 4, 8, 16 s between them; then 32 s
+  ASSERT_EQ(count(cluster.trace(), "a loads llama"), 6u);
+  cluster.want(kWanted);
+  EXPECT_FALSE(cluster.status("a", "llama").answered);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 5)) << cluster.trace();
+  EXPECT_TRUE(cluster.status("a", "llama").answered);
+}
+
+// A shape that only an earlier wish asked for ends with that wish ...
+TEST(InstanceCore, AFreeWishEndsAForcedShape) {
+  SimCluster cluster(25);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.run(15);
+  cluster.want(kWanted);
+  cluster.run(1);
+  EXPECT_TRUE(cluster.status("a", "llama").answered);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// ... and the same wish once more moves nothing.
+TEST(InstanceCore, AskingAgainForWhatIsReadyLeavesItAlone) {
+  SimCluster cluster(26);
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  for (const DesiredInstance& wish : {two_stages(), kWanted}) {
+    cluster.want(wish);
+    cluster.run(1);
+    ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+    cluster.run(15);
+    cluster.trace();
+    cluster.want(wish);
+    cluster.run(2);
+    EXPECT_TRUE(cluster.status("a", "llama").answered);
+    EXPECT_EQ(cluster.trace(), "");
+  }
 }
 
 // A part that breaks (a pipe error) comes back at once, with the weights that are there.
@@ -339,6 +424,7 @@ TEST(InstanceCore, AReplicaLeavesTheNodesOfTheNext) {
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   for (const char* instance : {"llama", "llama#1"})
     EXPECT_EQ(cluster.status("a", instance).placement->parts.size(), 1u) << instance;
+  cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
@@ -354,6 +440,7 @@ TEST(InstanceCore, ReplicasOfSeveralNodesShareThemOut) {
   ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   EXPECT_EQ(cluster.status("a", "llama#1").placement->parts.size(), 2u);
+  cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
@@ -362,13 +449,17 @@ TEST(InstanceCore, AWideReplicaMakesRoomForAnother) {
   SimCluster cluster(21);
   for (const char* name : {"a", "b"}) cluster.add_node(name, kLarge);
   cluster.add_model(small_model());
+  cluster.add_model(small_model("qwen"));
   cluster.run(5);
-  cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  // What else is there leaves too little of each for it.
+  cluster.want({.model = "qwen", .context = 1024, .replicas = 2});
+  ASSERT_TRUE(cluster.run_until_ready("qwen#1", 20)) << cluster.trace();
   DesiredInstance desired = kWanted;
   cluster.want(desired);
-  cluster.run(5);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 2u);
+  cluster.unwant("qwen");
+  cluster.run(20);
   desired.replicas = 2;
   cluster.want(desired);
   ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();

@@ -25,6 +25,7 @@ std::string join(std::string_view prefix, const std::string& name) {
 
 std::string want_key(const std::string& model) { return join(kWantPrefix, model); }
 std::string place_key(const std::string& instance) { return join(kPlacePrefix, instance); }
+std::string load_record_key(const std::string& instance) { return join(kLoadsPrefix, instance); }
 std::string part_key(const std::string& instance, const std::string& node) {
   return join(kPartPrefix, instance) + "/" + node;
 }
@@ -44,6 +45,16 @@ std::optional<PlaceValue> InstanceMap::place(const std::string& instance) const 
   auto place = read(map_, place_key(instance), place_value_from_json);
   if (place && place->placement && place->placement->instance != instance) return std::nullopt;
   return place;
+}
+
+LoadRecord InstanceMap::load_record(const std::string& instance) const {
+  return read(map_, load_record_key(instance), load_record_from_json).value_or(LoadRecord{});
+}
+
+std::vector<std::string> InstanceMap::load_records() const {
+  std::vector<std::string> instances = map_.keys(kLoadsPrefix);
+  for (std::string& instance : instances) instance.erase(0, kLoadsPrefix.size());
+  return instances;
 }
 
 std::map<std::string, PlaceValue> InstanceMap::places() const {
@@ -91,6 +102,11 @@ std::optional<NodeFigures> InstanceMap::node(const std::string& id) const {
   auto node = read(map_, join(kFiguresPrefix, id), node_figures_from_json);
   if (node && node->id != id) return std::nullopt;
   return node;
+}
+
+std::string InstanceMap::shown_name(const std::string& id) const {
+  const auto figures = node(id);
+  return figures && !figures->name.empty() ? figures->name : id;
 }
 
 LinkTable InstanceMap::links() const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cluster/instance/desired.h"
+#include "cluster/instance/load_record.h"
 #include "cluster/instance/map_view.h"
 #include "cluster/instance/part_state.h"
 #include "cluster/instance/place_value.h"
@@ -30,6 +31,10 @@ class InstanceMap {
   // By instance.
   std::map<std::string, PlaceValue> places() const;
   std::optional<PlaceValue> place(const std::string& instance) const;
+  // Of what nothing is written down yet: nothing was asked, nothing failed.
+  LoadRecord load_record(const std::string& instance) const;
+  // Instances of which something is.
+  std::vector<std::string> load_records() const;
   // By node.
   std::map<std::string, PartState> parts(const std::string& instance) const;
   std::optional<PartState> part(const std::string& instance, const std::string& node) const;
@@ -39,6 +44,8 @@ class InstanceMap {
 
   std::optional<ModelFigures> model(const std::string& name) const;
   std::optional<NodeFigures> node(const std::string& id) const;
+  // Its name for people where it has told it, else its id.
+  std::string shown_name(const std::string& id) const;
   LinkTable links() const;
 
  private:
@@ -47,6 +54,7 @@ class InstanceMap {
 
 std::string want_key(const std::string& model);
 std::string place_key(const std::string& instance);
+std::string load_record_key(const std::string& instance);
 std::string part_key(const std::string& instance, const std::string& node);
 
 }  // namespace drystone

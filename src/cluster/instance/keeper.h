@@ -23,7 +23,7 @@ struct KeeperView {
 
 // Makes and renews the placements of all instances, on the node that is their keeper. Remembers
 // what failed where, so that it does not try the same for ever; that memory is the keeper's alone,
-// and a new keeper begins without.
+// and a new keeper begins without. Only LoadRecord stays.
 class Keeper {
  public:
   using Time = std::chrono::nanoseconds;
@@ -94,7 +94,7 @@ class Keeper {
     std::uint64_t tried_inputs = 0, tried_nodes = 0;
     bool held_back = false;               // because nodes may still be starting
     std::uint64_t narrowed_inputs = 0;    // of the last look whether it stands in the way
-    std::optional<DesiredInstance> wish;  // as it was at the last look
+    std::optional<DesiredInstance> wish;  // that was answered last
   };
   struct Look {
     Finding finding;
@@ -113,7 +113,8 @@ class Keeper {
   bool time_to_act(const KeeperView& view, const std::string& instance, Kept& kept,
                    const Look& look, const Epoch& epoch);
   bool worth_a_try(const KeeperView& view, const Kept& kept, Finding finding) const;
-  void recover(const KeeperView& view, Kept& kept, const Placement& placement);
+  // Whether all its parts are ready.
+  bool recover(const KeeperView& view, Kept& kept, const Placement& placement);
   bool starting(const KeeperView& view, const std::string& instance) const;
   bool may_run(const KeeperView& view, const Placement& placement, const DesiredInstance& desired,
                const ModelFigures& model) const;
@@ -138,6 +139,7 @@ class Keeper {
   std::map<std::string, Kept> kept_;           // by instance
   std::map<std::string, PlaceValue> current_;  // places, with those of this pass
   std::map<std::string, Time> orphans_;        // placements that nobody asks for, since when
+  std::map<std::string, Time> old_records_;    // LoadRecords too
   std::map<std::string, Time> came_;           // nodes
   std::set<std::string> seen_;                 // nodes that were alive since our start
   std::uint64_t inputs_ = 1;                   // counts changes of what plans are made from

@@ -67,7 +67,8 @@ void SimCluster::add_model(const ModelFigures& model) {
     }
 }
 
-void SimCluster::want(const DesiredInstance& desired) {
+void SimCluster::want(DesiredInstance desired) {
+  desired.asked = ++asked_;
   for (auto& [name, node] : nodes_)
     if (node.core) return put(name, node, want_key(desired.model), to_json(desired));
 }

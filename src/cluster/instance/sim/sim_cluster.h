@@ -45,7 +45,7 @@ class SimCluster {
 
   void add_node(const std::string& name, Bytes memory);
   void add_model(const ModelFigures& model);  // known from the next node that starts or is up
-  void want(const DesiredInstance& desired);
+  void want(DesiredInstance desired);         // as somebody who asks now
   void unwant(const std::string& model);
 
   void kill(const std::string& name);  // with everything it held; the map stays on disk
@@ -109,6 +109,7 @@ class SimCluster {
   std::map<std::string, ModelFigures> models_;
   std::set<std::pair<std::string, std::string>> cut_;
   double loss_ = 0;
+  std::uint64_t asked_ = 0;
   std::string trace_;
 };
 
