@@ -7,7 +7,7 @@ namespace {
 
 // Its name, where it has told it.
 std::string shown_name(const InstanceMap& map, const std::string& node) {
-  const auto figures = map.node(node);
+  const NodeFigures* figures = map.node(node);
   return figures && !figures->name.empty() ? figures->name : node;
 }
 
@@ -58,7 +58,7 @@ InstanceCore::InstanceCore(Options options, const MapView& map)
       alive_{options.self},
       now_(options.now),
       holder_(options.self, options.boot),
-      keeper_(options.self, options.now) {}
+      keeper_(options.self, options.now, options.plans) {}
 
 void InstanceCore::node_alive(const std::string& node) {
   if (!alive_.insert(node).second) return;
@@ -73,6 +73,7 @@ void InstanceCore::node_dead(const std::string& node) {
 }
 
 void InstanceCore::key_changed(std::string_view key) {
+  map_.changed(key);
   keeper_.key_changed(key);
   dirty_ = true;
 }

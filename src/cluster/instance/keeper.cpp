@@ -42,6 +42,7 @@ void Keeper::rest() {
   kept_.clear();
   current_.clear();
   orphans_.clear();
+  planning_.reset();
 }
 
 void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
@@ -50,6 +51,7 @@ void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
     for (const auto& [instance, desired] : wanted) at_start_.insert(instance);
   looked_ = true;
   current_ = view.map.places();
+  if (planning_) planning_->asked = false;
   clean(view, wanted, actions);
   for (const auto& [instance, desired] : wanted) {
     Epoch highest;
@@ -59,6 +61,7 @@ void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
       highest = std::max(highest, state.epoch);
     keep(view, instance, desired, highest, actions);
   }
+  if (planning_ && !planning_->asked) planning_.reset();  // nobody needs it any more
 }
 
 // What nobody asks for, and what dead nodes left behind.
@@ -93,8 +96,8 @@ void Keeper::clean(const KeeperView& view, const std::map<std::string, DesiredIn
 void Keeper::keep(const KeeperView& view, const std::string& instance,
                   const DesiredInstance& desired, const Epoch& highest,
                   std::vector<InstanceAction>& actions) {
-  const auto model = view.map.model(desired.model);
-  if (!model) return;  // No node has the file yet: statuses() says so.
+  const ModelFigures* model = view.map.model(desired.model);
+  if (model == nullptr) return;  // No node has the file yet: statuses() says so.
   Kept& kept = kept_[instance];
   const auto found = current_.find(instance);
   const PlaceValue* place = found == current_.end() ? nullptr : &found->second;
@@ -107,8 +110,9 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
   }
   // What replaced the shape of an earlier wish does not answer the newest one.
   const bool other_wish = std::exchange(kept.wish, desired).value_or(desired) != desired;
+  const bool replacing = std::exchange(kept.replacing, false);
   const bool stands = look.finding == Finding::good || look.finding == Finding::substitute;
-  if ((look.finding == Finding::substitute && other_wish) ||
+  if ((stands && replacing) || (look.finding == Finding::substitute && other_wish) ||
       (stands && stands_in_the_way(view, instance, kept, *place->placement, desired, *model)))
     look.finding = Finding::changed;
   const bool joining = view.alive.size() > 1 && view.now - start_ < kJoinWait;
@@ -128,11 +132,14 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
 
   // Nobody has told its figures yet.
   if (std::ranges::none_of(view.alive,
-                           [&](const auto& node) { return view.map.node(node).has_value(); }))
+                           [&](const auto& node) { return view.map.node(node) != nullptr; }))
     return;
-  PlaceValue made = make(view, instance, desired, *model);
+  auto plan = planned(instance, [&] { return job_for(view, instance, desired, *model); });
+  kept.replacing = !plan && look.finding == Finding::changed;
+  if (!plan) return;
+  PlaceValue made = std::move(plan->value);
   const bool as_asked = made.placement && made.placement->degraded.empty();
-  kept.tried_at = view.now, kept.tried_inputs = inputs_, kept.tried_nodes = nodes_;
+  kept.tried_at = view.now, kept.tried_inputs = plan->inputs, kept.tried_nodes = plan->nodes;
   kept.held_back = !as_asked && starting(view, instance) && look.finding != Finding::changed;
   if (kept.held_back || (!as_asked && look.finding == Finding::substitute)) return;
   publish(std::move(made), instance, highest, actions);
