@@ -14,6 +14,7 @@
 #include "cluster/instance/instance_core.h"
 #include "cluster/plan/planner.h"
 #include "serve/http/model_host.h"
+#include "serve/metrics/serving_metrics.h"
 #include "serve/peer/data_door.h"
 
 namespace drystone {
@@ -60,6 +61,9 @@ class InstanceHost {
 
   // Of everything that is wanted or held, with names of nodes: docs/formats/cluster-api.md.
   Result<boost::json::array> instances();
+  // The same for metrics: its engine's load where the head is here. Empty when the node is
+  // stopping.
+  std::vector<ModelLoad> loads();
   // Every sensible way to place a model on those alive, whose figures are waited for up to 15 s;
   // `path_or_name` as ModelCatalog::find takes it, or a name that the cluster knows. Errors: those
   // of ModelCatalog::find.

@@ -29,7 +29,7 @@ class ServedInstances {
   explicit ServedInstances(Rooms rooms) : rooms_(std::move(rooms)) {}
   ~ServedInstances();  // takes all names out of the API; waits
 
-  void follow(const std::vector<InstanceStatus>& statuses, const InstanceView& view);
+  void follow(const InstanceCore& core, const InstanceView& view);
 
  private:
   struct Served {

@@ -7,10 +7,10 @@ namespace drystone {
 std::vector<std::string> unmeasured(const InstanceMap& map, const std::vector<std::string>& nodes) {
   std::vector<std::string> missing;
   for (const std::string& id : nodes) {
-    const auto figures = map.node(id);
-    if (!figures || !figures->read_bandwidth) missing.push_back(map.shown_name(id));
+    const NodeFigures* figures = map.node(id);
+    if (figures == nullptr || !figures->read_bandwidth) missing.push_back(map.shown_name(id));
   }
-  const LinkTable links = map.links();
+  const LinkTable& links = map.links();
   for (std::size_t i = 0; i < nodes.size(); ++i)
     for (std::size_t j = i + 1; j < nodes.size(); ++j)
       if (!links.between(nodes[i], nodes[j]).round_trip_s)

@@ -52,7 +52,7 @@ InstanceCore::InstanceCore(Options options, const MapView& map)
       alive_{options.self},
       now_(options.now),
       holder_(options.self, options.boot),
-      keeper_(options.self, options.now) {}
+      keeper_(options.self, options.now, options.plans) {}
 
 void InstanceCore::node_alive(const std::string& node) {
   if (!alive_.insert(node).second) return;
@@ -67,6 +67,7 @@ void InstanceCore::node_dead(const std::string& node) {
 }
 
 void InstanceCore::key_changed(std::string_view key) {
+  map_.changed(key);
   keeper_.key_changed(key);
   dirty_ = true;
 }

@@ -21,6 +21,12 @@ DesiredInstance two_stages() {
   return desired;
 }
 
+// Plans that are there at once, and those that a thread makes meanwhile.
+struct Plans : ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(, Plans, ::testing::Bool(), [](const auto& one) {
+  return std::string(one.param ? "slow" : "at_once");
+});
+
 // The common life: asked for, placed, loaded, ready; and gone when nobody wants it.
 TEST(InstanceCore, LoadsWhatIsWantedAndDropsWhatIsNot) {
   SimCluster cluster(1);
@@ -89,8 +95,9 @@ TEST(InstanceCore, AnotherKeeperTakesOver) {
 
 // What was asked for is impossible: fewer nodes serve it meanwhile, and it comes back with the
 // node.
-TEST(InstanceCore, FallsBackToFewerNodesAndReturns) {
+TEST_P(Plans, FallsBackToFewerNodesAndReturns) {
   SimCluster cluster(3);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_node("b", kLarge);
   cluster.add_model(small_model());
@@ -238,8 +245,9 @@ TEST(InstanceCore, ANodeThatKeepsFailingIsLeftOut) {
 
 // For ever broken is not for ever busy: it is given up, and that stands until somebody asks again,
 // whoever starts afresh meanwhile.
-TEST(InstanceCore, HopelessLoadsAreGivenUpUntilSomebodyAsks) {
+TEST_P(Plans, HopelessLoadsAreGivenUpUntilSomebodyAsks) {
   SimCluster cluster(10);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -282,8 +290,9 @@ TEST(InstanceCore, WhatWasReadyOnceIsNeverGivenUp) {
 }
 
 // A person who asks again does not wait for what the cluster has decided for itself.
-TEST(InstanceCore, AskingAgainAfterAFailureBeginsAtOnce) {
+TEST_P(Plans, AskingAgainAfterAFailureBeginsAtOnce) {
   SimCluster cluster(24);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -298,8 +307,9 @@ TEST(InstanceCore, AskingAgainAfterAFailureBeginsAtOnce) {
 }
 
 // A shape that only an earlier wish asked for ends with that wish ...
-TEST(InstanceCore, AFreeWishEndsAForcedShape) {
+TEST_P(Plans, AFreeWishEndsAForcedShape) {
   SimCluster cluster(25);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_node("b", kLarge);
   cluster.add_model(small_model());
@@ -316,8 +326,9 @@ TEST(InstanceCore, AFreeWishEndsAForcedShape) {
 }
 
 // ... and the same wish once more moves nothing.
-TEST(InstanceCore, AskingAgainForWhatIsReadyLeavesItAlone) {
+TEST_P(Plans, AskingAgainForWhatIsReadyLeavesItAlone) {
   SimCluster cluster(26);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_node("b", kLarge);
   cluster.add_model(small_model());
@@ -376,8 +387,9 @@ TEST(InstanceCore, APartitionHealsToOnePlacement) {
 }
 
 // Two models are asked for at once, and there is room for one of them.
-TEST(InstanceCore, TwoModelsAtOnceDoNotOverbook) {
+TEST_P(Plans, TwoModelsAtOnceDoNotOverbook) {
   SimCluster cluster(13);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_node("b", 100 * kMiB);
   cluster.add_model(small_model("llama"));
@@ -394,8 +406,9 @@ TEST(InstanceCore, TwoModelsAtOnceDoNotOverbook) {
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
-TEST(InstanceCore, ReplicasStandOnDifferentNodes) {
+TEST_P(Plans, ReplicasStandOnDifferentNodes) {
   SimCluster cluster(14);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b"}) cluster.add_node(name, 3 * kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -411,8 +424,9 @@ TEST(InstanceCore, ReplicasStandOnDifferentNodes) {
 }
 
 // Whatever shape is fastest for one: two nodes that could hold a shard each hold a replica each.
-TEST(InstanceCore, AReplicaLeavesTheNodesOfTheNext) {
+TEST_P(Plans, AReplicaLeavesTheNodesOfTheNext) {
   SimCluster cluster(19);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -429,8 +443,9 @@ TEST(InstanceCore, AReplicaLeavesTheNodesOfTheNext) {
 }
 
 // ... and of a model that needs two nodes, four hold two.
-TEST(InstanceCore, ReplicasOfSeveralNodesShareThemOut) {
+TEST_P(Plans, ReplicasOfSeveralNodesShareThemOut) {
   SimCluster cluster(20);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b", "c", "d"}) cluster.add_node(name, kSmall);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -445,8 +460,9 @@ TEST(InstanceCore, ReplicasOfSeveralNodesShareThemOut) {
 }
 
 // One that stands on both nodes moves to one of them when a second is asked for.
-TEST(InstanceCore, AWideReplicaMakesRoomForAnother) {
+TEST_P(Plans, AWideReplicaMakesRoomForAnother) {
   SimCluster cluster(21);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b"}) cluster.add_node(name, kLarge);
   cluster.add_model(small_model());
   cluster.add_model(small_model("qwen"));
@@ -465,12 +481,14 @@ TEST(InstanceCore, AWideReplicaMakesRoomForAnother) {
   ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
+  cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
 // A substitute stays until what was asked for is possible, or something else is asked for.
-TEST(InstanceCore, AnotherWishEndsASubstituteAtOnce) {
+TEST_P(Plans, AnotherWishEndsASubstituteAtOnce) {
   SimCluster cluster(22);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -478,14 +496,15 @@ TEST(InstanceCore, AnotherWishEndsASubstituteAtOnce) {
   ASSERT_TRUE(cluster.run_until_ready("llama", 40)) << cluster.trace();
   EXPECT_NE(cluster.status("a", "llama").message, "");
   cluster.want(kWanted);
-  cluster.run(1);
+  cluster.run(2);
   EXPECT_EQ(cluster.status("a", "llama").placement->degraded, "");
   ASSERT_TRUE(cluster.run_until_ready("llama", 3)) << cluster.trace();
 }
 
 // `load` with another context replaces what is there.
-TEST(InstanceCore, AnotherWishIsAnotherPlacement) {
+TEST_P(Plans, AnotherWishIsAnotherPlacement) {
   SimCluster cluster(15);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -494,10 +513,29 @@ TEST(InstanceCore, AnotherWishIsAnotherPlacement) {
   DesiredInstance longer = kWanted;
   longer.context = 2048;
   cluster.want(longer);
-  cluster.run(1);
+  cluster.run(2);
   ASSERT_TRUE(cluster.run_until_ready("llama", 20));
   EXPECT_EQ(cluster.status("a", "llama").placement->context, 2048u);
   EXPECT_EQ(cluster.status("a", "llama").placement->epoch.number, 2u);
+}
+
+// A plan that was begun for an earlier wish is never published.
+TEST(InstanceCore, APlanBeginsAnewWithAnotherWish) {
+  SimCluster cluster(23);
+  cluster.slow_plans();
+  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  DesiredInstance on_two = kWanted;
+  on_two.nodes = {"a", "b"};
+  cluster.want(on_two);
+  cluster.run(0.5);
+  DesiredInstance on_others = kWanted;
+  on_others.nodes = {"a", "c"};
+  cluster.want(on_others);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->epoch.number, 1u);
+  EXPECT_NE(cluster.status("a", "llama").placement->part_of("c"), nullptr);
 }
 
 // Unload and load again in one breath, and in the middle of loading.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,10 +22,16 @@ constexpr std::size_t kInstancesMax = 256;  // wanted at once; further ones are 
 constexpr std::size_t kPlacesMax = 4096;    // with those that nobody wants any more
 
 // The replicated map with its values understood. What cannot be understood counts as absent: it is
-// for those who can. Reads afresh with every call.
+// for those who can. A value is parsed when it is first asked for, and again after changed() alone:
+// the figures of a cluster are long. Not thread-safe.
 class InstanceMap {
  public:
-  explicit InstanceMap(const MapView& map) : map_(map) {}
+  explicit InstanceMap(const MapView& map) : map_(map) {}  // borrows it
+  InstanceMap(const InstanceMap&) = delete;
+  InstanceMap& operator=(const InstanceMap&) = delete;
+
+  // The map has another value at this key, or none any more. Has to be told of each such change.
+  void changed(std::string_view key);
 
   // By instance: of every replica of everything that is wanted.
   std::map<std::string, DesiredInstance> wanted() const;
@@ -42,14 +49,30 @@ class InstanceMap {
   // (instance, node) of every part state.
   std::vector<std::pair<std::string, std::string>> all_parts() const;
 
-  std::optional<ModelFigures> model(const std::string& name) const;
-  std::optional<NodeFigures> node(const std::string& id) const;
+  // Null: none. These are valid until the next changed().
+  const ModelFigures* model(const std::string& name) const;
+  const NodeFigures* node(const std::string& id) const;
+  const LinkTable& links() const;
   // Its name for people where it has told it, else its id.
   std::string shown_name(const std::string& id) const;
-  LinkTable links() const;
 
  private:
+  // By key; nullopt: there is none, or none that can be understood.
+  template <typename T>
+  using Parsed = std::map<std::string, std::optional<T>, std::less<>>;
+  template <typename T>
+  const std::optional<T>& read(Parsed<T>& parsed, const std::string& key,
+                               Result<T> (*reader)(const boost::json::value&)) const;
+
   const MapView& map_;
+  mutable Parsed<DesiredInstance> wanted_;
+  mutable Parsed<PlaceValue> places_;
+  mutable Parsed<LoadRecord> records_;
+  mutable Parsed<PartState> parts_;
+  mutable Parsed<ModelFigures> models_;
+  mutable Parsed<NodeFigures> nodes_;
+  mutable Parsed<LinkFigures> link_figures_;
+  mutable std::optional<LinkTable> links_;  // of all link_figures_
 };
 
 std::string want_key(const std::string& model);

@@ -24,7 +24,9 @@ constexpr std::uint64_t kSeeds = 100;
 
 class Trouble {
  public:
-  explicit Trouble(std::uint64_t seed) : rng_(seed * 2 + 1), cluster_(seed) {}
+  explicit Trouble(std::uint64_t seed) : rng_(seed * 2 + 1), cluster_(seed) {
+    if (seed % 2 == 1) cluster_.slow_plans();
+  }
 
   // "" when all went well.
   std::string run() {

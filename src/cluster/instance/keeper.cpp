@@ -62,6 +62,7 @@ void Keeper::rest() {
   current_.clear();
   orphans_.clear();
   old_records_.clear();
+  planning_.reset();
 }
 
 void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
@@ -70,6 +71,7 @@ void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
     for (const auto& [instance, desired] : wanted) at_start_.insert(instance);
   looked_ = true;
   current_ = view.map.places();
+  if (planning_) planning_->asked = false;
   clean(view, wanted, actions);
   for (const auto& [instance, desired] : wanted) {
     Epoch highest;
@@ -79,6 +81,7 @@ void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
       highest = std::max(highest, state.epoch);
     keep(view, instance, desired, highest, actions);
   }
+  if (planning_ && !planning_->asked) planning_.reset();  // nobody needs it any more
 }
 
 // What nobody asks for, and what dead nodes left behind.
@@ -122,8 +125,8 @@ void Keeper::clean(const KeeperView& view, const std::map<std::string, DesiredIn
 void Keeper::keep(const KeeperView& view, const std::string& instance,
                   const DesiredInstance& desired, const Epoch& highest,
                   std::vector<InstanceAction>& actions) {
-  const auto model = view.map.model(desired.model);
-  if (!model) return;  // No node has the file yet: statuses() says so.
+  const ModelFigures* model = view.map.model(desired.model);
+  if (model == nullptr) return;  // No node has the file yet: statuses() says so.
   Kept& kept = kept_[instance];
   const auto found = current_.find(instance);
   const PlaceValue* place = found == current_.end() ? nullptr : &found->second;
@@ -148,6 +151,7 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
   Look look = look_at(view, kept, place, desired, *model, highest);
   // It was unloaded meanwhile, by some of its nodes at least.
   if (place != nullptr && orphans_.erase(instance) > 0) look = {Finding::outdone, {}};
+  const bool replacing = std::exchange(kept.replacing, false);
   const bool stands = look.finding == Finding::good || look.finding == Finding::substitute;
   if (stands) {
     kept.last = place->placement;
@@ -160,7 +164,7 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
   const bool misses = look.finding == Finding::substitute || (stands && freed) ||
                       look.finding == Finding::missing || look.finding == Finding::part_lost ||
                       look.finding == Finding::part_failed;
-  if ((new_wish && misses) ||
+  if ((new_wish && misses) || (stands && replacing) ||
       (stands && stands_in_the_way(view, instance, kept, *place->placement, desired, *model)))
     look.finding = Finding::changed;
   const bool joining = view.alive.size() > 1 && view.now - start_ < kJoinWait;
@@ -193,11 +197,14 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
 
   // Nobody has told its figures yet.
   if (std::ranges::none_of(view.alive,
-                           [&](const auto& node) { return view.map.node(node).has_value(); }))
+                           [&](const auto& node) { return view.map.node(node) != nullptr; }))
     return;
-  PlaceValue made = make(view, instance, desired, *model);
+  auto plan = planned(instance, [&] { return job_for(view, instance, desired, *model); });
+  kept.replacing = !plan && look.finding == Finding::changed;
+  if (!plan) return;
+  PlaceValue made = std::move(plan->value);
   const bool as_asked = made.placement && made.placement->degraded.empty();
-  kept.tried_at = view.now, kept.tried_inputs = inputs_, kept.tried_nodes = nodes_;
+  kept.tried_at = view.now, kept.tried_inputs = plan->inputs, kept.tried_nodes = plan->nodes;
   kept.held_back = !as_asked && starting(view, instance) && look.finding != Finding::changed;
   if (kept.held_back || (!as_asked && look.finding == Finding::substitute)) return;
   // The best for the new wish may be what is there.

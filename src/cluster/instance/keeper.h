@@ -10,6 +10,7 @@
 
 #include "cluster/instance/actions.h"
 #include "cluster/instance/instance_map.h"
+#include "cluster/instance/plan_work.h"
 #include "cluster/plan/planner.h"
 
 namespace drystone {
@@ -48,7 +49,9 @@ class Keeper {
   // What was refused is tried again when nodes come or figures change, no sooner than this.
   static constexpr Time kRefusedRetry = std::chrono::seconds(5);
 
-  Keeper(std::string self, Time start) : self_(std::move(self)), start_(start) {}
+  // Borrows `plans`, if any, for its life; null: plans are made within act().
+  Keeper(std::string self, Time start, PlanWork* plans = nullptr)
+      : self_(std::move(self)), start_(start), plans_(plans) {}
 
   void node_came(const std::string& node, Time now);
   void node_went(const std::string& node);
@@ -93,6 +96,7 @@ class Keeper {
     Time tried_at{};
     std::uint64_t tried_inputs = 0, tried_nodes = 0;
     bool held_back = false;               // because nodes may still be starting
+    bool replacing = false;               // what stands: the plan for it is not there yet
     std::uint64_t narrowed_inputs = 0;    // of the last look whether it stands in the way
     std::optional<DesiredInstance> wish;  // that was answered last
   };
@@ -126,14 +130,32 @@ class Keeper {
   // Whether the placement takes several nodes on which more of the model's replicas could be.
   bool stands_in_the_way(const KeeperView& view, const std::string& instance, Kept& kept,
                          const Placement& placement, const DesiredInstance& desired,
-                         const ModelFigures& model) const;
-  PlaceValue make(const KeeperView& view, const std::string& instance,
+                         const ModelFigures& model);
+  PlanJob job_for(const KeeperView& view, const std::string& instance,
                   const DesiredInstance& desired, const ModelFigures& model) const;
+
+  // A plan that is being made, by the name of what it is for.
+  struct Planning {
+    std::string name;
+    std::uint64_t number = 0, inputs = 0, nodes = 0;  // inputs_ and nodes_ at its beginning
+    bool asked = true;                                // for, in this pass
+  };
+  struct Made {
+    PlaceValue value;
+    std::uint64_t inputs = 0, nodes = 0;
+  };
+  // nullopt: not yet; ask again in the next pass. One is made at a time: each counts on what the
+  // one before has taken. Begins anew when nodes or wishes have changed meanwhile.
+  std::optional<Made> planned(const std::string& name, const std::function<PlanJob()>& job);
+
   void publish(PlaceValue value, const std::string& instance, const Epoch& highest,
                std::vector<InstanceAction>& actions);
 
   const std::string self_;
   const Time start_;
+  PlanWork* const plans_;
+  std::optional<Planning> planning_;
+  std::uint64_t plans_begun_ = 0;
   bool looked_ = false;
   std::set<std::string> at_start_;             // instances that were wanted at the first look
   std::map<std::string, Kept> kept_;           // by instance

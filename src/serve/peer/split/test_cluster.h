@@ -191,7 +191,11 @@ class TestCluster final : public PeerDialer {
       if (known != nullptr) cable = known;
       known = cable;
     }
-    switchboards_.at(node)->accept(std::make_unique<TestStream>(std::move(there), cable));
+    const std::lock_guard lock(mutex_);
+    doors_.emplace_back([&board = *switchboards_.at(node),
+                         stream = std::make_unique<TestStream>(std::move(there), cable)]() mutable {
+      board.accept(std::move(stream));
+    });
     return std::unique_ptr<DataStream>(std::make_unique<TestStream>(std::move(here), cable));
   }
 
@@ -226,6 +230,7 @@ class TestCluster final : public PeerDialer {
   std::vector<std::optional<std::string>> losses_;
   std::vector<std::unique_ptr<StagePart>> workers_;
   std::unique_ptr<Engine> engine_;
+  std::vector<std::jthread> doors_;  // a stream each, until it has said what it is
 };
 
 }  // namespace drystone
