@@ -302,7 +302,7 @@ TEST_P(Plans, AskingAgainAfterAFailureBeginsAtOnce) {
   ASSERT_EQ(count(cluster.trace(), "a loads llama"), 6u);
   cluster.want(kWanted);
   EXPECT_FALSE(cluster.status("a", "llama").answered);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 5)) << cluster.trace();
+  ASSERT_TRUE(cluster.run_until_ready("llama", 7)) << cluster.trace();
   EXPECT_TRUE(cluster.status("a", "llama").answered);
 }
 
@@ -318,7 +318,7 @@ TEST_P(Plans, AFreeWishEndsAForcedShape) {
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   cluster.run(15);
   cluster.want(kWanted);
-  cluster.run(1);
+  cluster.run(3);
   EXPECT_TRUE(cluster.status("a", "llama").answered);
   ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);

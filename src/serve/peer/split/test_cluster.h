@@ -37,16 +37,21 @@ class TestModel {
     config.head_dim = 64;
     config.vocab = 512;
     config.context = 2048;
-    path_ = std::filesystem::temp_directory_path() /
-            fmt::format("peer-{}-{}-{}.gguf", type, layers, getpid());
-    ThreadPool pool(1);
-    const auto written = write_synth({.config = config}, *find_mixture(type), path_, pool, {});
-    CHECK(written, written.error().message());
+    write(config, type);
   }
+  TestModel(const ModelConfig& config, std::string_view type) { write(config, type); }
   ~TestModel() { std::filesystem::remove(path_); }
   GgufFile open() const { return *GgufFile::open(path_); }
 
  private:
+  void write(const ModelConfig& config, std::string_view type) {
+    path_ = std::filesystem::temp_directory_path() /
+            fmt::format("peer-{}-{}-{}.gguf", type, config.layers, getpid());
+    ThreadPool pool(1);
+    const auto written = write_synth({.config = config}, *find_mixture(type), path_, pool, {});
+    CHECK(written, written.error().message());
+  }
+
   std::filesystem::path path_;
 };
 
