@@ -18,6 +18,7 @@
 #include "engine/batcher.h"
 #include "model/arch/architecture.h"
 #include "model/synth/synth.h"
+#include "net/forward_stream.h"
 #include "net/memory_stream.h"
 #include "serve/peer/split/start_part.h"
 
@@ -118,31 +119,26 @@ class TestCable {
   std::vector<std::shared_ptr<DataStream>> ends_;
 };
 
-class TestStream final : public DataStream {
+class TestStream final : public ForwardStream {
  public:
-  TestStream(std::unique_ptr<DataStream> end, std::shared_ptr<TestCable> cable)
-      : end_(std::move(end)), cable_(std::move(cable)) {
-    cable_->add(end_);
+  TestStream(std::shared_ptr<DataStream> end, std::shared_ptr<TestCable> cable)
+      : ForwardStream(end), cable_(std::move(cable)) {
+    cable_->add(std::move(end));
   }
-  ~TestStream() override { end_->close(); }
+  ~TestStream() override { inner().close(); }
   Result<void> write(Parts parts, StreamWait wait) override {
     if (cable_->frozen) return {};
-    return end_->write(parts, wait);
-  }
-  Result<void> read(std::span<std::byte> into, StreamWait wait) override {
-    return end_->read(into, wait);
+    return inner().write(parts, wait);
   }
   Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
-    if (cable_->frozen) return end_->read(into, wait);
-    return end_->exchange(parts, into, wait);
+    if (cable_->frozen) return inner().read(into, wait);
+    return inner().exchange(parts, into, wait);
   }
   void close() override {
-    if (!cable_->frozen) end_->close();
+    if (!cable_->frozen) inner().close();
   }
-  const StreamPeer& peer() const override { return end_->peer(); }
 
  private:
-  const std::shared_ptr<DataStream> end_;
   const std::shared_ptr<TestCable> cable_;
 };
 
