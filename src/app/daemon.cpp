@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "app/load/engine_load.h"
 #include "app/load/open_model.h"
 #include "app/progress_bar.h"
 #include "base/clock.h"
@@ -25,27 +26,6 @@ std::vector<std::string> served_names(const DaemonOptions& options) {
   const std::string own = model_name(options.engine.model);
   if (std::find(names.begin(), names.end(), own) == names.end()) names.push_back(own);
   return names;
-}
-
-EngineLoad load_of(const BatcherCounts& counts) {
-  EngineLoad load{.running = counts.running,
-                  .waiting = counts.waiting,
-                  .kv_pages = counts.pages,
-                  .kv_pages_in_use = counts.pages_in_use,
-                  .page_tokens = counts.page_tokens,
-                  .prefix_queries_tokens = counts.prompt_tokens,
-                  .prefix_hits_tokens = counts.cached_tokens,
-                  .preemptions = counts.preemptions,
-                  .steps = counts.steps};
-  if (counts.tier)
-    load.kv_disk = {.pages = counts.tier->slots,
-                    .pages_in_use = counts.tier->slots_in_use,
-                    .page_bytes = counts.tier->page_bytes,
-                    .stored = counts.tier->stored,
-                    .restored = counts.tier->restored,
-                    .dropped = counts.tier->dropped,
-                    .failed = counts.tier->failed};
-  return load;
 }
 
 // "; evicted pages go to /var/tmp: up to 8.00 GiB, 262144 tokens".
@@ -90,7 +70,10 @@ Result<void> run_daemon(const DaemonOptions& options) {
     if (result) {
       loaded = std::move(*result);
       const double load_s = seconds(clock.monotonic() - started);
-      metrics.set_engine_load([&] { return load_of(loaded.engine->batcher().counts()); });
+      metrics.set_loads([&] {
+        return std::vector<ModelLoad>{
+            {.model = names[0], .load = engine_load(loaded.engine->batcher().counts())}};
+      });
       server->set_model(make_engine_model(*loaded.engine, clock));
       const BatcherCounts counts = loaded.engine->batcher().counts();
       const double tokens = static_cast<double>(counts.pages) * counts.page_tokens;

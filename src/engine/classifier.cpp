@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "compute/blocks/dequantize.h"
 #include "engine/portable_math.h"
+#include "model/arch/architecture.h"
 
 namespace drystone {
 
@@ -21,6 +22,16 @@ Result<Classifier> Classifier::load(const TensorSpec& spec, std::vector<std::str
                    classifier.weights_.data() + std::size_t{row} * spec.cols, spec.cols);
   source.release(spec);
   return classifier;
+}
+
+Result<std::unique_ptr<Classifier>> Classifier::of(const GgufFile& file) {
+  const ModelConfig config = TRY(read_config(file));
+  if (config.classes.empty()) return std::unique_ptr<Classifier>();
+  const Program program = TRY(load_program(file, config.context));
+  CHECK(program.classifier != kNoTensor);
+  const TensorSpec& spec = program.tensors[static_cast<std::size_t>(program.classifier)];
+  Classifier loaded = TRY(load(spec, config.classes, *tensor_source(file)));
+  return std::make_unique<Classifier>(std::move(loaded));
 }
 
 std::vector<float> Classifier::probabilities(std::span<const float> hidden) const {

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "compute/device.h"
+#include "model/gguf/gguf.h"
 
 namespace drystone {
 
@@ -16,6 +18,10 @@ class Classifier {
   // `spec` is the program's classifier, `classes` the names of its rows. Errors: those of `source`.
   static Result<Classifier> load(const TensorSpec& spec, std::vector<std::string> classes,
                                  TensorSource& source);
+
+  // Of a model's file, of which what stands before the tensors and the head are enough; null: it
+  // has none. Errors: those of load_program and of GgufFile's tensors.
+  static Result<std::unique_ptr<Classifier>> of(const GgufFile& file);
 
   const std::vector<std::string>& classes() const { return classes_; }
   // The probability of each class (softmax of the head's products) by the hidden state behind the

@@ -27,13 +27,6 @@ class RemoteModel final : private RemoteParts, public HeaderModel {
 
   std::uint32_t context() const override { return options.context; }
   JobQueue& jobs() override { return *options.jobs; }
-  Result<std::vector<TokenId>> rank_prompt(std::string_view query,
-                                           std::string_view document) const override {
-    if (RemoteParts::pooling != PoolingType::rank) return HeaderModel::rank_prompt(query, document);
-    return Error(Errc::unsupported,
-                 "Documents are not ranked across nodes yet; serve this model on one machine with "
-                 "`drystone serve`.");
-  }
 
  private:
   Header header() {
@@ -42,7 +35,7 @@ class RemoteModel final : private RemoteParts, public HeaderModel {
             .chat_template = chat_template ? &*chat_template : nullptr,
             .chat_template_error = chat_template_error,
             .pooling = RemoteParts::pooling,
-            .classifier = nullptr,
+            .classifier = options.classifier.get(),
             .vocab = tokenizer->size(),
             .width = RemoteParts::width,
             .weights_bytes = options.weights_bytes,

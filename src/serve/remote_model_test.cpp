@@ -1,11 +1,15 @@
 #include "serve/remote_model.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "compute/cpu/cpu_device.h"
 #include "engine/constraint/constraint.h"
+#include "model/synth/presets.h"
+#include "model/synth/synth.h"
 #include "serve/engine_model.h"
 
 namespace drystone {
@@ -59,6 +63,38 @@ TEST(RemoteModel, SaysWhatAnEngineWouldSay) {
   EXPECT_EQ((*constraint)->vocabulary().mask_words(), engine->vocabulary()->mask_words());
   EXPECT_TRUE(remote.compile_spec((*constraint)->spec(), /*calls=*/true));
   EXPECT_EQ(&remote.jobs(), jobs.get());
+}
+
+// A ranking model's head is applied where the client asked, wherever the hidden states come from.
+TEST(RemoteModel, RanksAsAnEngineDoes) {
+  SynthModel synth = find_preset("tiny-qwen3")->model;
+  synth.config.pooling = PoolingType::rank;
+  synth.config.classes = {"yes", "no"};
+  const auto path =
+      std::filesystem::temp_directory_path() / fmt::format("remote-{}.gguf", getpid());
+  ThreadPool pool(1);
+  ASSERT_TRUE(write_synth(synth, *find_mixture("q8_0"), path, pool, {}));
+  const SystemClock clock;
+  const auto device = make_cpu_device(*choose_isa(""), 1);
+  const auto engine = *Engine::load(*GgufFile::open(path), *device, {.context = 256});
+  const auto local = make_engine_model(*engine, clock);
+  auto classifier = Classifier::of(*GgufFile::open(path));
+  std::filesystem::remove(path);
+  ASSERT_TRUE(classifier) << classifier.error().message();
+  const auto made = make_remote_model({.metadata = engine->metadata(),
+                                       .context = 256,
+                                       .jobs = std::make_shared<NoJobs>(),
+                                       .classifier = *std::move(classifier)},
+                                      clock);
+  ASSERT_TRUE(made) << made.error().message();
+  const auto prompt = (*made)->rank_prompt("what", "a wall");
+  ASSERT_TRUE(prompt) << prompt.error().message();
+  EXPECT_EQ(*prompt, *local->rank_prompt("what", "a wall"));
+  std::vector<float> hidden(local->width());
+  for (std::size_t i = 0; i < hidden.size(); ++i) hidden[i] = static_cast<float>(i % 7) - 3;
+  EXPECT_EQ((*made)->relevance(hidden), local->relevance(hidden));
+  EXPECT_GT((*made)->relevance(hidden), 0);
+  EXPECT_FALSE((*made)->writes());
 }
 
 TEST(RemoteModel, NeedsTheKeysThatItReads) {

@@ -5,6 +5,8 @@ import json
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 from program import PROGRAM, ProgramTest, main
 
@@ -96,6 +98,45 @@ class NodeTest(ProgramTest):
             self.assertIn(said, error)
         self.assertIn("drystone up", self.error("--api", "http://127.0.0.1:1", "nodes"))
         self.assertIn("https", self.error("nodes", "--api", "https://127.0.0.1:1"))
+
+    # All APIs work wherever the model is, and whichever node is asked.
+    def test_ranking_and_embeddings_are_those_of_one_machine(self):
+        atlas = self.up("atlas")
+        nova = self.up("nova", "--join", self.output("--api", atlas.api, "invite").strip())
+        self.wait_for(nova, {"atlas": "alive", "nova": "alive"})
+        questions = {"rank": ("/v1/rerank", {"query": "what holds a wall", "documents": ["stones", "the sea is deep"]}),
+                     "mean": ("/v1/embeddings", {"input": "what holds a wall"})}
+        for pooling, (path, body) in questions.items():
+            model = self.folder / f"{pooling}.gguf"
+            self.output("synth", "--preset", "tiny-qwen3", "--type", "q8_0", "--pooling", pooling, model)
+            said = []
+            for flags in (("--stages", 1), ("--stages", 2)):
+                self.output("--api", atlas.api, "load", model, "--context", 512, *flags)
+                for node in (atlas, nova):
+                    status, answer = self.ask(node, path, {"model": pooling, **body})
+                    self.assertEqual(status, 200, answer)
+                    said.append(answer.get("results") or answer["data"])
+            self.assertEqual(said, said[:1] * 4)
+        status, refused = self.ask(nova, "/v1/rerank", {"model": "mean", "query": "a", "documents": ["b"]})
+        self.assertEqual(status, 400)
+        self.assertIn("not made for ranking", refused["error"]["message"])
+        head = next(one["head"] for one in json.loads(self.output("--api", nova.api, "ps", "--json")) if one["model"] == "rank")
+        ids = {one["name"]: one["id"] for one in json.loads(self.output("--api", nova.api, "nodes", "--json"))}
+        for name, node in (("atlas", atlas), ("nova", nova)):
+            with urllib.request.urlopen(node.api + "/metrics", timeout=60) as reply:
+                told = reply.read().decode()
+            self.assertIn('drystone_model_state{model_name="rank",instance="rank",state="ready"', told)
+            self.assertEqual('vllm:num_requests_running{model_name="rank"} 0' in told, ids[name] == head)
+            self.assertIn('vllm:prompt_tokens_total{model_name="rank"}', told)
+
+    def ask(self, process, path, body):
+        request = urllib.request.Request(process.api + path, json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
 
     # A page that a browser has open must not invite its author.
     def test_the_cluster_is_not_administered_from_web_pages(self):

@@ -8,14 +8,13 @@ import subprocess
 import sys
 
 # Which room of src/ may include which; a folder below a room belongs to it. docs/architecture.md says why.
-ROOMS = ["base", "compute", "net", "model", "store", "cluster", "engine", "flow", "serve", "app"]
+ROOMS = ["base", "compute", "net", "model", "store", "cluster", "engine", "serve", "app"]
 MAY_INCLUDE = {
     "base": [],
     "compute": ["base"],
     "net": ["base"],
     "store": ["base"],
     "cluster": ["base"],
-    "flow": ["base"],
     "model": ["base", "compute"],
     "engine": ["base", "compute", "model"],
     "serve": [room for room in ROOMS if room != "app"],

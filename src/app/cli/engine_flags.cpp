@@ -14,7 +14,7 @@ void add_kv_flag(CLI::App& command, KvType& kv_type) {
 }
 
 void add_threads_flag(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "Compute threads [one per core]")
+  command.add_option("--threads", threads, "Compute threads [one per core that it may use]")
       ->check(CLI::Range(1, kThreadsMax).description(""))
       ->type_name("N");
 }

@@ -20,7 +20,6 @@ namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kLookEvery{250};
 constexpr std::chrono::seconds kPlanWithin{60};  // until somebody has begun to plan it
-constexpr int kLooksAtOldVerdict = 20;           // that it is passed over
 constexpr std::size_t kFailuresMax = 3;          // epochs that failed until we give up
 
 struct LoadFlags {
@@ -47,12 +46,7 @@ std::string where(const json::value& instance) {
 // What `load` has seen of the instances of its model.
 class Watch {
  public:
-  // `before`: the instances before the wish was told.
-  Watch(std::string model, const json::value& before, bool quiet)
-      : model_(std::move(model)), quiet_(quiet) {
-    if (const auto* list = before.if_array())
-      for (const json::value& one : *list)
-        if (text_of(one, "model") == model_ && is_verdict(one)) before_.insert(verdict_of(one));
+  Watch(std::string model, bool quiet) : model_(std::move(model)), quiet_(quiet) {
     if (!quiet) bar_ = progress_bar("loading " + model_);
   }
 
@@ -63,21 +57,18 @@ class Watch {
     std::size_t ready = 0, all = 0;
     double progress = 0;
     own_.clear();
-    ++looks_;
     for (const json::value& one : *list) {
       if (text_of(one, "model") != model_) continue;
       own_.push_back(one);
       ++all;
       const std::string state = text_of(one, "state");
-      // The placement before may still be there for a moment.
+      // Not yet: what is there answers the wish before.
       const bool current = truth_of(one, "current", true);
-      // It may be the answer to the wish before: the new one is planned within moments.
-      if (is_verdict(one) && looks_ < kLooksAtOldVerdict && before_.contains(verdict_of(one)))
-        continue;
+      if (!current) continue;
       if (state == "refused") return Error(Errc::out_of_memory, text_of(one, "message"));
-      if (state == "ready" && current && truth_of(one, "served", true)) ++ready;
-      progress += current ? number_of(one, "progress").value_or(0) : 0;
-      if (current) TRY(look_at_failure(one, state));
+      if (state == "ready" && truth_of(one, "served", true)) ++ready;
+      progress += number_of(one, "progress").value_or(0);
+      TRY(look_at_failure(one, state));
     }
     if (bar_ && all > 0) bar_(progress / static_cast<double>(all));
     if (all == 0 || ready < all) return false;
@@ -88,26 +79,18 @@ class Watch {
   const json::array& instances() const { return own_; }
 
  private:
-  // Refused, or placed otherwise than asked for.
-  static bool is_verdict(const json::value& instance) {
-    const std::string state = text_of(instance, "state");
-    return state == "refused" || (state == "ready" && !text_of(instance, "message").empty());
-  }
-  static std::string verdict_of(const json::value& instance) {
-    return fmt::format("{} {} {}", text_of(instance, "instance"),
-                       number_of(instance, "epoch").value_or(0), text_of(instance, "message"));
-  }
-
   Result<void> look_at_failure(const json::value& instance, const std::string& state) {
     if (state != "failed") return {};
     const std::string key = fmt::format("{} {}", text_of(instance, "instance"),
                                         number_of(instance, "epoch").value_or(0));
     if (!failed_.insert(key).second) return {};
     const std::string why = failures_of(instance);
+    if (truth_of(instance, "gave_up", false))
+      return Error(Errc::unavailable, fmt::format("{} could not be loaded: {}", model_, why));
     if (failed_.size() >= kFailuresMax)
       return Error(Errc::unavailable,
-                   fmt::format("{} could not be loaded: {}. The cluster goes on trying; `drystone "
-                               "unload {}` ends that",
+                   fmt::format("{} could not be loaded: {}. The cluster tries some more times; "
+                               "`drystone unload {}` ends that",
                                model_, why, model_));
     if (!quiet_) notice("load", fmt::format("{}; trying again", why));
     return {};
@@ -116,19 +99,19 @@ class Watch {
   const std::string model_;
   const bool quiet_;
   std::function<void(double)> bar_;
-  std::set<std::string> before_, failed_;
-  int looks_ = 0;
+  std::set<std::string> failed_;
   json::array own_;
 };
 
 Result<void> load(const LoadFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
-  const json::value before = TRY(node.get("/cluster/v1/instances"));
   const json::value answer = TRY(node.post("/cluster/v1/load", wish_of(flags.wish)));
   const std::string model = text_of(answer, "model");
   if (const std::string advice = text_of(answer, "advice"); !advice.empty() && !flags.api.json)
     notice("load", advice);
-  Watch watch(model, before, flags.api.json);
+  if (const std::string waited = text_of(answer, "waited"); !waited.empty() && !flags.api.json)
+    notice("load", waited);
+  Watch watch(model, flags.api.json);
   std::chrono::milliseconds unseen{};
   while (!TRY(watch.look(TRY(node.get("/cluster/v1/instances"))))) {
     unseen = watch.instances().empty() ? unseen + kLookEvery : std::chrono::milliseconds(0);

@@ -1,17 +1,14 @@
 #include "app/load/load_engine.h"
 
-#include <algorithm>
 #include <cstdlib>
-#include <thread>
 
 #include "app/load/open_model.h"
+#include "app/load/processors.h"
 #include "compute/cpu/cpu_device.h"
 
 namespace drystone {
 
-int threads_or_default(int threads) {
-  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int threads_or_default(int threads) { return threads > 0 ? threads : usable_processors(); }
 
 Result<std::unique_ptr<Device>> make_device(int threads) {
   const char* forced = std::getenv("DRYSTONE_ISA");

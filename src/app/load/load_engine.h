@@ -31,9 +31,9 @@ struct LoadedEngine {
   std::unique_ptr<Engine> engine;  // borrows `device`, so it stands after it
 };
 
-// `threads`, or for 0 one per core that the process may use.
 constexpr std::uint32_t kContextsMax = 4;
 
+// `threads`, or for 0 one per processor that this process may use (usable_processors).
 int threads_or_default(int threads);
 
 // The device that the flags and $DRYSTONE_ISA ask for. Errors: invalid_argument (an instruction set

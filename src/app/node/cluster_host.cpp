@@ -10,24 +10,19 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <map>
-#include <mutex>
 
 #include "app/node/address_book.h"
 #include "app/node/belonging.h"
-#include "app/node/discovery.h"
-#include "app/node/fixed_peers.h"
-#include "app/node/guarded_streams.h"
 #include "app/node/join_cluster.h"
+#include "app/node/member_streams.h"
 #include "app/node/node_crypto.h"
-#include "app/node/node_descriptor.h"
 #include "app/node/node_list.h"
 #include "app/node/open_core.h"
 #include "app/node/peer_links.h"
 #include "app/node/state_folder.h"
 #include "app/node/state_saver.h"
+#include "app/node/surroundings.h"
 #include "cluster/members/invitation_code.h"
-#include "cluster/state/map_entry.h"
 #include "net/address_order.h"
 #include "net/tcp_listener.h"
 #include "serve/peer/control/control_server.h"
@@ -42,10 +37,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kLookAroundEvery{1000};  // invitations that end, interfaces that come
-constexpr milliseconds kAnnounceEvery{5000};    // while all are there
-constexpr milliseconds kAnnounceSoon{1000};     // while somebody is missed or awaited
-constexpr milliseconds kGoodbyeWithin{1500};    // for what is left in the outbox at the end
+constexpr milliseconds kGoodbyeWithin{1500};  // for what is left in the outbox at the end
 constexpr milliseconds kGoodbyeStep{20};
 
 class Host final : public ClusterHost {
@@ -58,7 +50,7 @@ class Host final : public ClusterHost {
         crypto_(std::move(opened.crypto)),
         tls_(TlsContext::make(*key_,
                               [this](const TlsPeer& peer) { return belonging_.admits(peer); })),
-        dialer_(*this),
+        streams_(*tls_, clock_, book_),
         core_(std::move(opened.core)),
         self_(core_->self()) {}
   ~Host() override { close(); }
@@ -80,8 +72,10 @@ class Host final : public ClusterHost {
   std::string self() const override { return self_; }
   std::uint16_t peer_port() const override { return port_; }
   const TlsContext& tls() const override { return *tls_; }
-  std::optional<NodePlace> find(const std::string& node) const override;
-  PeerDialer& dialer() override { return dialer_; }
+  std::optional<NodePlace> find(const std::string& node) const override {
+    return streams_.find(node);
+  }
+  PeerDialer& dialer() override { return streams_; }
   void set_data_handler(std::function<void(std::unique_ptr<DataStream>)> handler) override {
     data_handler_ = std::move(handler);
   }
@@ -97,17 +91,6 @@ class Host final : public ClusterHost {
   void join(const std::string& code, std::function<void(Result<void>)> done) override;
 
  private:
-  struct Dialer final : PeerDialer {
-    explicit Dialer(Host& of) : host(of) {}
-    Result<std::unique_ptr<DataStream>> dial(const std::string& node,
-                                             std::chrono::nanoseconds within,
-                                             const std::atomic<bool>& stop) override {
-      TlsDialer plain(*host.tls_, host.clock_, [this](const auto& id) { return host.find(id); });
-      return host.streams_.guard(TRY(plain.dial(node, within, stop)));
-    }
-    Host& host;
-  };
-
   Result<void> listen_for_peers();
   Result<void> join_first();
   // Errors: invalid_argument (the code is one of our own cluster).
@@ -120,14 +103,8 @@ class Host final : public ClusterHost {
                        const std::optional<tcp::endpoint>& from);
   void follow_event(const ClusterEvent& event);
   void follow_members();
-  void learn_from_descriptor(const std::string& key);
   void put_out(const std::string& node);
   void tick();
-  void look_around();
-  void describe();
-  void announce();
-  void hear(const DiscoveryPacket& packet, const tcp::endpoint& from);
-  bool misses_somebody() const;
   std::string id(const PublicKey& key) const { return cluster::node_id(to_cluster(key), *crypto_); }
 
   void start_saver();
@@ -144,8 +121,7 @@ class Host final : public ClusterHost {
   Belonging belonging_;
   std::unique_ptr<TlsContext> tls_;
   AddressBook book_;
-  GuardedStreams streams_;
-  Dialer dialer_;
+  MemberStreams streams_;
   asio::io_context loop_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
   std::unique_ptr<ClusterCore> core_;
@@ -156,21 +132,16 @@ class Host final : public ClusterHost {
   std::vector<std::function<void(const ClusterEvent&)>> listeners_;
   std::function<void(std::unique_ptr<DataStream>)> data_handler_;
 
-  mutable std::mutex keys_mutex_;
-  std::map<std::string, PublicKey> keys_;  // of members; for find()
   cluster::Digest members_digest_{};
-  std::vector<Interface> interfaces_;
-  std::vector<DiscoveryKey> announced_keys_, heard_keys_;
   bool running_ = false, following_ = false, ending_ = false, closed_ = false, joining_ = false;
   End end_ = End::stopped;
   std::atomic<bool> ended_ = false;
 
-  asio::steady_timer tick_timer_{loop_}, look_timer_{loop_}, end_timer_{loop_};
+  asio::steady_timer tick_timer_{loop_}, end_timer_{loop_};
   std::unique_ptr<PeerListener> listener_;
   std::unique_ptr<ControlServer> server_;
   std::unique_ptr<PeerLinks> links_;
-  std::unique_ptr<FixedPeers> fixed_;
-  std::unique_ptr<Discovery> discovery_;
+  std::unique_ptr<Surroundings> surroundings_;  // while it runs
   std::unique_ptr<StateSaver> saver_;
 };
 
@@ -274,27 +245,28 @@ void Host::start_saver() {
 }
 
 ClusterHost::End Host::run() {
-  running_ = true;
   start_saver();
+  std::vector<std::string> peers = options_.peers;
+  peers.insert(peers.end(), contacts_.begin(), contacts_.end());
+  surroundings_ =
+      std::make_unique<Surroundings>(Surroundings::Options{.discover = options_.discover,
+                                                           .peers = std::move(peers),
+                                                           .version = options_.version,
+                                                           .api = api_,
+                                                           .port = port_,
+                                                           .say = options_.say,
+                                                           .changed = [this] { follow(); }},
+                                     Surroundings::Rooms{.loop = loop_.get_executor(),
+                                                         .clock = clock_,
+                                                         .tls = *tls_,
+                                                         .crypto = *crypto_,
+                                                         .core = *core_,
+                                                         .belonging = belonging_,
+                                                         .book = book_,
+                                                         .links = *links_});
+  running_ = true;
   asio::post(loop_, [this] {
-    look_around();
-    for (const auto& [key, value] : core_->list("node/")) learn_from_descriptor(key);
-    std::vector<std::string> peers = options_.peers;
-    peers.insert(peers.end(), contacts_.begin(), contacts_.end());
-    fixed_ = std::make_unique<FixedPeers>(
-        loop_.get_executor(), *tls_, peers,
-        FixedPeers::Handlers{
-            .is_settled =
-                [this](const tcp::endpoint& address) {
-                  for (const std::string& node : core_->alive()) {
-                    const auto known = book_.addresses(node, clock_.monotonic());
-                    if (std::ranges::find(known, address) != known.end()) return true;
-                  }
-                  return false;
-                },
-            .found = [this](const PublicKey& key,
-                            const tcp::endpoint& address) { links_->learn(id(key), address); }});
-    if (options_.discover) announce();
+    surroundings_->start();
     tick();
   });
   loop_.run();
@@ -346,9 +318,10 @@ void Host::follow() {
 void Host::follow_event(const ClusterEvent& event) {
   switch (event.kind) {
     case ClusterEvent::Kind::key_changed:
-      if (event.key.starts_with("node/")) learn_from_descriptor(event.key);
+      // Where others are is what the next life begins with.
+      if (event.key.starts_with("node/") && surroundings_->learn_from(event.key)) saver_->changed();
       if (event.key.starts_with(cluster::kInvitationPrefix) || event.key == cluster::kDiscoveryKey)
-        look_around();
+        surroundings_->look_around();
       return;
     case ClusterEvent::Kind::member_removed:
       put_out(event.node);
@@ -368,25 +341,7 @@ void Host::follow_members() {
   if (members_digest_ == core_->members().digest()) return;
   members_digest_ = core_->members().digest();
   belonging_.follow(core_->members());
-  std::map<std::string, PublicKey> keys;
-  for (const auto& [node, member] : core_->members().members())
-    keys.emplace(node, to_net(member.key));
-  const std::lock_guard lock(keys_mutex_);
-  keys_ = std::move(keys);
-}
-
-void Host::learn_from_descriptor(const std::string& key) {
-  const std::string_view owner = cluster::owner_of(key);
-  if (owner.empty() || owner == self_ ||
-      key != cluster::own_key(std::string(owner), NodeDescriptor::kName))
-    return;
-  const std::string* value = core_->get(key);
-  const auto descriptor = value ? parse_node_descriptor(*value)
-                                : Result<NodeDescriptor>(Error(Errc::not_found, "erased"));
-  if (!descriptor) return;
-  for (const tcp::endpoint& address : endpoints_of(*descriptor))
-    links_->learn(std::string(owner), address);
-  saver_->changed();  // where others are is what the next life begins with
+  streams_.follow(core_->members());
 }
 
 // It hears of its removal by what is in the outbox, over a connection of ours; all others end now.
@@ -397,84 +352,6 @@ void Host::put_out(const std::string& node) {
   streams_.close_all_of(to_net(*key));
 }
 
-// --- what goes out by itself
-
-bool Host::misses_somebody() const {
-  return std::ranges::any_of(core_->members().members(), [&](const auto& member) {
-    return core_->state(member.first) != NodeState::alive;
-  });
-}
-
-void Host::look_around() {
-  if (auto found = list_interfaces(); found) {
-    interfaces_ = *std::move(found);
-    book_.set_interfaces(interfaces_);
-  }
-  describe();
-  const auto wall = clock_.wall();
-  announced_keys_.clear();
-  heard_keys_.clear();
-  for (const auto& key : core_->discovery_keys()) heard_keys_.push_back(to_bytes(key));
-  if (!heard_keys_.empty()) announced_keys_.push_back(heard_keys_.front());
-  const auto invited = core_->invitation_discovery_keys(wall);
-  for (const auto& key : invited) announced_keys_.push_back(to_bytes(key));
-  belonging_.set_strangers_welcome(!invited.empty() || misses_somebody());
-  look_timer_.expires_after(kLookAroundEvery);
-  look_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) look_around();
-  });
-}
-
-void Host::describe() {
-  if (!core_->members().is_member(self_)) return;
-  const NodeDescriptor descriptor{.version = options_.version,
-                                  .api = api_,
-                                  .addresses = reachable_addresses(interfaces_, port_)};
-  (void)core_->put(cluster::own_key(self_, NodeDescriptor::kName), to_json(descriptor),
-                   clock_.wall());  // full: others know it by discovery
-  follow();
-}
-
-void Host::announce() {
-  auto opened =
-      Discovery::open(loop_.get_executor(), clock_,
-                      {.port = port_,
-                       .self = self_,
-                       .keys = [this] { return announced_keys_; },
-                       .every =
-                           [this] {
-                             return announced_keys_.size() > 1 || misses_somebody() ||
-                                            core_->members().members().size() == 1
-                                        ? kAnnounceSoon
-                                        : kAnnounceEvery;
-                           },
-                       .heard = [this](const DiscoveryPacket& packet,
-                                       const tcp::endpoint& from) { hear(packet, from); }});
-  if (!opened) return options_.say("discovery is off: " + opened.error().message());
-  discovery_ = *std::move(opened);
-  discovery_->send_now();
-}
-
-void Host::hear(const DiscoveryPacket& packet, const tcp::endpoint& from) {
-  for (const DiscoveryKey& key : heard_keys_) {
-    const auto sealed = open_id(packet, key);
-    if (!sealed) continue;
-    const std::string node = to_node_id(*sealed);
-    if (node == self_ || !core_->members().key_of(node)) return;
-    links_->learn(node, from);
-    core_->heard_of(node, clock_.monotonic());
-    return follow();
-  }
-}
-
-std::optional<NodePlace> Host::find(const std::string& node) const {
-  auto addresses = book_.addresses(node, clock_.monotonic());
-  const std::lock_guard lock(keys_mutex_);
-  const auto key = keys_.find(node);
-  if (key == keys_.end() || addresses.empty()) return std::nullopt;
-  return NodePlace{.key = key->second, .addresses = std::move(addresses)};
-}
-
 // --- what a person asks for
 
 Result<std::string> Host::invite(const cluster::InvitationTerms& terms, bool with_addresses) {
@@ -482,11 +359,11 @@ Result<std::string> Host::invite(const cluster::InvitationTerms& terms, bool wit
   follow();
   std::vector<std::string> addresses;
   if (with_addresses) {
-    addresses = reachable_addresses(interfaces_, port_);
+    if (surroundings_) addresses = surroundings_->addresses();
     if (addresses.empty()) addresses = {fmt::format("127.0.0.1:{}", port_)};
   }
   addresses.resize(std::min(addresses.size(), cluster::kCodeAddressesMax));
-  if (discovery_) discovery_->send_now();
+  if (surroundings_) surroundings_->announce_now();
   return to_text(cluster::InvitationCode{.secret = secret, .addresses = std::move(addresses)});
 }
 
@@ -569,11 +446,9 @@ void Host::close() {
     if (auto fresh = folder_.start_over(); !fresh) options_.say(fresh.error().message());
   if (listener_) listener_->close();
   if (server_) server_->close();
-  discovery_.reset();
-  fixed_.reset();
+  if (surroundings_) surroundings_->close();
   if (links_) links_->close();
   tick_timer_.cancel();
-  look_timer_.cancel();
 }
 
 }  // namespace

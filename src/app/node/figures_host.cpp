@@ -1,7 +1,6 @@
 #include "app/node/figures_host.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include <thread>
 
 #include "app/load/load_engine.h"
+#include "app/load/processors.h"
 #include "app/node/link_prober.h"
 #include "app/node/loop_call.h"
 #include "app/node/machine_facts.h"
@@ -46,16 +46,6 @@ void lower_priority() {
   static_cast<void>(
       ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), /*nice=*/10));
 #endif
-}
-
-// That this process may use.
-std::uint32_t processors() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (::sched_getaffinity(0, sizeof set, &set) == 0)
-    return static_cast<std::uint32_t>(CPU_COUNT(&set));
-#endif
-  return std::thread::hardware_concurrency();
 }
 
 std::string text_of(const std::vector<Interface>& interfaces,
@@ -114,7 +104,7 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
                        if (node.is_self) return node.name;
                      return std::string();
                    }).value_or("");
-    figures.cores = processors();
+    figures.cores = static_cast<std::uint32_t>(usable_processors());
     if (options.memory_bytes > 0) figures.limit_bytes = options.memory_bytes;
     read_memory();
     publish_figures();

@@ -3,6 +3,8 @@
 #include <mutex>
 #include <set>
 
+#include "net/forward_stream.h"
+
 namespace drystone {
 
 struct GuardedStreams::Shared {
@@ -10,31 +12,20 @@ struct GuardedStreams::Shared {
   std::set<DataStream*> streams;
 };
 
-class GuardedStreams::Guarded final : public DataStream {
+class GuardedStreams::Guarded final : public ForwardStream {
  public:
   Guarded(std::shared_ptr<Shared> shared, std::unique_ptr<DataStream> stream)
-      : shared_(std::move(shared)), stream_(std::move(stream)) {
+      : ForwardStream(std::move(stream)), shared_(std::move(shared)) {
     const std::lock_guard lock(shared_->mutex);
-    shared_->streams.insert(stream_.get());
+    shared_->streams.insert(&inner());
   }
   ~Guarded() override {
     const std::lock_guard lock(shared_->mutex);
-    shared_->streams.erase(stream_.get());
+    shared_->streams.erase(&inner());
   }
-
-  Result<void> write(Parts parts, StreamWait wait) override { return stream_->write(parts, wait); }
-  Result<void> read(std::span<std::byte> into, StreamWait wait) override {
-    return stream_->read(into, wait);
-  }
-  Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
-    return stream_->exchange(parts, into, wait);
-  }
-  void close() override { stream_->close(); }
-  const StreamPeer& peer() const override { return stream_->peer(); }
 
  private:
   const std::shared_ptr<Shared> shared_;
-  const std::unique_ptr<DataStream> stream_;
 };
 
 GuardedStreams::GuardedStreams() : shared_(std::make_shared<Shared>()) {}

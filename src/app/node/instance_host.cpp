@@ -1,6 +1,7 @@
 #include "app/node/instance_host.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -10,12 +11,15 @@
 #include <thread>
 #include <utility>
 
+#include "app/load/engine_load.h"
 #include "app/node/instance_json.h"
 #include "app/node/instance_view.h"
 #include "app/node/loop_call.h"
 #include "app/node/model_source.h"
 #include "app/node/part_runner.h"
+#include "app/node/plan_thread.h"
 #include "app/node/served_instances.h"
+#include "app/node/unmeasured.h"
 #include "app/node/visit_gate.h"
 #include "cluster/instance/instance_map.h"
 #include "serve/jobs/job_server.h"
@@ -32,7 +36,8 @@ constexpr std::chrono::seconds kFiguresWithin{15};
 constexpr std::chrono::milliseconds kFiguresLookEvery{100};
 constexpr int kRoundsMax = 64;  // of actions at once; what is left comes with the next tick
 
-std::uint64_t boot_of(const Clock& clock) {
+// Another number each time.
+std::uint64_t wall_ms(const Clock& clock) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch())
           .count());
@@ -55,7 +60,8 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
         job_dialer(DataPurpose::jobs, cluster.dialer()),
         switchboard(clock),
         timer(std::in_place, cluster.executor()),
-        core({.self = self, .boot = boot_of(clock), .now = clock.monotonic()}, view) {}
+        core({.self = self, .boot = wall_ms(clock), .now = clock.monotonic(), .plans = &plans},
+             view) {}
 
   void begin(ModelHost& host);
   void end();
@@ -80,13 +86,20 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   auto ask(Work work);
   Result<ModelCatalog::Found> find(const std::string& path_or_name);
   void wait_for_figures();
+  std::string wait_until_measured();
+  Result<Plan> plan(const ModelFigures& model, const DesiredInstance& desired,
+                    std::uint32_t prompt_tokens = 0);
 
   Result<ModelCatalog::Found> known(const std::string& model) const;
   bool is_current(const InstanceStatus& status) const;
-  Plan plan(const ModelFigures& model, const DesiredInstance& desired,
-            std::uint32_t prompt_tokens = 0) const;
+  struct Machines {
+    std::vector<NodeFigures> nodes;
+    LinkTable links;
+  };
+  Machines machines_for(const std::string& model) const;
+  Result<void> check_name(ModelCatalog::Found& found) const;
   Result<void> put(const std::string& key, const json::value& value);
-  Result<Wish> want(ModelCatalog::Found found, DesiredInstance desired);
+  Result<void> want(ModelCatalog::Found found, const DesiredInstance& desired);
   Result<void> unload(const std::string& model);
 
   const Options options;
@@ -101,6 +114,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   VisitGate<Switchboard> part_gate;
   std::optional<asio::steady_timer> timer;  // until end(): the loop may go then
   InstanceView view;
+  PlanThread plans;
   InstanceCore core;
   bool awake = false;  // act() is on its way
   std::unique_ptr<PartRunner> parts;
@@ -124,6 +138,17 @@ InstanceHost::~InstanceHost() { inner_->end(); }
 void InstanceHost::start(ModelHost& models) { inner_->begin(models); }
 
 Bytes InstanceHost::reserved_bytes() const { return inner_->parts->reserved_bytes(); }
+
+template <typename Work>
+auto InstanceHost::Inner::ask(Work work) {
+  return call_on(
+      cluster.executor(), [&] { return cluster.ended(); },
+      [weak = weak_from_this(), work = std::move(work)]() -> decltype(work(*this)) {
+        const auto inner = weak.lock();
+        if (inner == nullptr) return Error(Errc::unavailable, "this node is stopping");
+        return work(*inner);
+      });
+}
 
 // ---- Beginning and end
 
@@ -150,6 +175,14 @@ void InstanceHost::Inner::begin(ModelHost& host) {
   door.serve(DataPurpose::jobs, [weak](std::unique_ptr<DataStream> stream) {
     if (const auto inner = weak.lock()) inner->serve_jobs(std::move(stream));
   });
+  plans.start([weak, loop = cluster.executor()] {
+    asio::post(loop, [weak] {
+      const auto inner = weak.lock();
+      if (inner == nullptr) return;
+      inner->core.plan_made();
+      inner->wake();
+    });
+  });
   asio::post(cluster.executor(), [weak] {
     if (const auto inner = weak.lock()) inner->tick();
   });
@@ -160,7 +193,8 @@ void InstanceHost::Inner::end() {
   door.serve(DataPurpose::jobs, nullptr);
   served.reset();  // this node's own requests let go of heads
   job_gate.close([](JobServer& server) { server.close(); });
-  part_gate.close([](Switchboard&) {});
+  part_gate.close([](Switchboard& board) { board.close(); });
+  plans.stop();
   switchboard.close();
   parts.reset();
   timer.reset();
@@ -263,7 +297,7 @@ void InstanceHost::Inner::wake() {
 void InstanceHost::Inner::act() {
   awake = false;
   // What was known before our start may be told to clients at once: their requests wait.
-  if (!cluster.core().settled()) return served->follow(core.statuses(), view);
+  if (!cluster.core().settled()) return served->follow(core, view);
   bool acted = false;
   for (int round = 0; round < kRoundsMax; ++round) {
     const auto actions = core.take_actions();
@@ -271,7 +305,7 @@ void InstanceHost::Inner::act() {
     acted = true;
     for (const InstanceAction& action : actions) carry_out(action);
   }
-  served->follow(core.statuses(), view);
+  served->follow(core, view);
   if (acted) cluster.follow();
 }
 
@@ -280,12 +314,7 @@ void InstanceHost::Inner::carry_out(const InstanceAction& action) {
     const auto done = put(one->key, one->value);
     if (!done) say(fmt::format("cannot publish {}: {}", one->key, done.error().message()));
   } else if (const auto* load = std::get_if<LoadPart>(&action)) {
-    const std::string& model = load->placement.model;
-    const auto* value = view.get(std::string(kSourcePrefix) + model);
-    parts->load(load->placement,
-                value != nullptr
-                    ? model_source_from_json(*value)
-                    : Error(Errc::not_found, "nobody says where the file of " + model + " is"));
+    parts->load(load->placement, view.source(load->placement.model));
   } else if (const auto* drop = std::get_if<DropPart>(&action)) {
     parts->drop(drop->instance, drop->epoch);
   }
@@ -304,42 +333,49 @@ Result<void> InstanceHost::Inner::put(const std::string& key, const json::value&
 
 // Of a model that somebody has loaded before, wherever its file is.
 Result<ModelCatalog::Found> InstanceHost::Inner::known(const std::string& model) const {
-  const auto figures = InstanceMap(view).model(model);
-  const auto* source = view.get(std::string(kSourcePrefix) + model);
-  if (!figures || source == nullptr)
-    return Error(Errc::not_found, "the cluster knows no model of that name");
-  return ModelCatalog::Found{.source = TRY(model_source_from_json(*source)), .figures = *figures};
+  const ModelFigures* figures = core.map().model(model);
+  if (figures == nullptr) return Error(Errc::not_found, "the cluster knows no model of that name");
+  return ModelCatalog::Found{.source = TRY(view.source(model)), .figures = *figures};
 }
 
-// Whether its placement answers the newest wish: it has the wished shape, or replaces it where that
-// cannot be.
+// Whether what is there answers the newest wish, as the keeper has decided: it has the wished
+// shape, or replaces it where that cannot be.
 bool InstanceHost::Inner::is_current(const InstanceStatus& status) const {
-  const InstanceMap map(view);
+  const InstanceMap& map = core.map();
   const auto wanted = map.wanted();
   const auto desired = wanted.find(status.instance);
-  if (desired == wanted.end()) return false;
-  const auto model = map.model(status.model);
-  return !status.placement || !model || satisfies(*status.placement, desired->second, *model, map);
+  if (desired == wanted.end() || !status.answered) return false;
+  const ModelFigures* model = map.model(status.model);
+  return !status.placement || model == nullptr ||
+         satisfies(*status.placement, desired->second, *model, map);
 }
 
-// On those alive whose figures are known. What this model has now counts as free: it would give it
+// Those alive whose figures are known. What the model has now counts as free: it would give it
 // back.
-Plan InstanceHost::Inner::plan(const ModelFigures& model, const DesiredInstance& desired,
-                               std::uint32_t prompt_tokens) const {
-  const InstanceMap map(view);
+InstanceHost::Inner::Machines InstanceHost::Inner::machines_for(const std::string& model) const {
+  const InstanceMap& map = core.map();
   std::map<std::string, Bytes> own;
   for (std::uint32_t i = 0; i < kReplicasMax; ++i) {
-    const auto place = map.place(instance_name(desired.model, i));
+    const auto place = map.place(instance_name(model, i));
     if (!place || !place->placement) continue;
     for (const PlacedPart& part : place->placement->parts) own[part.node] += part.bytes.total();
   }
-  std::vector<NodeFigures> nodes;
+  Machines machines{.nodes = {}, .links = map.links()};
   for (const std::string& id : cluster.core().alive())
-    if (const auto figures = map.node(id)) {
+    if (const NodeFigures* figures = map.node(id)) {
       const Bytes reserved = figures->reserved_bytes;
-      nodes.push_back(figures->with_reserved(reserved - std::min(reserved, own[id])));
+      machines.nodes.push_back(figures->with_reserved(reserved - std::min(reserved, own[id])));
     }
-  if (nodes.empty()) {
+  return machines;
+}
+
+// On the calling thread: the loop gives the figures alone.
+Result<Plan> InstanceHost::Inner::plan(const ModelFigures& model, const DesiredInstance& desired,
+                                       std::uint32_t prompt_tokens) {
+  const Machines machines = TRY(ask([name = desired.model](Inner& inner) -> Result<Machines> {
+    return inner.machines_for(name);
+  }));
+  if (machines.nodes.empty()) {
     Plan none;
     none.error = Error(Errc::unavailable,
                        "no node has published its figures yet; try again in some seconds");
@@ -348,32 +384,34 @@ Plan InstanceHost::Inner::plan(const ModelFigures& model, const DesiredInstance&
   PlanRequest request = desired.request(desired.model);
   request.replicas = desired.replicas > 1 ? std::optional(desired.replicas) : std::nullopt;
   request.prompt_tokens = prompt_tokens;
-  return drystone::plan(model, nodes, map.links(), request);
+  return drystone::plan(model, machines.nodes, machines.links, request);
 }
 
-Result<InstanceHost::Wish> InstanceHost::Inner::want(ModelCatalog::Found found,
-                                                     DesiredInstance desired) {
-  desired.model = found.source.model;
-  if (const auto before = known(desired.model)) {
+// Adds the holders that are known already. Errors: invalid_argument (another model has its name).
+Result<void> InstanceHost::Inner::check_name(ModelCatalog::Found& found) const {
+  const std::string& model = found.source.model;
+  if (const auto before = known(model)) {
     const ModelSource& source = before->source;
     if (source.identity != found.source.identity)
       return Error(Errc::invalid_argument,
                    fmt::format("another model is called {} in this cluster ({}). Rename the file, "
                                "or unload that one and wait until it is gone",
-                               desired.model, source.path));
+                               model, source.path));
     for (const std::string& holder : source.holders)
       if (std::ranges::find(found.source.holders, holder) == found.source.holders.end())
         found.source.holders.push_back(holder);
   }
-  const Plan planned = plan(found.figures, desired);
-  if (planned.offers.empty())
-    return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");
+  return {};
+}
+
+Result<void> InstanceHost::Inner::want(ModelCatalog::Found found, const DesiredInstance& desired) {
+  TRY(check_name(found));
   TRY(put(std::string(kSourcePrefix) + desired.model, to_json(found.source)));
   TRY(put(std::string(kModelPrefix) + desired.model, to_json(found.figures)));
   TRY(put(want_key(desired.model), to_json(desired)));
   cluster.follow();
   wake();
-  return Wish{.model = desired.model, .advice = planned.advice};
+  return {};
 }
 
 Result<void> InstanceHost::Inner::unload(const std::string& model) {
@@ -391,17 +429,6 @@ Result<void> InstanceHost::Inner::unload(const std::string& model) {
 }
 
 // ---- From other threads
-
-template <typename Work>
-auto InstanceHost::Inner::ask(Work work) {
-  return call_on(
-      cluster.executor(), [&] { return cluster.ended(); },
-      [weak = weak_from_this(), work = std::move(work)]() -> decltype(work(*this)) {
-        const auto inner = weak.lock();
-        if (inner == nullptr) return Error(Errc::unavailable, "this node is stopping");
-        return work(*inner);
-      });
-}
 
 // Here, or elsewhere under a name that the cluster knows.
 Result<ModelCatalog::Found> InstanceHost::Inner::find(const std::string& path_or_name) {
@@ -428,6 +455,36 @@ void InstanceHost::Inner::wait_for_figures() {
   }
 }
 
+// What was waited for and what it has come to, for people; "": nothing.
+std::string InstanceHost::Inner::wait_until_measured() {
+  const auto start = clock.monotonic();
+  const auto look = [](Inner& inner) -> Result<std::vector<std::string>> {
+    return unmeasured(inner.core.map(), inner.cluster.core().alive());
+  };
+  std::string first;
+  while (true) {
+    const auto missing = ask(look);
+    const auto waited = clock.monotonic() - start;
+    if (!missing || missing->empty() || waited >= options.measured_within) {
+      if (first.empty()) return "";
+      return fmt::format("waited {:.1f} s for figures of {}{}",
+                         std::chrono::duration<double>(waited).count(), first,
+                         missing && missing->empty() ? "" : ": planned without");
+    }
+    if (first.empty()) {
+      constexpr std::size_t kNamed = 5;
+      const std::size_t named = std::min(missing->size(), kNamed);
+      first = fmt::format(
+          "{}",
+          fmt::join(missing->begin(), missing->begin() + static_cast<std::ptrdiff_t>(named), ", "));
+      if (named < missing->size()) first += fmt::format(" and {} more", missing->size() - named);
+      say(fmt::format("a load waits for figures of {}, {} ms at most", first,
+                      options.measured_within.count()));
+    }
+    std::this_thread::sleep_for(kFiguresLookEvery);
+  }
+}
+
 Result<json::array> InstanceHost::instances() {
   return inner_->ask([](Inner& inner) -> Result<json::array> {
     json::array all;
@@ -442,21 +499,50 @@ Result<json::array> InstanceHost::instances() {
   });
 }
 
+std::vector<ModelLoad> InstanceHost::loads() {
+  auto all = inner_->ask([](Inner& inner) -> Result<std::vector<ModelLoad>> {
+    std::vector<ModelLoad> loads;
+    for (const InstanceStatus& status : inner.core.statuses()) {
+      ModelLoad one{.model = status.model,
+                    .instance = status.instance,
+                    .state = std::string(to_string(status.phase))};
+      if (status.placement) {
+        const Placement& placement = *status.placement;
+        one.head = inner.name_of(placement.head);
+        if (const auto head = inner.parts->head(status.instance, placement.epoch.number))
+          one.load = engine_load(head->engine().batcher().counts());
+      }
+      loads.push_back(std::move(one));
+    }
+    return loads;
+  });
+  return all ? *std::move(all) : std::vector<ModelLoad>();
+}
+
 Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance desired,
                                 std::uint32_t prompt_tokens) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   desired.model = found.source.model;
   inner_->wait_for_figures();
-  return inner_->ask([found, desired, prompt_tokens](Inner& inner) -> Result<Plan> {
-    return inner.plan(found.figures, desired, prompt_tokens);
-  });
+  return inner_->plan(found.figures, desired, prompt_tokens);
 }
 
 Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
                                               DesiredInstance desired) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
+  desired.model = found.source.model;
+  TRY(inner_->ask([found](Inner& inner) {
+    ModelCatalog::Found asked = found;
+    return inner.check_name(asked);
+  }));
   inner_->wait_for_figures();
-  return inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); });
+  const std::string waited = inner_->wait_until_measured();
+  const Plan planned = TRY(inner_->plan(found.figures, desired));
+  if (planned.offers.empty())
+    return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");
+  desired.asked = wall_ms(inner_->clock);
+  TRY(inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); }));
+  return Wish{.model = desired.model, .advice = planned.advice, .waited = waited};
 }
 
 Result<void> InstanceHost::unload(const std::string& model) {

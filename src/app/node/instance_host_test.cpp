@@ -56,7 +56,10 @@ class InstanceHostTest : public testing::Test {
       else
         nodes[i]->join(*nodes[0], "n" + std::to_string(i + 1));
     }
-    for (auto& node : nodes) node->begin(free_bytes);
+    for (auto& node : nodes) {
+      node->measured_within = measured_within;
+      node->begin(free_bytes);
+    }
   }
   static DesiredInstance wish(std::optional<std::uint32_t> stages,
                               std::optional<std::uint32_t> shards = std::nullopt) {
@@ -147,6 +150,7 @@ class InstanceHostTest : public testing::Test {
     return text;
   }
 
+  milliseconds measured_within{0};
   SystemClock clock;
   TestNetwork network;
   std::vector<std::unique_ptr<TestNode>> nodes;
@@ -274,6 +278,32 @@ TEST_F(InstanceHostTest, SaysWhichNodeFailedAndWhy) {
   EXPECT_EQ(failed.at("parts").at(0).at("name"), "n1");
   nodes[0]->catalog->refuse = false;
   EXPECT_TRUE(wait_ready(*nodes[0], 2).is_object()) << "it is tried again";
+}
+
+// A person who has mended it does not wait for the next try of the cluster.
+TEST_F(InstanceHostTest, AskingAgainBeginsAtOnce) {
+  start(1);
+  nodes[0]->catalog->refuse = true;
+  ASSERT_EQ(load(*nodes[0], wish(std::nullopt)), "");
+  const json::value failed = wait_for(*nodes[0], [](const json::object& one) {
+    return one.at("state") == "failed" && one.at("epoch").to_number<int>() >= 4;
+  });
+  ASSERT_TRUE(failed.is_object());  // the next try is 8 s away
+  nodes[0]->catalog->refuse = false;
+  ASSERT_EQ(load(*nodes[0], wish(std::nullopt)), "");
+  const auto asked = clock.monotonic();
+  EXPECT_TRUE(wait_ready(*nodes[0]).is_object());
+  EXPECT_LT(clock.monotonic() - asked, seconds(5));
+}
+
+// Who loads in the moment in which a node has come waits for its figures, and is told so.
+TEST_F(InstanceHostTest, ALoadWaitsForWhatIsBeingMeasured) {
+  measured_within = milliseconds(300);
+  start(1);
+  std::this_thread::sleep_for(milliseconds(500));
+  const auto loaded = nodes[0]->instances->load(kDemoModelName, wish(std::nullopt));
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  EXPECT_EQ(loaded->waited, "waited 0.3 s for figures of n1: planned without");
 }
 
 // What can never fit is said at once, with figures, and changes nothing.

@@ -52,6 +52,7 @@ json::object to_json(const InstanceStatus& status,
     }
   }
   out["parts"] = std::move(parts);
+  if (status.gave_up) out["gave_up"] = true;
   if (!status.message.empty()) out["message"] = status.message;
   return out;
 }

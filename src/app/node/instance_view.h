@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/node/model_source.h"
 #include "cluster/instance/map_view.h"
 
 namespace drystone {
@@ -26,9 +27,12 @@ class InstanceView final : public MapView {
 
   const boost::json::value* get(std::string_view key) const override;
   std::vector<std::string> keys(std::string_view prefix) const override;
+  // Errors: not_found, corrupt.
+  Result<ModelSource> source(const std::string& model) const;
 
  private:
   std::map<std::string, boost::json::value, std::less<>> values_;
+  std::map<std::string, Result<ModelSource>, std::less<>> sources_;  // by model
 };
 
 }  // namespace drystone

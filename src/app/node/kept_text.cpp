@@ -26,13 +26,13 @@ Result<std::optional<std::string>> read_kept_text(const fs::path& path, std::siz
   std::error_code none;
   if (!fs::exists(path, none)) return std::optional<std::string>();
   std::ifstream in(path, std::ios::binary);
-  std::string text(bytes_max + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in.is_open() || in.bad()) return failed(path, "read");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > bytes_max)
-    return Error(Errc::limit,
-                 fmt::format("{}: it is longer than {} bytes", path.string(), bytes_max));
+  const auto size = fs::file_size(path, none);
+  if (!in.is_open() || none) return failed(path, "read");
+  if (size > bytes_max)
+    return Error(Errc::limit, fmt::format("{}: it has {} bytes, at most {} may be", path.string(),
+                                          size, bytes_max));
+  std::string text(size, '\0');
+  if (!in.read(text.data(), static_cast<std::streamsize>(size))) return failed(path, "read");
   return std::optional(std::move(text));
 }
 
@@ -53,8 +53,12 @@ Result<void> keep_text(const fs::path& path, std::string_view text) {
     if (::fsync(file.get()) != 0) return failed(part, "write");
   }
   if (::rename(part.c_str(), path.c_str()) != 0) return failed(path, "write");
-  const SocketHandle folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder) ::fsync(folder.get());
+  return sync_names(path.parent_path());
+}
+
+Result<void> sync_names(const fs::path& folder) {
+  const SocketHandle opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened || ::fsync(opened.get()) != 0) return failed(folder, "write to the disk");
   return {};
 }
 

@@ -14,10 +14,10 @@
 #include "app/load/open_model.h"
 #include "app/node/find_model_file.h"
 #include "app/node/known_models.h"
+#include "app/node/local_models.h"
 #include "app/node/model_figures_of.h"
 #include "model/gguf/split_name.h"
 #include "serve/peer/files/fetch_model.h"
-#include "serve/peer/files/model_identity.h"
 #include "serve/peer/files/part_ranges.h"
 #include "serve/peer/files/whole_files.h"
 
@@ -25,24 +25,6 @@ namespace drystone {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A model on this machine.
-struct LocalModel {
-  GgufFile file;
-  ModelIdentity identity;
-};
-
-Result<LocalModel> open_local(const fs::path& path) {
-  GgufFile file = TRY(GgufFile::open(path));
-  ModelIdentity identity = TRY(identify(file));
-  return LocalModel{std::move(file), std::move(identity)};
-}
-
-Result<LocalModel> open_demo() {
-  GgufFile file = TRY(open_model(kDemoModelName));
-  ModelIdentity identity = identify(file, demo_model(), std::string(kDemoModelName) + ".gguf");
-  return LocalModel{std::move(file), std::move(identity)};
-}
 
 bool is_file_name(const std::string& text) {
   return !text.empty() && text.size() <= 128 &&
@@ -89,11 +71,11 @@ class Catalog final : public ModelCatalog {
 
   Result<Found> find(const std::string& path_or_name) override {
     if (path_or_name == kDemoModelName) {
-      const LocalModel demo = TRY(open_demo());
+      const LocalModels::Model demo = TRY(local_.open_demo());
       return found(demo, kDemoModelName, kDemoModelName);
     }
     const fs::path path = TRY(locate(path_or_name));
-    const LocalModel model = TRY(open_local(path));
+    const LocalModels::Model model = TRY(local_.open(path));
     const std::string name = name_of_model(path);
     Found result = TRY(found(model, name, path.string()));
     remember(name, model.identity.identity, path);
@@ -106,23 +88,25 @@ class Catalog final : public ModelCatalog {
     if (auto local = open_here(source)) return std::move(local->file);
     return open_copy(
         source,
-        [&](SparseCopy& copy, const GgufFile& file) -> Result<void> {
+        [&](const ModelHolders& holders, SparseCopy& copy, const GgufFile& file) -> Result<void> {
           const auto ranges = TRY(part_ranges(placement, part, file));
-          return fetch_ranges(holders(source), copy, ranges, progress, stop);
+          return fetch_ranges(holders, copy, ranges, progress, stop);
         },
         stop);
   }
 
   Result<GgufFile> open_header(const ModelSource& source, const std::atomic<bool>& stop) override {
     if (auto local = open_here(source)) return std::move(local->file);
-    return open_copy(source, [](SparseCopy&, const GgufFile&) { return Result<void>(); }, stop);
+    return open_copy(
+        source, [](const ModelHolders&, SparseCopy&, const GgufFile&) { return Result<void>(); },
+        stop);
   }
 
   Result<std::shared_ptr<const WholeFiles>> whole_files(const std::string& identity) override {
-    if (auto demo = open_demo(); demo && demo->identity.identity == identity)
-      return whole_file_in_memory(demo->identity.files, demo_model());
+    if (local_.is_demo(identity))
+      return whole_file_in_memory(TRY(local_.open_demo()).identity.files, demo_model());
     for (const KnownModels::Model& known : known_.of_identity(identity)) {
-      const auto model = open_local(known.path);
+      const auto model = local_.open(known.path);
       if (!model || model->identity.identity != identity) continue;
       const std::vector<fs::path> paths(model->file.files().begin(), model->file.files().end());
       if (auto files = open_whole_files(model->identity.files, paths)) return files;
@@ -131,7 +115,8 @@ class Catalog final : public ModelCatalog {
   }
 
  private:
-  Result<Found> found(const LocalModel& model, const std::string& name, std::string path) const {
+  Result<Found> found(const LocalModels::Model& model, const std::string& name,
+                      std::string path) const {
     const auto device = TRY(make_device(options_.threads));
     return Found{.source = {.model = name,
                             .identity = model.identity.identity,
@@ -170,14 +155,12 @@ class Catalog final : public ModelCatalog {
   }
 
   // A whole file of this machine that is the very same model.
-  std::optional<LocalModel> open_here(const ModelSource& source) {
-    const auto is_it = [&](const Result<LocalModel>& model) {
-      return model && model->identity.identity == source.identity;
-    };
-    if (auto demo = open_demo(); is_it(demo)) return *std::move(demo);
-    const auto take = [&](const fs::path& path) -> std::optional<LocalModel> {
-      auto model = open_local(path);
-      if (!is_it(model)) return std::nullopt;
+  std::optional<LocalModels::Model> open_here(const ModelSource& source) {
+    if (local_.is_demo(source.identity))
+      if (auto demo = local_.open_demo()) return *std::move(demo);
+    const auto take = [&](const fs::path& path) -> std::optional<LocalModels::Model> {
+      auto model = local_.open(path);
+      if (!model || model->identity.identity != source.identity) return std::nullopt;
       remember(source.model, source.identity, path);
       return *std::move(model);
     };
@@ -218,15 +201,17 @@ class Catalog final : public ModelCatalog {
     const CopyLocks::Lock lock(locks_.of(source.identity), stop);
     if (!lock.held()) return Error(Errc::cancelled, "fetching was stopped");
     const fs::path folder = options_.state / "files" / source.identity;
-    SparseCopy copy = TRY(fetch_headers(holders(source), folder, stop));
+    const ModelHolders nodes = holders(source);  // asks the cluster's loop
+    SparseCopy copy = TRY(fetch_headers(nodes, folder, stop));
     GgufFile file = TRY(GgufFile::open(copy.path(0)));
-    TRY(fetch_ranges(holders(source), copy, program_ranges(file), nullptr, stop));
-    TRY(fill(copy, file));
+    TRY(fetch_ranges(nodes, copy, program_ranges(file), nullptr, stop));
+    TRY(fill(nodes, copy, file));
     return file;
   }
 
   const CatalogOptions options_;
   KnownModels known_;
+  LocalModels local_;
   CopyLocks locks_;
 };
 

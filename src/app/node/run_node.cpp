@@ -141,6 +141,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
                                          clock));
   host->set_api(server->url());
   instances->start(server->models());
+  metrics.set_loads([&] { return instances->loads(); });
   figures.start();
 
   const auto* own = host->core().members().find(host->self());
@@ -162,6 +163,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   membership.join();
   signals.watch({});
   door.close();
+  metrics.set_loads({});
   instances.reset();  // while the server's list of models is there
   lived.contacts = host->contacts();
   return lived;

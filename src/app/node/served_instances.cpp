@@ -5,7 +5,6 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "app/node/model_source.h"
 #include "cluster/instance/instance_map.h"
 #include "serve/jobs/job_client.h"
 
@@ -22,6 +21,10 @@ std::uint32_t replica_of(const InstanceStatus& status) {
 
 }  // namespace
 
+bool has_no_future(const InstanceStatus& status) {
+  return status.phase == InstancePhase::refused || status.gave_up;
+}
+
 HeadAim aim_of(const InstanceStatus& status) {
   HeadAim aim;
   if (status.placement) {
@@ -32,7 +35,7 @@ HeadAim aim_of(const InstanceStatus& status) {
     aim.node = status.placement->head;
     return aim;
   }
-  aim.refused = status.phase == InstancePhase::refused;
+  aim.refused = has_no_future(status);
   aim.why = status.message.empty()
                 ? fmt::format("{} is {}", status.instance, to_string(status.phase))
                 : fmt::format("{}: {}", status.instance, status.message);
@@ -68,9 +71,8 @@ void ServedInstances::remove(const Served& served) {
   for (const auto& [instance, route] : served.routes) route->close();
 }
 
-void ServedInstances::follow(const std::vector<InstanceStatus>& statuses,
-                             const InstanceView& view) {
-  const InstanceMap map(view);
+void ServedInstances::follow(const InstanceCore& core, const InstanceView& view) {
+  const std::vector<InstanceStatus> statuses = core.statuses();
   std::map<std::string, std::vector<const InstanceStatus*>> models;
   for (const InstanceStatus& status : statuses)
     if (view.get(want_key(status.model)) != nullptr) models[status.model].push_back(&status);
@@ -93,7 +95,7 @@ void ServedInstances::follow(const std::vector<InstanceStatus>& statuses,
         served.jobs->set(replica_of(*status), route);
       }
       HeadAim aim = aim_of(*status);
-      if (const auto figures = map.model(model)) aim.width = figures->d_model;
+      if (const ModelFigures* figures = core.map().model(model)) aim.width = figures->d_model;
       route->aim(std::move(aim));
       const auto rank = [](const InstanceStatus& one) {
         return std::pair(one.phase == InstancePhase::ready, one.progress);
@@ -108,12 +110,11 @@ void ServedInstances::follow(const std::vector<InstanceStatus>& statuses,
     served.routes = std::move(routes);
 
     if (best->placement)
-      if (const auto* value = view.get(std::string(kSourcePrefix) + model))
-        if (const auto source = model_source_from_json(*value))
-          served.name->placed(*source, best->placement->context);
+      if (const auto source = view.source(model))
+        served.name->placed(*source, best->placement->context);
     if (best->phase == InstancePhase::ready) {
       served.name->ready();
-    } else if (best->phase == InstancePhase::refused) {
+    } else if (has_no_future(*best)) {
       served.name->refused(best->message);
     } else {
       served.name->loading(best->progress);

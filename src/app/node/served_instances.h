@@ -29,7 +29,7 @@ class ServedInstances {
   explicit ServedInstances(Rooms rooms) : rooms_(std::move(rooms)) {}
   ~ServedInstances();  // takes all names out of the API; waits
 
-  void follow(const std::vector<InstanceStatus>& statuses, const InstanceView& view);
+  void follow(const InstanceCore& core, const InstanceView& view);
 
  private:
   struct Served {
@@ -45,6 +45,8 @@ class ServedInstances {
   std::map<std::string, Served> served_;  // by model
 };
 
+// It was refused or given up: who waits for it waits in vain.
+bool has_no_future(const InstanceStatus& status);
 // Where the head is, by the state of an instance.
 HeadAim aim_of(const InstanceStatus& status);
 

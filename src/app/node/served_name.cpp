@@ -104,10 +104,12 @@ void ServedName::run() {
 Result<std::shared_ptr<ServedModel>> ServedName::make(const Wanted& wanted) {
   try {
     const GgufFile header = TRY(catalog_.open_header(wanted.source, closed_));
+    auto classifier = TRY(Classifier::of(header));
     auto model = TRY(make_remote_model({.metadata = header.metadata(),
                                         .weights_bytes = header.file_bytes(),
                                         .context = wanted.context,
-                                        .jobs = jobs_},
+                                        .jobs = jobs_,
+                                        .classifier = std::move(classifier)},
                                        clock_));
     return std::shared_ptr<ServedModel>(std::move(model));
   } catch (const std::exception& failure) {  // out of memory, mostly

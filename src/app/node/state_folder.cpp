@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <system_error>
 
+#include "app/node/kept_text.h"
 #include "cluster/core/cluster_core.h"
 
 namespace drystone {
@@ -22,23 +22,6 @@ constexpr std::string_view kChooseAnother =
 
 Error failed(std::string_view doing, const std::filesystem::path& path, int code) {
   return {Errc::io, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(code))};
-}
-
-Result<void> write_all(int file, std::string_view text, const std::filesystem::path& path) {
-  while (!text.empty()) {
-    const ssize_t wrote = ::write(file, text.data(), text.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return failed("write", path, errno);
-    text.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-  return {};
-}
-
-// That names in it are what they are now, also after a power cut.
-Result<void> sync_folder(const std::filesystem::path& folder) {
-  const SocketHandle file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!file || ::fsync(file.get()) != 0) return failed("write to the disk", folder, errno);
-  return {};
 }
 
 }  // namespace
@@ -81,39 +64,18 @@ Result<NodeKey> StateFolder::load_or_make_key() const {
 }
 
 Result<std::optional<std::string>> StateFolder::load_cluster() const {
-  const std::filesystem::path path = cluster_file();
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (error == std::errc::no_such_file_or_directory) return std::optional<std::string>();
-  if (error)
-    return Error(Errc::io, fmt::format("cannot read {}: {}", path.string(), error.message()));
-  if (size > cluster::kSavedBytesMax)
-    return Error(Errc::limit, fmt::format("{} has {} bytes, at most {} may be", path.string(), size,
-                                          cluster::kSavedBytesMax));
-  std::string text(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(text.data(), static_cast<std::streamsize>(size)))
-    return failed("read", path, errno);
-  return std::optional(std::move(text));
+  return read_kept_text(cluster_file(), cluster::kSavedBytesMax);
 }
 
 Result<void> StateFolder::save_cluster(std::string_view text) const {
-  const std::filesystem::path path = path_ / "cluster.json.new";
-  SocketHandle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return failed("write", path, errno);
-  TRY(write_all(file.get(), text, path));
-  if (::fsync(file.get()) != 0) return failed("write to the disk", path, errno);
-  file.reset();
-  if (std::rename(path.c_str(), cluster_file().c_str()) != 0)
-    return failed("replace", cluster_file(), errno);
-  return sync_folder(path_);
+  return keep_text(cluster_file(), text);
 }
 
 Result<void> StateFolder::start_over() const {
   for (const char* name : {"node.key", "cluster.json"}) {
     const std::filesystem::path path = path_ / name;
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove", path, errno);
-    TRY(sync_folder(path_));
+    TRY(sync_names(path_));
   }
   return {};
 }

@@ -142,8 +142,9 @@ class TestNode final : public ClusterHost, public PeerDialer {
     catalog = std::make_unique<TestCatalog>(self());
     models = std::make_unique<ModelHost>(clock_, false);
     door = std::make_unique<DataDoor>();
-    instances = std::make_unique<InstanceHost>(InstanceHost::Options{.threads = 1}, *this, *door,
-                                               *catalog, clock_);
+    instances = std::make_unique<InstanceHost>(
+        InstanceHost::Options{.threads = 1, .measured_within = measured_within}, *this, *door,
+        *catalog, clock_);
     const NodeFigures figures{
         .id = self(), .name = core_->members().find(self())->name, .free_bytes = free_bytes};
     CHECK(core_->put("figures/" + self(), boost::json::serialize(to_json(figures)), clock_.wall()));
@@ -208,6 +209,7 @@ class TestNode final : public ClusterHost, public PeerDialer {
   Result<void> leave() override { CHECK(false); }
   void join(const std::string&, std::function<void(Result<void>)>) override { CHECK(false); }
 
+  std::chrono::milliseconds measured_within{0};  // nobody measures anything here
   std::unique_ptr<TestCatalog> catalog;
   std::unique_ptr<ModelHost> models;
   std::unique_ptr<DataDoor> door;

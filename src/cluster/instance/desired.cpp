@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <limits>
 
 #include "cluster/plan/json_fields.h"
 
@@ -73,6 +74,11 @@ PlanRequest DesiredInstance::request(const std::string& instance) const {
           .objective = objective};
 }
 
+bool DesiredInstance::same_choice(const DesiredInstance& other) const {
+  return stages == other.stages && shards == other.shards && nodes == other.nodes &&
+         head == other.head && objective == other.objective;
+}
+
 DesiredInstance DesiredInstance::unforced() const {
   DesiredInstance free = *this;
   free.stages = free.shards = std::nullopt;
@@ -103,6 +109,7 @@ json::object to_json(const DesiredInstance& desired) {
   if (desired.row_format) out["row_format"] = to_string(*desired.row_format);
   for (const auto& [objective, name] : kObjectives)
     if (objective == desired.objective) out["objective"] = name;
+  if (desired.asked > 0) out["asked"] = desired.asked;
   return out;
 }
 
@@ -121,6 +128,7 @@ Result<DesiredInstance> desired_from_json(const json::value& value) {
   read_nodes(fields, desired.nodes);
   fields.maybe_string("head", desired.head, kPlanNameMax);
   read_objective(fields, desired.objective);
+  fields.maybe_integer("asked", desired.asked, 0, std::numeric_limits<std::int64_t>::max());
   TRY(fields.finish_strictly());
   // '#' parts a model from the number of its replica.
   if (desired.model.empty() || desired.model.find('#') != std::string::npos)

@@ -26,12 +26,16 @@ struct DesiredInstance {
   std::vector<std::string> nodes;
   std::string head;
   Objective objective = Objective::automatic;
+  // Another number each time that somebody asks, also for the same again; 0: not told.
+  std::uint64_t asked = 0;
   bool operator==(const DesiredInstance&) const = default;
 
   // Of one of its replicas.
   PlanRequest request(const std::string& instance) const;
   // Whether the shape was asked for, so that another one is only a substitute.
   bool forced() const { return stages || shards || !nodes.empty() || !head.empty(); }
+  // Whether both leave the same to the planner.
+  bool same_choice(const DesiredInstance& other) const;
   // The same without what was forced.
   DesiredInstance unforced() const;
 };

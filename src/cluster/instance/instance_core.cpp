@@ -5,12 +5,6 @@
 namespace drystone {
 namespace {
 
-// Its name, where it has told it.
-std::string shown_name(const InstanceMap& map, const std::string& node) {
-  const auto figures = map.node(node);
-  return figures && !figures->name.empty() ? figures->name : node;
-}
-
 // Of the parts of the placement, as they stand in the map.
 InstancePhase phase_of(const Placement& placement, const std::map<std::string, PartState>& parts,
                        const InstanceMap& map, double& progress, std::string& message) {
@@ -24,7 +18,7 @@ InstancePhase phase_of(const Placement& placement, const std::map<std::string, P
     }
     const PartState& state = found->second;
     if (state.phase == PartPhase::failed || state.phase == PartPhase::lost) {
-      message = fmt::format("{}: {}", shown_name(map, part.node), state.error);
+      message = fmt::format("{}: {}", map.shown_name(part.node), state.error);
       return InstancePhase::failed;
     }
     progress += state.phase == PartPhase::ready ? 1 : state.progress;
@@ -58,7 +52,7 @@ InstanceCore::InstanceCore(Options options, const MapView& map)
       alive_{options.self},
       now_(options.now),
       holder_(options.self, options.boot),
-      keeper_(options.self, options.now) {}
+      keeper_(options.self, options.now, options.plans) {}
 
 void InstanceCore::node_alive(const std::string& node) {
   if (!alive_.insert(node).second) return;
@@ -73,6 +67,7 @@ void InstanceCore::node_dead(const std::string& node) {
 }
 
 void InstanceCore::key_changed(std::string_view key) {
+  map_.changed(key);
   keeper_.key_changed(key);
   dirty_ = true;
 }
@@ -129,6 +124,15 @@ InstanceStatus InstanceCore::status(const std::string& instance,
     status.message = "is being unloaded";
     return status;
   }
+  const LoadRecord record = map_.load_record(instance);
+  status.answered = record.asked == desired->asked;
+  if (status.answered && record.gave_up()) {
+    status.phase = InstancePhase::failed;
+    status.gave_up = true;
+    status.message = fmt::format("{} (tried {} times; `drystone load {}` tries again)",
+                                 record.error, record.failures, desired->model);
+    return status;
+  }
   const auto place = map_.place(instance);
   if (!place) {
     status.message = map_.model(desired->model)
@@ -149,7 +153,7 @@ InstanceStatus InstanceCore::status(const std::string& instance,
   for (const PlacedPart& part : place->placement->parts)
     if (!alive_.contains(part.node)) {
       status.phase = InstancePhase::failed;
-      status.message = fmt::format("{} is gone", shown_name(map_, part.node));
+      status.message = fmt::format("{} is gone", map_.shown_name(part.node));
     }
   return status;
 }

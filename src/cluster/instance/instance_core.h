@@ -27,6 +27,8 @@ struct InstanceStatus {
   std::map<std::string, PartState> parts;  // by node; of the placement's epoch alone
   double progress = 0;                     // of loading: the mean over parts
   std::string message;                     // why it waits, failed or was refused; or is degraded
+  bool answered = false;                   // the keeper has decided about the newest wish
+  bool gave_up = false;                    // failed, and is not tried again until somebody asks
 };
 
 // The life of all instances as one node sees it: which placements there should be (where this node
@@ -48,19 +50,23 @@ class InstanceCore {
     std::string self;        // node id
     std::uint64_t boot = 0;  // of this process: another number after each start
     Time now{};
+    PlanWork* plans = nullptr;  // null: plans are made within take_actions()
   };
-  // Borrows `map` for its life. It should hold what was persisted before the first take_actions().
+  // Borrows `map` and Options::plans for its life. The map should hold what was persisted before
+  // the first take_actions().
   InstanceCore(Options options, const MapView& map);
 
   // Events. Each may be told again.
   void node_alive(const std::string& node);  // self is alive from the start
   void node_dead(const std::string& node);
-  void key_changed(std::string_view key);
+  void key_changed(std::string_view key);  // all changes, also those that actions have made
   void part_progress(const std::string& instance, const Epoch& epoch, double done);
   void part_loaded(const std::string& instance, const Epoch& epoch);
   // While loading: nothing is held any more. Later: the part broke (a pipe error, a peer that
   // answers no more); what it holds in memory stays until the LoadPart or DropPart that follows.
   void part_failed(const std::string& instance, const Epoch& epoch, const std::string& error);
+  // Options::plans has an answer.
+  void plan_made() { dirty_ = true; }
   // Time passes; call it at least once a second.
   void tick(Time now);
 
@@ -71,12 +77,14 @@ class InstanceCore {
   bool is_keeper() const { return self_ == *alive_.begin(); }
   // Of everything that is wanted or still held, by name.
   std::vector<InstanceStatus> statuses() const;
+  // What the map says, understood. Valid until the next event.
+  const InstanceMap& map() const { return map_; }
 
  private:
   InstanceStatus status(const std::string& instance, const DesiredInstance* desired) const;
 
   const std::string self_;
-  const InstanceMap map_;
+  InstanceMap map_;
   std::set<std::string> alive_;
   Time now_;
   bool dirty_ = true;  // something happened since the last take_actions() that gave nothing

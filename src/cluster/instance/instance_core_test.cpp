@@ -21,6 +21,12 @@ DesiredInstance two_stages() {
   return desired;
 }
 
+// Plans that are there at once, and those that a thread makes meanwhile.
+struct Plans : ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(, Plans, ::testing::Bool(), [](const auto& one) {
+  return std::string(one.param ? "slow" : "at_once");
+});
+
 // The common life: asked for, placed, loaded, ready; and gone when nobody wants it.
 TEST(InstanceCore, LoadsWhatIsWantedAndDropsWhatIsNot) {
   SimCluster cluster(1);
@@ -89,8 +95,9 @@ TEST(InstanceCore, AnotherKeeperTakesOver) {
 
 // What was asked for is impossible: fewer nodes serve it meanwhile, and it comes back with the
 // node.
-TEST(InstanceCore, FallsBackToFewerNodesAndReturns) {
+TEST_P(Plans, FallsBackToFewerNodesAndReturns) {
   SimCluster cluster(3);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_node("b", kLarge);
   cluster.add_model(small_model());
@@ -236,18 +243,107 @@ TEST(InstanceCore, ANodeThatKeepsFailingIsLeftOut) {
   EXPECT_EQ(count(cluster.trace(), "a loads llama"), 2u);
 }
 
-// For ever broken is not for ever busy.
-TEST(InstanceCore, HopelessLoadsBackOff) {
+// For ever broken is not for ever busy: it is given up, and that stands until somebody asks again,
+// whoever starts afresh meanwhile.
+TEST_P(Plans, HopelessLoadsAreGivenUpUntilSomebodyAsks) {
   SimCluster cluster(10);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
   cluster.fail_loads("a", 100000);
   cluster.want(kWanted);
   cluster.run(600);
-  const std::size_t loads = count(cluster.trace(), "a loads llama");
-  EXPECT_GE(loads, 10u);
-  EXPECT_LE(loads, 20u);
+  EXPECT_EQ(count(cluster.trace(), "a loads llama"), 8u);
+  for (int starts = 0; starts < 2; ++starts) {
+    const InstanceStatus failed = cluster.status("a", "llama");
+    EXPECT_EQ(failed.phase, InstancePhase::failed);
+    EXPECT_TRUE(failed.gave_up);
+    EXPECT_EQ(failed.message,
+              "a: the disk is full (tried 8 times; `drystone load llama` tries again)");
+    cluster.kill("a");
+    cluster.start("a");
+    cluster.run(60);
+    EXPECT_EQ(count(cluster.trace(), "a loads llama"), 0u);
+  }
+  cluster.fail_loads("a", 0);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 6)) << cluster.trace();
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// What has worked is worth any number of tries.
+TEST(InstanceCore, WhatWasReadyOnceIsNeverGivenUp) {
+  SimCluster cluster(23);
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.fail_loads("a", 100000);
+  cluster.break_part("a", "llama");
+  cluster.run(1200);
+  EXPECT_GT(count(cluster.trace(), "a loads llama"), 10u);
+  EXPECT_FALSE(cluster.status("a", "llama").gave_up);
+  cluster.fail_loads("a", 0);
+  EXPECT_TRUE(cluster.run_until_ready("llama", 70)) << cluster.trace();
+}
+
+// A person who asks again does not wait for what the cluster has decided for itself.
+TEST_P(Plans, AskingAgainAfterAFailureBeginsAtOnce) {
+  SimCluster cluster(24);
+  if (GetParam()) cluster.slow_plans();
+  cluster.add_node("a", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.fail_loads("a", 6);
+  cluster.want(kWanted);
+  cluster.run(50);  // 1, 2, 4, 8, 16 s between them; then 32 s
+  ASSERT_EQ(count(cluster.trace(), "a loads llama"), 6u);
+  cluster.want(kWanted);
+  EXPECT_FALSE(cluster.status("a", "llama").answered);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 7)) << cluster.trace();
+  EXPECT_TRUE(cluster.status("a", "llama").answered);
+}
+
+// A shape that only an earlier wish asked for ends with that wish ...
+TEST_P(Plans, AFreeWishEndsAForcedShape) {
+  SimCluster cluster(25);
+  if (GetParam()) cluster.slow_plans();
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.run(15);
+  cluster.want(kWanted);
+  cluster.run(3);
+  EXPECT_TRUE(cluster.status("a", "llama").answered);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// ... and the same wish once more moves nothing.
+TEST_P(Plans, AskingAgainForWhatIsReadyLeavesItAlone) {
+  SimCluster cluster(26);
+  if (GetParam()) cluster.slow_plans();
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  for (const DesiredInstance& wish : {two_stages(), kWanted}) {
+    cluster.want(wish);
+    cluster.run(1);
+    ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+    cluster.run(15);
+    cluster.trace();
+    cluster.want(wish);
+    cluster.run(2);
+    EXPECT_TRUE(cluster.status("a", "llama").answered);
+    EXPECT_EQ(cluster.trace(), "");
+  }
 }
 
 // A part that breaks (a pipe error) comes back at once, with the weights that are there.
@@ -291,8 +387,9 @@ TEST(InstanceCore, APartitionHealsToOnePlacement) {
 }
 
 // Two models are asked for at once, and there is room for one of them.
-TEST(InstanceCore, TwoModelsAtOnceDoNotOverbook) {
+TEST_P(Plans, TwoModelsAtOnceDoNotOverbook) {
   SimCluster cluster(13);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_node("b", 100 * kMiB);
   cluster.add_model(small_model("llama"));
@@ -309,8 +406,9 @@ TEST(InstanceCore, TwoModelsAtOnceDoNotOverbook) {
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
-TEST(InstanceCore, ReplicasStandOnDifferentNodes) {
+TEST_P(Plans, ReplicasStandOnDifferentNodes) {
   SimCluster cluster(14);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b"}) cluster.add_node(name, 3 * kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -326,8 +424,9 @@ TEST(InstanceCore, ReplicasStandOnDifferentNodes) {
 }
 
 // Whatever shape is fastest for one: two nodes that could hold a shard each hold a replica each.
-TEST(InstanceCore, AReplicaLeavesTheNodesOfTheNext) {
+TEST_P(Plans, AReplicaLeavesTheNodesOfTheNext) {
   SimCluster cluster(19);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -339,12 +438,14 @@ TEST(InstanceCore, AReplicaLeavesTheNodesOfTheNext) {
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   for (const char* instance : {"llama", "llama#1"})
     EXPECT_EQ(cluster.status("a", instance).placement->parts.size(), 1u) << instance;
+  cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
 // ... and of a model that needs two nodes, four hold two.
-TEST(InstanceCore, ReplicasOfSeveralNodesShareThemOut) {
+TEST_P(Plans, ReplicasOfSeveralNodesShareThemOut) {
   SimCluster cluster(20);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b", "c", "d"}) cluster.add_node(name, kSmall);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -354,32 +455,40 @@ TEST(InstanceCore, ReplicasOfSeveralNodesShareThemOut) {
   ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   EXPECT_EQ(cluster.status("a", "llama#1").placement->parts.size(), 2u);
+  cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
 // One that stands on both nodes moves to one of them when a second is asked for.
-TEST(InstanceCore, AWideReplicaMakesRoomForAnother) {
+TEST_P(Plans, AWideReplicaMakesRoomForAnother) {
   SimCluster cluster(21);
+  if (GetParam()) cluster.slow_plans();
   for (const char* name : {"a", "b"}) cluster.add_node(name, kLarge);
   cluster.add_model(small_model());
+  cluster.add_model(small_model("qwen"));
   cluster.run(5);
-  cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  // What else is there leaves too little of each for it.
+  cluster.want({.model = "qwen", .context = 1024, .replicas = 2});
+  ASSERT_TRUE(cluster.run_until_ready("qwen#1", 20)) << cluster.trace();
   DesiredInstance desired = kWanted;
   cluster.want(desired);
-  cluster.run(5);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 2u);
+  cluster.unwant("qwen");
+  cluster.run(20);
   desired.replicas = 2;
   cluster.want(desired);
   ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
   ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
+  cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
 // A substitute stays until what was asked for is possible, or something else is asked for.
-TEST(InstanceCore, AnotherWishEndsASubstituteAtOnce) {
+TEST_P(Plans, AnotherWishEndsASubstituteAtOnce) {
   SimCluster cluster(22);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -387,14 +496,15 @@ TEST(InstanceCore, AnotherWishEndsASubstituteAtOnce) {
   ASSERT_TRUE(cluster.run_until_ready("llama", 40)) << cluster.trace();
   EXPECT_NE(cluster.status("a", "llama").message, "");
   cluster.want(kWanted);
-  cluster.run(1);
+  cluster.run(2);
   EXPECT_EQ(cluster.status("a", "llama").placement->degraded, "");
   ASSERT_TRUE(cluster.run_until_ready("llama", 3)) << cluster.trace();
 }
 
 // `load` with another context replaces what is there.
-TEST(InstanceCore, AnotherWishIsAnotherPlacement) {
+TEST_P(Plans, AnotherWishIsAnotherPlacement) {
   SimCluster cluster(15);
+  if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_model(small_model());
   cluster.run(5);
@@ -403,10 +513,29 @@ TEST(InstanceCore, AnotherWishIsAnotherPlacement) {
   DesiredInstance longer = kWanted;
   longer.context = 2048;
   cluster.want(longer);
-  cluster.run(1);
+  cluster.run(2);
   ASSERT_TRUE(cluster.run_until_ready("llama", 20));
   EXPECT_EQ(cluster.status("a", "llama").placement->context, 2048u);
   EXPECT_EQ(cluster.status("a", "llama").placement->epoch.number, 2u);
+}
+
+// A plan that was begun for an earlier wish is never published.
+TEST(InstanceCore, APlanBeginsAnewWithAnotherWish) {
+  SimCluster cluster(23);
+  cluster.slow_plans();
+  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kSmall);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  DesiredInstance on_two = kWanted;
+  on_two.nodes = {"a", "b"};
+  cluster.want(on_two);
+  cluster.run(0.5);
+  DesiredInstance on_others = kWanted;
+  on_others.nodes = {"a", "c"};
+  cluster.want(on_others);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").placement->epoch.number, 1u);
+  EXPECT_NE(cluster.status("a", "llama").placement->part_of("c"), nullptr);
 }
 
 // Unload and load again in one breath, and in the middle of loading.

@@ -7,16 +7,6 @@ namespace {
 
 namespace json = boost::json;
 
-template <typename T>
-std::optional<T> read(const MapView& map, const std::string& key,
-                      Result<T> (*reader)(const json::value&)) {
-  const json::value* value = map.get(key);
-  if (value == nullptr) return std::nullopt;
-  auto read = reader(*value);
-  if (!read) return std::nullopt;
-  return *std::move(read);
-}
-
 std::string join(std::string_view prefix, const std::string& name) {
   return std::string(prefix) + name;
 }
@@ -25,14 +15,35 @@ std::string join(std::string_view prefix, const std::string& name) {
 
 std::string want_key(const std::string& model) { return join(kWantPrefix, model); }
 std::string place_key(const std::string& instance) { return join(kPlacePrefix, instance); }
+std::string load_record_key(const std::string& instance) { return join(kLoadsPrefix, instance); }
 std::string part_key(const std::string& instance, const std::string& node) {
   return join(kPartPrefix, instance) + "/" + node;
+}
+
+void InstanceMap::changed(std::string_view key) {
+  const auto forget = [&](auto& parsed) {
+    if (const auto at = parsed.find(key); at != parsed.end()) parsed.erase(at);
+  };
+  forget(wanted_), forget(places_), forget(records_), forget(parts_), forget(models_),
+      forget(nodes_);
+  forget(link_figures_);
+  if (key.starts_with(kLinkPrefix)) links_.reset();
+}
+
+template <typename T>
+const std::optional<T>& InstanceMap::read(Parsed<T>& parsed, const std::string& key,
+                                          Result<T> (*reader)(const json::value&)) const {
+  const auto [at, is_new] = parsed.try_emplace(key);
+  if (!is_new) return at->second;
+  if (const json::value* value = map_.get(key))
+    if (auto read = reader(*value)) at->second = *std::move(read);
+  return at->second;
 }
 
 std::map<std::string, DesiredInstance> InstanceMap::wanted() const {
   std::map<std::string, DesiredInstance> wanted;
   for (const std::string& key : map_.keys(kWantPrefix)) {
-    const auto desired = read(map_, key, desired_from_json);
+    const auto& desired = read(wanted_, key, desired_from_json);
     if (!desired || want_key(desired->model) != key) continue;
     for (std::uint32_t i = 0; i < desired->replicas && wanted.size() < kInstancesMax; ++i)
       wanted.emplace(instance_name(desired->model, i), *desired);
@@ -41,9 +52,19 @@ std::map<std::string, DesiredInstance> InstanceMap::wanted() const {
 }
 
 std::optional<PlaceValue> InstanceMap::place(const std::string& instance) const {
-  auto place = read(map_, place_key(instance), place_value_from_json);
+  const auto& place = read(places_, place_key(instance), place_value_from_json);
   if (place && place->placement && place->placement->instance != instance) return std::nullopt;
   return place;
+}
+
+LoadRecord InstanceMap::load_record(const std::string& instance) const {
+  return read(records_, load_record_key(instance), load_record_from_json).value_or(LoadRecord{});
+}
+
+std::vector<std::string> InstanceMap::load_records() const {
+  std::vector<std::string> instances = map_.keys(kLoadsPrefix);
+  for (std::string& instance : instances) instance.erase(0, kLoadsPrefix.size());
+  return instances;
 }
 
 std::map<std::string, PlaceValue> InstanceMap::places() const {
@@ -58,7 +79,7 @@ std::map<std::string, PlaceValue> InstanceMap::places() const {
 
 std::optional<PartState> InstanceMap::part(const std::string& instance,
                                            const std::string& node) const {
-  return read(map_, part_key(instance, node), part_state_from_json);
+  return read(parts_, part_key(instance, node), part_state_from_json);
 }
 
 std::map<std::string, PartState> InstanceMap::parts(const std::string& instance) const {
@@ -83,21 +104,28 @@ std::vector<std::pair<std::string, std::string>> InstanceMap::all_parts() const 
   return all;
 }
 
-std::optional<ModelFigures> InstanceMap::model(const std::string& name) const {
-  return read(map_, join(kModelPrefix, name), model_figures_from_json);
+const ModelFigures* InstanceMap::model(const std::string& name) const {
+  const auto& model = read(models_, join(kModelPrefix, name), model_figures_from_json);
+  return model ? &*model : nullptr;
 }
 
-std::optional<NodeFigures> InstanceMap::node(const std::string& id) const {
-  auto node = read(map_, join(kFiguresPrefix, id), node_figures_from_json);
-  if (node && node->id != id) return std::nullopt;
-  return node;
+const NodeFigures* InstanceMap::node(const std::string& id) const {
+  const auto& node = read(nodes_, join(kFiguresPrefix, id), node_figures_from_json);
+  return node && node->id == id ? &*node : nullptr;
 }
 
-LinkTable InstanceMap::links() const {
-  LinkTable links;
-  for (const std::string& key : map_.keys(kLinkPrefix))
-    if (const auto link = read(map_, key, link_figures_from_json)) links.set(*link);
-  return links;
+std::string InstanceMap::shown_name(const std::string& id) const {
+  const NodeFigures* figures = node(id);
+  return figures != nullptr && !figures->name.empty() ? figures->name : id;
+}
+
+const LinkTable& InstanceMap::links() const {
+  if (!links_) {
+    links_.emplace();
+    for (const std::string& key : map_.keys(kLinkPrefix))
+      if (const auto& link = read(link_figures_, key, link_figures_from_json)) links_->set(*link);
+  }
+  return *links_;
 }
 
 }  // namespace drystone

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "cluster/instance/desired.h"
+#include "cluster/instance/load_record.h"
 #include "cluster/instance/part_state.h"
 #include "cluster/instance/place_value.h"
 #include "cluster/plan/json_fields.h"
@@ -32,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto value = parse_json({reinterpret_cast<const char*>(data), size}, 65536, "value");
   if (!value) return 0;
   check_read_again(*value, desired_from_json);
+  check_read_again(*value, load_record_from_json);
   check_read_again(*value, part_state_from_json);
   check_read_again(*value, place_value_from_json);
   return 0;

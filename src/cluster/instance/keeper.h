@@ -10,6 +10,7 @@
 
 #include "cluster/instance/actions.h"
 #include "cluster/instance/instance_map.h"
+#include "cluster/instance/plan_work.h"
 #include "cluster/plan/planner.h"
 
 namespace drystone {
@@ -23,7 +24,7 @@ struct KeeperView {
 
 // Makes and renews the placements of all instances, on the node that is their keeper. Remembers
 // what failed where, so that it does not try the same for ever; that memory is the keeper's alone,
-// and a new keeper begins without.
+// and a new keeper begins without. Only LoadRecord stays.
 class Keeper {
  public:
   using Time = std::chrono::nanoseconds;
@@ -48,7 +49,9 @@ class Keeper {
   // What was refused is tried again when nodes come or figures change, no sooner than this.
   static constexpr Time kRefusedRetry = std::chrono::seconds(5);
 
-  Keeper(std::string self, Time start) : self_(std::move(self)), start_(start) {}
+  // Borrows `plans`, if any, for its life; null: plans are made within act().
+  Keeper(std::string self, Time start, PlanWork* plans = nullptr)
+      : self_(std::move(self)), start_(start), plans_(plans) {}
 
   void node_came(const std::string& node, Time now);
   void node_went(const std::string& node);
@@ -93,8 +96,9 @@ class Keeper {
     Time tried_at{};
     std::uint64_t tried_inputs = 0, tried_nodes = 0;
     bool held_back = false;               // because nodes may still be starting
+    bool replacing = false;               // what stands: the plan for it is not there yet
     std::uint64_t narrowed_inputs = 0;    // of the last look whether it stands in the way
-    std::optional<DesiredInstance> wish;  // as it was at the last look
+    std::optional<DesiredInstance> wish;  // that was answered last
   };
   struct Look {
     Finding finding;
@@ -113,7 +117,8 @@ class Keeper {
   bool time_to_act(const KeeperView& view, const std::string& instance, Kept& kept,
                    const Look& look, const Epoch& epoch);
   bool worth_a_try(const KeeperView& view, const Kept& kept, Finding finding) const;
-  void recover(const KeeperView& view, Kept& kept, const Placement& placement);
+  // Whether all its parts are ready.
+  bool recover(const KeeperView& view, Kept& kept, const Placement& placement);
   bool starting(const KeeperView& view, const std::string& instance) const;
   bool may_run(const KeeperView& view, const Placement& placement, const DesiredInstance& desired,
                const ModelFigures& model) const;
@@ -125,19 +130,38 @@ class Keeper {
   // Whether the placement takes several nodes on which more of the model's replicas could be.
   bool stands_in_the_way(const KeeperView& view, const std::string& instance, Kept& kept,
                          const Placement& placement, const DesiredInstance& desired,
-                         const ModelFigures& model) const;
-  PlaceValue make(const KeeperView& view, const std::string& instance,
+                         const ModelFigures& model);
+  PlanJob job_for(const KeeperView& view, const std::string& instance,
                   const DesiredInstance& desired, const ModelFigures& model) const;
+
+  // A plan that is being made, by the name of what it is for.
+  struct Planning {
+    std::string name;
+    std::uint64_t number = 0, inputs = 0, nodes = 0;  // inputs_ and nodes_ at its beginning
+    bool asked = true;                                // for, in this pass
+  };
+  struct Made {
+    PlaceValue value;
+    std::uint64_t inputs = 0, nodes = 0;
+  };
+  // nullopt: not yet; ask again in the next pass. One is made at a time: each counts on what the
+  // one before has taken. Begins anew when nodes or wishes have changed meanwhile.
+  std::optional<Made> planned(const std::string& name, const std::function<PlanJob()>& job);
+
   void publish(PlaceValue value, const std::string& instance, const Epoch& highest,
                std::vector<InstanceAction>& actions);
 
   const std::string self_;
   const Time start_;
+  PlanWork* const plans_;
+  std::optional<Planning> planning_;
+  std::uint64_t plans_begun_ = 0;
   bool looked_ = false;
   std::set<std::string> at_start_;             // instances that were wanted at the first look
   std::map<std::string, Kept> kept_;           // by instance
   std::map<std::string, PlaceValue> current_;  // places, with those of this pass
   std::map<std::string, Time> orphans_;        // placements that nobody asks for, since when
+  std::map<std::string, Time> old_records_;    // LoadRecords too
   std::map<std::string, Time> came_;           // nodes
   std::set<std::string> seen_;                 // nodes that were alive since our start
   std::uint64_t inputs_ = 1;                   // counts changes of what plans are made from

@@ -13,8 +13,8 @@ constexpr std::size_t kDegradedTextMax = 1000;
 
 bool names(const std::string& name, const std::string& id, const InstanceMap& map) {
   if (name == id) return true;
-  const auto figures = map.node(id);
-  return figures && figures->name == name;
+  const NodeFigures* figures = map.node(id);
+  return figures != nullptr && figures->name == name;
 }
 
 // What a request's forced numbers come to: one alone leaves the other at one.
@@ -94,8 +94,8 @@ std::vector<NodeFigures> Keeper::nodes_for(const KeeperView& view, const std::st
   std::vector<NodeFigures> nodes;
   for (const std::string& id : view.alive) {
     if (replicas.contains(id) || nodes.size() == kPlanNodesMax) continue;
-    const auto figures = view.map.node(id);
-    if (!figures) continue;
+    const NodeFigures* figures = view.map.node(id);
+    if (figures == nullptr) continue;
     Bytes reserved = taken[id];
     // Where loading failed the node holds nothing of this instance, and may know better than we
     // what is reserved there.
@@ -120,51 +120,73 @@ std::uint32_t Keeper::replicas_to_place(const std::string& instance,
 
 bool Keeper::stands_in_the_way(const KeeperView& view, const std::string& instance, Kept& kept,
                                const Placement& placement, const DesiredInstance& desired,
-                               const ModelFigures& model) const {
+                               const ModelFigures& model) {
   if (desired.replicas < 2 || desired.stages || desired.shards || placement.parts.size() < 2)
     return false;
   const std::uint32_t to_place = replicas_to_place(instance, desired);
-  if (to_place < 2 || std::exchange(kept.narrowed_inputs, inputs_) == inputs_) return false;
-  PlanRequest request = desired.request(instance);
-  const std::vector<NodeFigures> nodes = nodes_for(view, instance, desired);
-  if (nodes.size() < to_place) return false;
-  request.replicas = to_place;
-  const Plan narrow = plan(model, nodes, view.map.links(), request);
-  return !narrow.offers.empty() &&
-         narrow.offers[0].placements[0].parts.size() < placement.parts.size();
+  if (to_place < 2 || kept.narrowed_inputs == inputs_) return false;
+  const auto narrow = planned(instance + " with more replicas", [&]() -> PlanJob {
+    PlanRequest request = desired.request(instance);
+    request.replicas = to_place;
+    return [model, nodes = nodes_for(view, instance, desired), links = view.map.links(), request,
+            to_place]() -> PlaceValue {
+      if (nodes.size() < to_place) return {};
+      const Plan found = plan(model, nodes, links, request);
+      if (found.offers.empty()) return {};
+      return {.placement = found.offers[0].placements[0]};
+    };
+  });
+  if (!narrow) return false;
+  kept.narrowed_inputs = narrow->inputs;
+  return narrow->value.placement && narrow->value.placement->parts.size() < placement.parts.size();
 }
 
-PlaceValue Keeper::make(const KeeperView& view, const std::string& instance,
+std::optional<Keeper::Made> Keeper::planned(const std::string& name,
+                                            const std::function<PlanJob()>& job) {
+  if (plans_ == nullptr) return Made{job()(), inputs_, nodes_};
+  if (planning_ && planning_->name != name) return std::nullopt;
+  if (!planning_ || planning_->nodes != nodes_)
+    planning_ = {.name = name, .number = ++plans_begun_, .inputs = inputs_, .nodes = nodes_};
+  planning_->asked = true;
+  auto value = plans_->made(planning_->number, job);
+  if (!value) return std::nullopt;
+  const Planning done = *std::exchange(planning_, std::nullopt);
+  return Made{*std::move(value), done.inputs, done.nodes};
+}
+
+PlanJob Keeper::job_for(const KeeperView& view, const std::string& instance,
                         const DesiredInstance& desired, const ModelFigures& model) const {
-  const std::vector<NodeFigures> nodes = nodes_for(view, instance, desired);
-  if (nodes.empty())
-    return {.refused = "no node is left for another replica of " + desired.model +
-                       ". Add a node, or ask for fewer replicas"};
-  const LinkTable links = view.map.links();
+  std::vector<NodeFigures> nodes = nodes_for(view, instance, desired);
   std::vector<NodeFigures> trusted = nodes;
   if (const auto kept = kept_.find(instance); kept != kept_.end())
     std::erase_if(trusted, [&](const NodeFigures& node) {
       const auto blame = kept->second.blame.find(node.id);
       return blame != kept->second.blame.end() && view.now < blame->second.until;
     });
-  const std::uint32_t to_place = replicas_to_place(instance, desired);
-  const bool several = desired.replicas > 1;
-  const auto planned = [&](const DesiredInstance& wanted) {
-    Result<Placement> found = Error(Errc::unavailable, "no node is left");
-    if (trusted.size() < nodes.size())
-      found = place_one(model, trusted, links, wanted.request(instance), to_place, several);
-    if (found) return found;
-    return place_one(model, nodes, links, wanted.request(instance), to_place, several);
-  };
-  auto asked = planned(desired);
-  if (asked) return {.placement = *std::move(asked)};
-  if (desired.forced()) {
-    if (auto substitute = planned(desired.unforced())) {
-      substitute->degraded = one_line(asked.error().message(), kDegradedTextMax);
-      return {.placement = *std::move(substitute)};
-    }
-  }
-  return {.refused = one_line(asked.error().message(), kRefusalTextMax)};
+  return
+      [instance, desired, model, nodes = std::move(nodes), trusted = std::move(trusted),
+       links = view.map.links(), to_place = replicas_to_place(instance, desired)]() -> PlaceValue {
+        if (nodes.empty())
+          return {.refused = "no node is left for another replica of " + desired.model +
+                             ". Add a node, or ask for fewer replicas"};
+        const bool several = desired.replicas > 1;
+        const auto planned = [&](const DesiredInstance& wanted) {
+          Result<Placement> found = Error(Errc::unavailable, "no node is left");
+          if (trusted.size() < nodes.size())
+            found = place_one(model, trusted, links, wanted.request(instance), to_place, several);
+          if (found) return found;
+          return place_one(model, nodes, links, wanted.request(instance), to_place, several);
+        };
+        auto asked = planned(desired);
+        if (asked) return {.placement = *std::move(asked)};
+        if (desired.forced()) {
+          if (auto substitute = planned(desired.unforced())) {
+            substitute->degraded = one_line(asked.error().message(), kDegradedTextMax);
+            return {.placement = *std::move(substitute)};
+          }
+        }
+        return {.refused = one_line(asked.error().message(), kRefusalTextMax)};
+      };
 }
 
 }  // namespace drystone

@@ -21,12 +21,13 @@ class MapView {
 // Keys that instances use. docs/formats/placement.md has their values.
 //   want/MODEL            desired state (DesiredInstance); whoever answers `load` writes it
 //   place/INSTANCE        the placement that holds, or why there is none; its keeper writes it
+//   loads/INSTANCE        what came of the wish (LoadRecord); its keeper writes it
 //   part/INSTANCE/NODE    how the node's part fares (PartState); that node writes it
 //   figures/NODE          NodeFigures; that node writes it
 //   link/FROM/TO          LinkFigures; FROM writes it
 //   model/MODEL           ModelFigures; a node that has the file writes it
 constexpr std::string_view kWantPrefix = "want/", kPlacePrefix = "place/", kPartPrefix = "part/",
-                           kFiguresPrefix = "figures/", kLinkPrefix = "link/",
-                           kModelPrefix = "model/";
+                           kLoadsPrefix = "loads/", kFiguresPrefix = "figures/",
+                           kLinkPrefix = "link/", kModelPrefix = "model/";
 
 }  // namespace drystone

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "cluster/instance/desired.h"
+#include "cluster/instance/load_record.h"
 #include "cluster/instance/part_state.h"
 #include "cluster/instance/place_value.h"
 
@@ -24,7 +25,8 @@ TEST(InstanceValues, DesiredStateComesBackAsItWas) {
                                 .shards = 2,
                                 .nodes = {"atlas", "nova"},
                                 .head = "nova",
-                                .objective = Objective::prompt};
+                                .objective = Objective::prompt,
+                                .asked = 7};
   const auto again = desired_from_json(parsed(to_json(desired)));
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(*again, desired);
@@ -57,6 +59,11 @@ TEST(InstanceValues, PartStatesAndRefusalsComeBackAsTheyWere) {
   const auto state_again = part_state_from_json(parsed(to_json(state)));
   ASSERT_TRUE(state_again) << state_again.error().message();
   EXPECT_EQ(*state_again, state);
+  const LoadRecord record{
+      .asked = 1785441600123, .was_ready = true, .failures = 3, .error = "a: the disk is full"};
+  const auto record_again = load_record_from_json(parsed(to_json(record)));
+  ASSERT_TRUE(record_again) << record_again.error().message();
+  EXPECT_EQ(*record_again, record);
   const PlaceValue refused{.epoch = {3, "k"}, .refused = "needs 41.2 GiB"};
   const auto refused_again = place_value_from_json(parsed(to_json(refused)));
   ASSERT_TRUE(refused_again) << refused_again.error().message();

@@ -34,7 +34,7 @@ void GenerationTrace::came(const Delta& delta) {
   const double now = now_s();
   if (trace_->record.first_text_s < 0) trace_->record.first_text_s = now - start_s_;
   if (last_s_ >= 0 && !delta.tokens.empty() && trace_->observer != nullptr)
-    trace_->observer->text_came(now - last_s_, delta.tokens.size());
+    trace_->observer->text_came(trace_->record.model, now - last_s_, delta.tokens.size());
   last_s_ = now;
   tokens_ += delta.tokens.size();
 }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 
@@ -21,6 +22,7 @@ struct RequestRecord {
   std::uint64_t answer_bytes = 0;
 
   // Of its generations together, when a model worked on it.
+  std::string model;  // by the first of its names
   std::uint32_t generations = 0;
   std::string finish;  // of the last: stop, length, abort, error
   std::uint64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
@@ -34,8 +36,10 @@ class ServerObserver {
   virtual void connection_opened() {}
   virtual void connection_closed() {}
   virtual void connection_refused() {}
-  // The next `tokens` came `gap_s` after the ones before them.
-  virtual void text_came(double gap_s, std::size_t tokens) { (void)gap_s, (void)tokens; }
+  // The next `tokens` of an answer of `model` came `gap_s` after the ones before them.
+  virtual void text_came(std::string_view model, double gap_s, std::size_t tokens) {
+    (void)model, (void)gap_s, (void)tokens;
+  }
   virtual void request_over(const RequestRecord& record) { (void)record; }
 };
 

@@ -89,8 +89,8 @@ class AllObservers final : public ServerObserver {
   void connection_refused() override {
     for (auto* one : observers_) one->connection_refused();
   }
-  void text_came(double gap_s, std::size_t tokens) override {
-    for (auto* one : observers_) one->text_came(gap_s, tokens);
+  void text_came(std::string_view model, double gap_s, std::size_t tokens) override {
+    for (auto* one : observers_) one->text_came(model, gap_s, tokens);
   }
   void request_over(const RequestRecord& record) override {
     for (auto* one : observers_) one->request_over(record);

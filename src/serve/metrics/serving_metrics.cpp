@@ -2,44 +2,31 @@
 
 #include <algorithm>
 
-#include "serve/metrics/exposition.h"
+#include "serve/http/off_loop.h"
 
 namespace drystone {
 
-namespace {
-
-constexpr double kSeconds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75,
-                               1,     2.5,    5,     7.5,  10,    20,   40,  80,   160, 640};
-constexpr double kGapSeconds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1,
-                                  0.15,   0.2,   0.3,    0.4,   0.5,  0.75,  1,    2.5,   5};
-constexpr double kTokens[] = {1,   2,    5,    10,   20,    50,    100,   200,
-                              500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
-
-void observe_if(Histogram& histogram, double value) {
-  if (value >= 0) histogram.observe(value);
+ServingMetrics::ServingMetrics(std::string model_name) : model_name_(std::move(model_name)) {
+  if (!model_name_.empty()) numbers_of(model_name_);
 }
 
-}  // namespace
-
-ServingMetrics::ServingMetrics(std::string model_name)
-    : model_name_(std::move(model_name)),
-      first_token_(kSeconds),
-      inter_token_(kGapSeconds),
-      per_output_token_(kGapSeconds),
-      e2e_(kSeconds),
-      queue_(kSeconds),
-      prefill_(kSeconds),
-      decode_(kSeconds),
-      prompt_length_(kTokens),
-      output_length_(kTokens) {}
-
-void ServingMetrics::set_engine_load(std::function<EngineLoad()> load) {
-  const std::lock_guard lock(load_mutex_);
-  load_ = std::move(load);
+void ServingMetrics::set_loads(std::function<std::vector<ModelLoad>()> loads) {
+  const std::lock_guard lock(mutex_);
+  loads_ = std::move(loads);
 }
 
-void ServingMetrics::text_came(double gap_s, std::size_t tokens) {
-  inter_token_.observe(gap_s / static_cast<double>(tokens), tokens);
+ModelNumbers& ServingMetrics::numbers_of(std::string_view model) {
+  const std::string_view name = model_name_.empty() ? model : model_name_;
+  const std::lock_guard lock(mutex_);
+  const auto found = numbers_.find(name);
+  if (found != numbers_.end()) return *found->second;
+  auto& numbers = numbers_[std::string(numbers_.size() < kModelsMax ? name : "")];
+  if (numbers == nullptr) numbers = std::make_unique<ModelNumbers>();
+  return *numbers;
+}
+
+void ServingMetrics::text_came(std::string_view model, double gap_s, std::size_t tokens) {
+  numbers_of(model).text_came(gap_s, tokens);
 }
 
 void ServingMetrics::request_over(const RequestRecord& record) {
@@ -47,99 +34,149 @@ void ServingMetrics::request_over(const RequestRecord& record) {
   requests_by_status_[status].add();
   answer_bytes_.add(record.answer_bytes);
   if (!record.complete) incomplete_.add();
-  if (record.generations == 0) return;
-  prompt_tokens_.add(record.prompt_tokens);
-  cached_tokens_.add(record.cached_tokens);
-  generation_tokens_.add(record.completion_tokens);
-  for (std::size_t i = 0; i < kFinishes.size(); ++i)
-    if (record.finish == kFinishes[i]) finished_[i].add();
-  observe_if(first_token_, record.first_text_s);
-  observe_if(e2e_, record.generate_s);
-  observe_if(queue_, record.queue_s);
-  observe_if(prefill_, record.prefill_s);
-  observe_if(decode_, record.decode_s);
-  if (record.prompt_tokens > 0) prompt_length_.observe(static_cast<double>(record.prompt_tokens));
-  if (record.completion_tokens > 0)
-    output_length_.observe(static_cast<double>(record.completion_tokens));
-  if (record.completion_tokens > 1 && record.first_text_s >= 0)
-    per_output_token_.observe((record.generate_s - record.first_text_s) /
-                              static_cast<double>(record.completion_tokens - 1));
+  if (record.generations > 0) numbers_of(record.model).request_over(record);
+}
+
+void ServingMetrics::write_loads(Exposition& out) const {
+  std::function<std::vector<ModelLoad>()> ask;
+  {
+    const std::lock_guard lock(mutex_);
+    ask = loads_;
+  }
+  if (!ask) return;
+  const std::vector<ModelLoad> loads = ask();
+
+  const auto placed = [](const ModelLoad& one) { return !one.state.empty(); };
+  if (std::ranges::any_of(loads, placed)) {
+    constexpr const char* kState = "drystone_model_state";
+    out.family(kState, "gauge", "1 for each instance of the cluster, with its state and head.");
+    for (const ModelLoad& one : loads)
+      if (placed(one))
+        out.sample(kState,
+                   {{"model_name", one.model},
+                    {"instance", one.instance},
+                    {"state", one.state},
+                    {"head", one.head}},
+                   std::uint64_t{1});
+  }
+  // `value` of the engines that `has` is true of.
+  const auto some = [&](const char* name, const char* type, const char* help, auto has,
+                        auto value) {
+    bool told = false;
+    for (const ModelLoad& one : loads) {
+      if (!one.load || !has(*one.load)) continue;
+      if (!std::exchange(told, true)) out.family(name, type, help);
+      MetricLabels labels = {{"model_name", one.model}};
+      if (!one.instance.empty() && one.instance != one.model)
+        labels.emplace_back("instance", one.instance);
+      out.sample(name, labels, value(*one.load));
+    }
+  };
+  const auto all = [&](const char* name, const char* type, const char* help, auto member) {
+    some(
+        name, type, help, [](const EngineLoad&) { return true; },
+        [&](const EngineLoad& load) { return load.*member; });
+  };
+  all("vllm:num_requests_running", "gauge", "Requests that are being computed.",
+      &EngineLoad::running);
+  all("vllm:num_requests_waiting", "gauge", "Requests in the queue.", &EngineLoad::waiting);
+  some(
+      "vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache's pages in use, 0 to 1.",
+      [](const EngineLoad&) { return true; },
+      [](const EngineLoad& load) {
+        return load.kv_pages == 0
+                   ? 0.0
+                   : static_cast<double>(load.kv_pages_in_use) / static_cast<double>(load.kv_pages);
+      });
+  all("drystone_kv_pages", "gauge", "Pages of the KV cache.", &EngineLoad::kv_pages);
+  all("drystone_kv_pages_in_use", "gauge", "Pages of the KV cache that running requests hold.",
+      &EngineLoad::kv_pages_in_use);
+  all("drystone_kv_page_tokens", "gauge", "Tokens of a page.", &EngineLoad::page_tokens);
+  all("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the cache.",
+      &EngineLoad::prefix_queries_tokens);
+  all("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the cache.",
+      &EngineLoad::prefix_hits_tokens);
+  all("vllm:num_preemptions_total", "counter", "Requests that gave their pages back for a while.",
+      &EngineLoad::preemptions);
+  all("drystone_generated_tokens_total", "counter",
+      "Tokens that the engine has generated, also of requests that still run.",
+      &EngineLoad::generated_tokens);
+  all("drystone_steps_total", "counter", "Steps of the engine.", &EngineLoad::steps);
+
+  const auto disk = [&](const char* name, const char* type, const char* help, auto value) {
+    some(
+        name, type, help, [](const EngineLoad& load) { return load.kv_disk.pages > 0; },
+        [&](const EngineLoad& load) { return value(load.kv_disk, load.page_tokens); });
+  };
+  using Disk = EngineLoad::KvDisk;
+  const auto of = [](std::uint64_t Disk::* member) {
+    return [member](const Disk& tier, std::uint64_t) { return tier.*member; };
+  };
+  disk("drystone_kv_disk_pages", "gauge", "Pages that the prefix cache's file can hold.",
+       of(&Disk::pages));
+  disk("drystone_kv_disk_pages_in_use", "gauge", "Pages that it holds.", of(&Disk::pages_in_use));
+  disk("drystone_kv_disk_page_bytes", "gauge", "Bytes of a page.", of(&Disk::page_bytes));
+  disk("drystone_kv_disk_stored_pages_total", "counter", "Pages written to it.", of(&Disk::stored));
+  disk("drystone_kv_disk_restored_pages_total", "counter",
+       "Pages that came back from it instead of being computed.", of(&Disk::restored));
+  disk("drystone_kv_disk_restored_tokens_total", "counter", "Tokens of these.",
+       [](const Disk& tier, std::uint64_t page_tokens) { return tier.restored * page_tokens; });
+  disk("drystone_kv_disk_dropped_pages_total", "counter",
+       "Evicted pages that it was too busy to take.", of(&Disk::dropped));
+  disk("drystone_kv_disk_failed_pages_total", "counter",
+       "Pages that could not be written, or not be read as they were written.", of(&Disk::failed));
+}
+
+void ServingMetrics::write_requests(Exposition& out) const {
+  std::vector<std::pair<std::string, const ModelNumbers*>> models;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, numbers] : numbers_) models.emplace_back(name, numbers.get());
+  }
+  if (models.empty()) return;
+  const auto counter = [&](const char* name, const char* help, const Counter ModelNumbers::* one) {
+    out.family(name, "counter", help);
+    for (const auto& [model, numbers] : models)
+      out.sample(name, {{"model_name", model}}, (numbers->*one).value());
+  };
+  const auto histogram = [&](const char* name, const char* help,
+                             const Histogram ModelNumbers::* one) {
+    out.family(name, "histogram", help);
+    for (const auto& [model, numbers] : models)
+      out.samples(name, {{"model_name", model}}, numbers->*one);
+  };
+  counter("vllm:prompt_tokens_total", "Prompt tokens of requests that are over.",
+          &ModelNumbers::prompt_tokens);
+  counter("vllm:prompt_tokens_cached_total", "Of these, taken from the prefix cache.",
+          &ModelNumbers::cached_tokens);
+  counter("vllm:generation_tokens_total", "Generated tokens of requests that are over.",
+          &ModelNumbers::generation_tokens);
+  constexpr const char* kSuccess = "vllm:request_success_total";
+  out.family(kSuccess, "counter", "Requests by how their generation ended.");
+  for (const auto& [model, numbers] : models)
+    for (std::size_t i = 0; i < ModelNumbers::kFinishes.size(); ++i)
+      out.sample(kSuccess, {{"model_name", model}, {"finished_reason", ModelNumbers::kFinishes[i]}},
+                 numbers->finished[i].value());
+  histogram("vllm:time_to_first_token_seconds", "From the queue to the first text.",
+            &ModelNumbers::first_token);
+  histogram("vllm:inter_token_latency_seconds", "Between one token and the next.",
+            &ModelNumbers::inter_token);
+  histogram("vllm:request_time_per_output_token_seconds", "Mean of a request after its first text.",
+            &ModelNumbers::per_output_token);
+  histogram("vllm:e2e_request_latency_seconds", "From the queue to the end.", &ModelNumbers::e2e);
+  histogram("vllm:request_queue_time_seconds", "In the queue.", &ModelNumbers::queue);
+  histogram("vllm:request_prefill_time_seconds", "Computing the prompt.", &ModelNumbers::prefill);
+  histogram("vllm:request_decode_time_seconds", "Generating.", &ModelNumbers::decode);
+  histogram("vllm:request_prompt_tokens", "Prompt tokens of a request.",
+            &ModelNumbers::prompt_length);
+  histogram("vllm:request_generation_tokens", "Generated tokens of a request.",
+            &ModelNumbers::output_length);
 }
 
 std::string ServingMetrics::text() const {
   Exposition out;
-  const MetricLabels model = {{"model_name", model_name_}};
-  const auto one = [&](const char* name, const char* type, const char* help, auto value) {
-    out.family(name, type, help);
-    out.sample(name, model, value);
-  };
-  const auto histogram = [&](const char* name, const char* help, const Histogram& values) {
-    out.family(name, "histogram", help);
-    out.samples(name, model, values);
-  };
-
-  std::function<EngineLoad()> ask;
-  {
-    const std::lock_guard lock(load_mutex_);
-    ask = load_;
-  }
-  if (ask) {
-    const EngineLoad load = ask();
-    one("vllm:num_requests_running", "gauge", "Requests that are being computed.", load.running);
-    one("vllm:num_requests_waiting", "gauge", "Requests in the queue.", load.waiting);
-    one("vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache's pages in use, 0 to 1.",
-        load.kv_pages == 0
-            ? 0.0
-            : static_cast<double>(load.kv_pages_in_use) / static_cast<double>(load.kv_pages));
-    one("drystone_kv_pages", "gauge", "Pages of the KV cache.", load.kv_pages);
-    one("drystone_kv_pages_in_use", "gauge", "Pages of the KV cache that running requests hold.",
-        load.kv_pages_in_use);
-    one("drystone_kv_page_tokens", "gauge", "Tokens of a page.", load.page_tokens);
-    one("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the cache.",
-        load.prefix_queries_tokens);
-    one("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the cache.",
-        load.prefix_hits_tokens);
-    one("vllm:num_preemptions_total", "counter", "Requests that gave their pages back for a while.",
-        load.preemptions);
-    one("drystone_steps_total", "counter", "Steps of the engine.", load.steps);
-    if (const auto& disk = load.kv_disk; disk.pages > 0) {
-      one("drystone_kv_disk_pages", "gauge", "Pages that the prefix cache's file can hold.",
-          disk.pages);
-      one("drystone_kv_disk_pages_in_use", "gauge", "Pages that it holds.", disk.pages_in_use);
-      one("drystone_kv_disk_page_bytes", "gauge", "Bytes of a page.", disk.page_bytes);
-      one("drystone_kv_disk_stored_pages_total", "counter", "Pages written to it.", disk.stored);
-      one("drystone_kv_disk_restored_pages_total", "counter",
-          "Pages that came back from it instead of being computed.", disk.restored);
-      one("drystone_kv_disk_restored_tokens_total", "counter", "Tokens of these.",
-          disk.restored * load.page_tokens);
-      one("drystone_kv_disk_dropped_pages_total", "counter",
-          "Evicted pages that it was too busy to take.", disk.dropped);
-      one("drystone_kv_disk_failed_pages_total", "counter",
-          "Pages that could not be written, or not be read as they were written.", disk.failed);
-    }
-  }
-  one("vllm:prompt_tokens_total", "counter", "Prompt tokens of requests that are over.",
-      prompt_tokens_.value());
-  one("vllm:prompt_tokens_cached_total", "counter", "Of these, taken from the prefix cache.",
-      cached_tokens_.value());
-  one("vllm:generation_tokens_total", "counter", "Generated tokens of requests that are over.",
-      generation_tokens_.value());
-  out.family("vllm:request_success_total", "counter", "Requests by how their generation ended.");
-  for (std::size_t i = 0; i < kFinishes.size(); ++i)
-    out.sample("vllm:request_success_total",
-               {{"model_name", model_name_}, {"finished_reason", kFinishes[i]}},
-               finished_[i].value());
-  histogram("vllm:time_to_first_token_seconds", "From the queue to the first text.", first_token_);
-  histogram("vllm:inter_token_latency_seconds", "Between one token and the next.", inter_token_);
-  histogram("vllm:request_time_per_output_token_seconds", "Mean of a request after its first text.",
-            per_output_token_);
-  histogram("vllm:e2e_request_latency_seconds", "From the queue to the end.", e2e_);
-  histogram("vllm:request_queue_time_seconds", "In the queue.", queue_);
-  histogram("vllm:request_prefill_time_seconds", "Computing the prompt.", prefill_);
-  histogram("vllm:request_decode_time_seconds", "Generating.", decode_);
-  histogram("vllm:request_prompt_tokens", "Prompt tokens of a request.", prompt_length_);
-  histogram("vllm:request_generation_tokens", "Generated tokens of a request.", output_length_);
-
+  write_loads(out);
+  write_requests(out);
   out.family("drystone_http_requests_total", "counter", "Answered requests by status; 0: none.");
   for (std::size_t status = 0; status < requests_by_status_.size(); ++status)
     if (const std::uint64_t count = requests_by_status_[status].value(); count > 0)
@@ -170,11 +207,14 @@ class MetricsEndpoint final : public Endpoints {
 
  private:
   boost::asio::awaitable<void> answer(ReplySink& sink) {
-    HttpReply reply{.body = metrics_.text(),
-                    .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+    HttpReply reply{.content_type = "text/plain; version=0.0.4; charset=utf-8"};
+    // By name: gcc 12 destroys what a conversion makes in a co_await twice.
+    const std::function<void()> job = [&] { reply.body = metrics_.text(); };
+    if (const auto refusal = co_await reading_.run(job)) reply = error_reply(*refusal);
     co_await sink.send(std::move(reply));
   }
   const ServingMetrics& metrics_;
+  OffLoop reading_;  // last: its thread uses the rest
 };
 
 }  // namespace

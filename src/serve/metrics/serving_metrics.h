@@ -6,26 +6,25 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "serve/http/endpoints.h"
 #include "serve/http/request_record.h"
+#include "serve/metrics/exposition.h"
 #include "serve/metrics/metric.h"
+#include "serve/metrics/model_numbers.h"
 
 namespace drystone {
 
-// What an engine holds at present and did since its start; asked for when somebody reads metrics.
-struct EngineLoad {
-  std::uint64_t running = 0, waiting = 0;           // requests
-  std::uint64_t kv_pages = 0, kv_pages_in_use = 0;  // of page_tokens each
-  std::uint64_t page_tokens = 0;
-  std::uint64_t prefix_queries_tokens = 0, prefix_hits_tokens = 0;
-  std::uint64_t preemptions = 0, steps = 0;
-  // The second tier of the prefix cache; without pages: there is none.
-  struct KvDisk {
-    std::uint64_t pages = 0, pages_in_use = 0, page_bytes = 0;
-    std::uint64_t stored = 0, restored = 0, dropped = 0, failed = 0;
-  } kv_disk;
+// A model that a server offers, as it stands now.
+struct ModelLoad {
+  std::string model;
+  std::string instance;            // of a cluster: "llama-8b#1" is a second replica; else ""
+  std::string state, head;         // of a cluster: "ready" and a node's name; else ""
+  std::optional<EngineLoad> load;  // where its engine is in this process
 };
 
 // The numbers of a server, under the names that vLLM uses where the meaning is the same and as
@@ -33,39 +32,41 @@ struct EngineLoad {
 // one thread, reading is for any.
 class ServingMetrics final : public ServerObserver {
  public:
-  // `model_name` is the label of all of a model's numbers.
+  static constexpr std::size_t kModelsMax = 256;  // what others cost counts under the name ""
+
+  // `model_name` is the label of all requests' numbers; empty: that of the model that each asked
+  // for, from its first request on.
   explicit ServingMetrics(std::string model_name);
 
-  // From any thread; the function too is called from any, until it is replaced by an empty one.
-  void set_engine_load(std::function<EngineLoad()> load);
+  // May wait and is called from any thread, until it is replaced by an empty one.
+  void set_loads(std::function<std::vector<ModelLoad>()> loads);
 
   void connection_opened() override { connections_.add(1); }
   void connection_closed() override { connections_.add(-1); }
   void connection_refused() override { refused_connections_.add(); }
-  void text_came(double gap_s, std::size_t tokens) override;
+  void text_came(std::string_view model, double gap_s, std::size_t tokens) override;
   void request_over(const RequestRecord& record) override;
 
   // In Prometheus' text format.
   std::string text() const;
 
  private:
-  static constexpr std::array<const char*, 4> kFinishes = {"stop", "length", "abort", "error"};
+  ModelNumbers& numbers_of(std::string_view model);
+  void write_loads(Exposition& out) const;
+  void write_requests(Exposition& out) const;
 
-  std::string model_name_;
-  mutable std::mutex load_mutex_;
-  std::function<EngineLoad()> load_;
+  const std::string model_name_;
+  mutable std::mutex mutex_;
+  std::function<std::vector<ModelLoad>()> loads_;
+  std::map<std::string, std::unique_ptr<ModelNumbers>, std::less<>> numbers_;  // none goes
 
   Gauge connections_;
   Counter refused_connections_;
   std::array<Counter, 600> requests_by_status_;
   Counter incomplete_, answer_bytes_;
-  Counter prompt_tokens_, cached_tokens_, generation_tokens_;
-  std::array<Counter, kFinishes.size()> finished_;
-  Histogram first_token_, inter_token_, per_output_token_, e2e_, queue_, prefill_, decode_;
-  Histogram prompt_length_, output_length_;
 };
 
-// GET /metrics. Borrows `metrics`.
+// GET /metrics, read on a thread of its own. Borrows `metrics`.
 EndpointsFactory metrics_endpoint(const ServingMetrics& metrics);
 
 }  // namespace drystone

@@ -23,8 +23,10 @@ double value_of(const std::string& text, const std::string& series) {
 
 TEST(ServingMetrics, CountWhatRequestsCost) {
   ServingMetrics metrics("m");
-  metrics.set_engine_load(
-      [] { return EngineLoad{.running = 3, .kv_pages = 8, .kv_pages_in_use = 2}; });
+  metrics.set_loads([] {
+    return std::vector<ModelLoad>{
+        {.model = "m", .load = EngineLoad{.running = 3, .kv_pages = 8, .kv_pages_in_use = 2}}};
+  });
   TestServer server(with_metrics(metrics));
   TestClient client = server.connect();
   ASSERT_EQ(client.ask("POST", "/v1/chat/completions", chat_body("Hello")).status, 200);
@@ -52,16 +54,40 @@ TEST(ServingMetrics, CountWhatRequestsCost) {
 // Who turns the second tier on wants to see whether it is of use.
 TEST(ServingMetrics, TellOfTheSecondTierWhereThereIsOne) {
   ServingMetrics metrics("m");
-  metrics.set_engine_load([] { return EngineLoad{.page_tokens = 64}; });
+  metrics.set_loads(
+      [] { return std::vector<ModelLoad>{{.model = "m", .load = EngineLoad{.page_tokens = 64}}}; });
   EXPECT_EQ(metrics.text().find("kv_disk"), std::string::npos);
-  metrics.set_engine_load([] {
-    return EngineLoad{.page_tokens = 64,
-                      .kv_disk = {.pages = 8, .pages_in_use = 3, .stored = 5, .restored = 2}};
+  metrics.set_loads([] {
+    const EngineLoad load{.page_tokens = 64,
+                          .kv_disk = {.pages = 8, .pages_in_use = 3, .stored = 5, .restored = 2}};
+    return std::vector<ModelLoad>{{.model = "m", .load = load}};
   });
   const std::string text = metrics.text();
   EXPECT_EQ(value_of(text, R"(drystone_kv_disk_pages_in_use{model_name="m"})"), 3);
   EXPECT_EQ(value_of(text, R"(drystone_kv_disk_stored_pages_total{model_name="m"})"), 5);
   EXPECT_EQ(value_of(text, R"(drystone_kv_disk_restored_tokens_total{model_name="m"})"), 128);
+}
+
+// A node serves several models, some of which are computed elsewhere.
+TEST(ServingMetrics, TellModelsApart) {
+  ServingMetrics metrics("");
+  metrics.set_loads([] {
+    return std::vector<ModelLoad>{
+        {.model = "m", .instance = "m", .state = "ready", .head = "atlas", .load = EngineLoad{}},
+        {.model = "m", .instance = "m#1", .state = "loading", .head = "nova"}};
+  });
+  TestServer server(with_metrics(metrics));
+  ASSERT_EQ(server.connect().ask("POST", "/v1/chat/completions", chat_body("Hello")).status, 200);
+  const std::string text = server.connect().ask("GET", "/metrics").body;
+  EXPECT_EQ(
+      value_of(
+          text,
+          R"(drystone_model_state{model_name="m",instance="m#1",state="loading",head="nova"})"),
+      1);
+  EXPECT_EQ(value_of(text, R"(vllm:num_requests_running{model_name="m"})"), 0);
+  EXPECT_EQ(text.find(R"(vllm:num_requests_running{model_name="m",instance)"), std::string::npos);
+  EXPECT_GT(value_of(text, R"(vllm:generation_tokens_total{model_name="scripted"})"), 0);
+  EXPECT_GT(value_of(text, R"(vllm:inter_token_latency_seconds_count{model_name="scripted"})"), 0);
 }
 
 // A client that leaves is no success, and its tokens were still computed.

@@ -7,28 +7,17 @@
 #include <thread>
 #include <utility>
 
+#include "net/forward_stream.h"
 #include "net/frame.h"
 
 namespace drystone {
 namespace {
 
 // A stream that its door can close as long as the door knows it, whoever has it.
-class DoorStream final : public DataStream {
+class DoorStream final : public ForwardStream {
  public:
-  explicit DoorStream(std::shared_ptr<DataStream> inner) : inner_(std::move(inner)) {}
-  ~DoorStream() override { inner_->close(); }
-  Result<void> write(Parts parts, StreamWait wait) override { return inner_->write(parts, wait); }
-  Result<void> read(std::span<std::byte> into, StreamWait wait) override {
-    return inner_->read(into, wait);
-  }
-  Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
-    return inner_->exchange(parts, into, wait);
-  }
-  void close() override { inner_->close(); }
-  const StreamPeer& peer() const override { return inner_->peer(); }
-
- private:
-  const std::shared_ptr<DataStream> inner_;
+  using ForwardStream::ForwardStream;
+  ~DoorStream() override { close(); }
 };
 
 Result<DataPurpose> read_purpose(DataStream& stream) {

@@ -11,6 +11,7 @@ namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kStep(500), kDeadAfter(2500);
 constexpr int kActionRoundsMax = 20;
+constexpr std::chrono::seconds kSlowPlan(1);
 
 }  // namespace
 
@@ -53,6 +54,17 @@ bool SimMap::operator==(const SimMap& other) const {
   });
 }
 
+std::optional<PlaceValue> SimCluster::SlowPlans::made(std::uint64_t number,
+                                                      const std::function<PlanJob()>& job) {
+  if (std::exchange(current, number) != number) {
+    running = job();
+    begun = now;
+  }
+  CHECK(running != nullptr, number);
+  if (now - begun < kSlowPlan) return std::nullopt;
+  return std::exchange(running, nullptr)();
+}
+
 void SimCluster::add_node(const std::string& name, Bytes memory) {
   nodes_[name].memory = memory;
   start(name);
@@ -67,7 +79,8 @@ void SimCluster::add_model(const ModelFigures& model) {
     }
 }
 
-void SimCluster::want(const DesiredInstance& desired) {
+void SimCluster::want(DesiredInstance desired) {
+  desired.asked = ++asked_;
   for (auto& [name, node] : nodes_)
     if (node.core) return put(name, node, want_key(desired.model), to_json(desired));
 }
@@ -92,9 +105,13 @@ void SimCluster::start(const std::string& name) {
   if (node.core) return;
   note(fmt::format("{} starts", name));
   node.ledger = std::make_unique<Ledger>(name, node.memory);
-  node.core = std::make_unique<InstanceCore>(
-      InstanceCore::Options{.self = name, .boot = ++node.boots * 1000 + name[0], .now = now_},
-      node.map);
+  node.plans = slow_plans_ ? std::make_unique<SlowPlans>(now_) : nullptr;
+  node.core =
+      std::make_unique<InstanceCore>(InstanceCore::Options{.self = name,
+                                                           .boot = ++node.boots * 1000 + name[0],
+                                                           .now = now_,
+                                                           .plans = node.plans.get()},
+                                     node.map);
   tell_figures(name, node);
   for (const auto& [model, figures] : models_)
     if (node.map.get("model/" + model) == nullptr)

@@ -45,7 +45,7 @@ class SimCluster {
 
   void add_node(const std::string& name, Bytes memory);
   void add_model(const ModelFigures& model);  // known from the next node that starts or is up
-  void want(const DesiredInstance& desired);
+  void want(DesiredInstance desired);         // as somebody who asks now
   void unwant(const std::string& model);
 
   void kill(const std::string& name);  // with everything it held; the map stays on disk
@@ -54,6 +54,7 @@ class SimCluster {
   void heal();  // all links
   void fail_loads(const std::string& name, int times);
   void break_part(const std::string& name, const std::string& instance);
+  void slow_plans() { slow_plans_ = true; }  // of nodes that start from now on: a second each
   void lose_messages(double probability) { loss_ = probability; }
 
   void run(double seconds);
@@ -77,11 +78,22 @@ class SimCluster {
     bool ready = false, failed = false;
     bool joined = false;  // all parts of the epoch were there together once
   };
+  // Plans on a thread of its own, which is slow.
+  struct SlowPlans final : PlanWork {
+    explicit SlowPlans(const std::chrono::nanoseconds& clock) : now(clock) {}
+    std::optional<PlaceValue> made(std::uint64_t number,
+                                   const std::function<PlanJob()>& job) override;
+    const std::chrono::nanoseconds& now;
+    std::uint64_t current = 0;
+    PlanJob running;
+    std::chrono::nanoseconds begun{};
+  };
   struct Node {
     Bytes memory = 0;
     std::uint64_t boots = 0;
     int fail_loads = 0;
     SimMap map;
+    std::unique_ptr<SlowPlans> plans;
     std::unique_ptr<InstanceCore> core;
     std::unique_ptr<Ledger> ledger;
     std::map<std::string, Held> held;
@@ -109,6 +121,8 @@ class SimCluster {
   std::map<std::string, ModelFigures> models_;
   std::set<std::pair<std::string, std::string>> cut_;
   double loss_ = 0;
+  std::uint64_t asked_ = 0;
+  bool slow_plans_ = false;
   std::string trace_;
 };
 

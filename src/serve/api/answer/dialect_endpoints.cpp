@@ -209,6 +209,7 @@ awaitable<void> DialectEndpoints::answer(const HttpRequest& request, ReplySink& 
   const std::size_t unsent_bytes_max =
       what.stream ? context_.limits.unsent_bytes_max : std::numeric_limits<std::size_t>::max();
   const Client client = context_.access.client(request);
+  if (client.trace != nullptr) client.trace->record.model = what.held.name();
   std::optional<ApiError> full;
   const std::size_t queue_max = queue.queue_max();
   if (what.jobs.size() > queue_max) full = too_many(what.jobs.size(), queue_max);

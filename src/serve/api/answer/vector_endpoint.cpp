@@ -90,6 +90,7 @@ awaitable<void> DialectEndpoints::vectors(const HttpRequest& request, ReplySink&
   VectorRequest& what = **prepared;
   RunningVectors running{.held = what.held, .jobs = std::move(what.jobs)};
   const Client client = context_.access.client(request);
+  if (client.trace != nullptr) client.trace->record.model = what.held.name();
   std::optional<ApiError> failed;
   while (!failed && !running.done()) {
     failed = running.start(context_.loop, what.held.model().jobs(), client);

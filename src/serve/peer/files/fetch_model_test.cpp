@@ -6,6 +6,8 @@
 #include <fstream>
 #include <set>
 
+#include "engine/classifier.h"
+#include "model/synth/presets.h"
 #include "serve/peer/files/file_wire.h"
 #include "serve/peer/files/model_identity.h"
 #include "serve/peer/files/part_ranges.h"
@@ -191,6 +193,29 @@ TEST(FetchModel, PartsLoadFromTheRangesThatWereFetched) {
       EXPECT_LT(bytes_on_disk(copy->path(0)), whole.file_bytes() * 9 / 10);
     }
   }
+}
+
+// The node that a client asks ranks with the model's own head, also where it has no part of it.
+TEST(FetchModel, EveryNodeHasTheHeadForRanking) {
+  ModelConfig config = find_preset("tiny-qwen3")->model.config;
+  config.pooling = PoolingType::rank;
+  config.classes = {"yes", "no"};
+  const TestModel model(config, "Q8_0");
+  const GgufFile whole = model.open();
+  const std::atomic<bool> stop = false;
+  const TestFolder folder;
+  TestHolders nodes(whole);
+  nodes.add("node-a");
+  auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+  ASSERT_TRUE(copy) << copy.error().message();
+  const auto file = GgufFile::open(copy->path(0));
+  ASSERT_TRUE(file) << file.error().message();
+  ASSERT_TRUE(fetch_ranges(nodes.holders(), *copy, program_ranges(*file), nullptr, stop));
+  const auto here = Classifier::of(*file), there = Classifier::of(whole);
+  ASSERT_TRUE(here && *here != nullptr && there);
+  const std::vector<float> hidden(config.d_model, 0.5f);
+  EXPECT_EQ((*here)->probabilities(hidden), (*there)->probabilities(hidden));
+  EXPECT_NE((*here)->probabilities(hidden)[0], 0.5f);  // which zeros would give
 }
 
 // A node may be unplugged in the midst of giving: another one goes on from there.

@@ -8,8 +8,9 @@
 namespace drystone {
 namespace {
 
-bool is_rotation(std::string_view name) {
-  return name.starts_with("rope_freqs.") || name.starts_with("rope_factors_");
+bool is_for_all(std::string_view name) {
+  return name.starts_with("rope_freqs.") || name.starts_with("rope_factors_") ||
+         name == "cls.output.weight";
 }
 
 FileRange all_of(const GgufTensor& tensor) {
@@ -23,9 +24,8 @@ bool needs(const Program& program, const PlacedPart& part, TensorId id) {
     return layer >= part.layers.begin && layer < part.layers.end;
   }
   if (part.stage != 0) return false;
-  // The classifier is applied at the head as well.
   if (id == program.output_norm || id == program.output) return true;
-  return part.rank == 0 && (id == program.embedding || id == program.classifier);
+  return part.rank == 0 && id == program.embedding;
 }
 
 // Rows [first_row, first_row + rows) of a matrix; of vectors everything.
@@ -41,7 +41,7 @@ FileRange rows_of(const TensorSpec& spec, const GgufTensor& tensor) {
 std::vector<FileRange> program_ranges(const GgufFile& file) {
   std::vector<FileRange> ranges;
   for (const GgufTensor& tensor : file.tensors())
-    if (is_rotation(tensor.name)) ranges.push_back(all_of(tensor));
+    if (is_for_all(tensor.name)) ranges.push_back(all_of(tensor));
   return ranges;
 }
 

@@ -11,7 +11,8 @@
 namespace drystone {
 
 // What every node of a model needs of its files besides the headers: factors of the rotation, which
-// a program is made with.
+// a program is made with, and the head that tells classes apart, which the node that was asked
+// applies.
 std::vector<FileRange> program_ranges(const GgufFile& file);
 
 // The tensors that a part of a placement reads of a file: rows of those that its rank divides by

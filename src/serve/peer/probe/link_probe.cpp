@@ -189,6 +189,11 @@ Result<ProbeFigures> probe_link(DataStream& data, const Clock& clock) {
   const FrameHeader header = TRY(stream.hear());
   if (header.type == static_cast<std::uint16_t>(ProbeFrame::busy))
     return Error(Errc::limit, "the other node is measuring a link");
+  if (header.type == static_cast<std::uint16_t>(ProbeFrame::version))
+    return Error(Errc::unsupported,
+                 fmt::format("the other node measures links in version {}, this one in {}: one of "
+                             "them is older, update it",
+                             header.tag, kProbeVersion));
   if (header.type != static_cast<std::uint16_t>(ProbeFrame::ready))
     return ProbeStream::unexpected(header);
   ProbeFigures figures;
@@ -214,8 +219,9 @@ Result<ProbeFigures> probe_link(DataStream& data, const Clock& clock) {
 Result<void> answer_probe(DataStream& data, const Clock& clock, ProbeGate& gate) {
   ProbeStream stream(data, clock);
   const std::uint64_t version = TRY(stream.hear(ProbeFrame::hello));
+  if (version != kProbeVersion) return stream.say(ProbeFrame::version, kProbeVersion);
   const ProbeGate::Pass pass(gate);
-  if (!pass || version != kProbeVersion) return stream.say(ProbeFrame::busy);
+  if (!pass) return stream.say(ProbeFrame::busy);
   TRY(stream.say(ProbeFrame::ready));
   return Answer(stream).run();
 }

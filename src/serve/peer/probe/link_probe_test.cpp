@@ -63,6 +63,17 @@ TEST(LinkProbe, IsToldWhenAnotherOneRuns) {
   EXPECT_TRUE(probe_link(*peer.stream, peer.clock).is(Errc::limit));
 }
 
+// Who speaks another version is told so: it would ask again and again for one that is busy.
+TEST(LinkProbe, RefusesAnotherVersionByItsName) {
+  Peer peer;
+  FrameStream frames(*peer.stream, {.payload_bytes_max = 0});
+  peer.say(ProbeFrame::hello, kProbeVersion + 1);
+  const auto header = frames.read_header({.within = std::chrono::seconds(5)});
+  ASSERT_TRUE(header) << header.error().message();
+  EXPECT_EQ(header->type, static_cast<std::uint16_t>(ProbeFrame::version));
+  EXPECT_EQ(header->tag, kProbeVersion);
+}
+
 // A member that wants to keep this node busy can do so for moments only.
 TEST(LinkProbe, RefusesWhatIsOutOfBounds) {
   for (const auto& [type, tag] : {std::pair{ProbeFrame::send, kProbeBytesMax + 1},

@@ -19,6 +19,7 @@ enum class ProbeFrame : std::uint16_t {
   send = 7,      // tag: bytes, which follow
   took = 8,      // tag: nanoseconds from the first of them to the last
   receive = 9,   // tag: bytes, which come back
+  version = 10,  // another version is spoken there, the tag; the connection ends
 };
 
 constexpr std::uint64_t kProbeVersion = 1;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include "net/frame.h"
@@ -33,66 +32,49 @@ bool proves(const DataStream& stream, const std::string& node) {
 Switchboard::~Switchboard() { close(); }
 
 void Switchboard::accept(std::unique_ptr<DataStream> stream) {
-  reap();
-  const std::lock_guard lock(mutex_);
-  drop_expired();
-  if (closed_ || greetings_.size() >= kGreetingsMax) return stream->close();
-  Greeting& greeting = greetings_.emplace_back();
-  greeting.stream = std::move(stream);
-  try {
-    greeting.thread = std::thread([this, &greeting] { greet(greeting); });
-  } catch (const std::system_error&) {
-    greeting.stream->close();
-    greetings_.pop_back();
-  }
-}
-
-void Switchboard::greet(Greeting& greeting) {
-  auto name = read_name(*greeting.stream, kGreetingWithin);
-  std::unique_ptr<DataStream> replaced;  // closed outside the lock
+  Streams over;
+  DataStream* const greeting = stream.get();
+  bool enters = false;
   {
     const std::lock_guard lock(mutex_);
-    greeting.done = true;
-    drop_expired();
-    if (!name || closed_ || (parked_.size() >= kParkedMax && !parked_.contains(*name))) {
-      greeting.stream->close();
-    } else {
-      Parked& parked = parked_[*name];
-      replaced = std::exchange(parked.stream, std::move(greeting.stream));
-      parked.since = clock_.monotonic();
-    }
+    enters = !closed_ && greetings_.size() < kGreetingsMax;
+    if (enters) greetings_.insert(greeting);
+  }
+  if (!enters) return stream->close();
+  const auto name = read_name(*stream, kGreetingWithin);
+  {
+    const std::lock_guard lock(mutex_);
+    greetings_.erase(greeting);
+    drop_expired(over);
+    if (!name || !park(*name, stream, over)) over.push_back(std::move(stream));
   }
   changed_.notify_all();
+  for (const auto& each : over) each->close();
 }
 
-void Switchboard::reap() {
-  std::list<Greeting> done;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto it = greetings_.begin(); it != greetings_.end();) {
-      const auto next = std::next(it);
-      if (it->done) done.splice(done.end(), greetings_, it);
-      it = next;
-    }
-  }
-  for (Greeting& greeting : done) greeting.thread.join();
+bool Switchboard::park(const StreamName& name, std::unique_ptr<DataStream>& stream, Streams& over) {
+  if (closed_ || (parked_.size() >= kParkedMax && !parked_.contains(name))) return false;
+  Parked& parked = parked_[name];
+  if (parked.stream != nullptr) over.push_back(std::move(parked.stream));
+  parked = {std::move(stream), clock_.monotonic()};
+  return true;
 }
 
 Result<std::unique_ptr<DataStream>> Switchboard::take(const StreamName& name,
                                                       const std::string& node,
                                                       std::chrono::nanoseconds within,
                                                       const std::atomic<bool>& stop) {
-  reap();
   const auto deadline = clock_.monotonic() + within;
+  Streams over;  // destroyed behind the lock
   std::unique_lock lock(mutex_);
   while (true) {
-    drop_expired();
+    drop_expired(over);
     if (closed_ || stop) return Error(Errc::cancelled, "connecting was stopped");
     if (const auto found = parked_.find(name); found != parked_.end()) {
       auto stream = std::move(found->second.stream);
       parked_.erase(found);
       if (proves(*stream, node)) return stream;
-      stream->close();  // a member, but not the one whose part this is
+      over.push_back(std::move(stream));  // of a member, but not the one whose part this is
     }
     const auto left = deadline - clock_.monotonic();
     if (left <= left.zero())
@@ -102,9 +84,16 @@ Result<std::unique_ptr<DataStream>> Switchboard::take(const StreamName& name,
   }
 }
 
-void Switchboard::drop_expired() {
+void Switchboard::drop_expired(Streams& over) {
   const auto now = clock_.monotonic();
-  std::erase_if(parked_, [&](const auto& one) { return now - one.second.since >= kParkedFor; });
+  for (auto one = parked_.begin(); one != parked_.end();) {
+    const auto next = std::next(one);
+    if (now - one->second.since >= kParkedFor) {
+      over.push_back(std::move(one->second.stream));
+      parked_.erase(one);
+    }
+    one = next;
+  }
 }
 
 std::size_t Switchboard::parked() const {
@@ -113,24 +102,14 @@ std::size_t Switchboard::parked() const {
 }
 
 void Switchboard::close() {
-  std::list<Greeting> greetings;
+  std::map<StreamName, Parked> parked;
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    parked_.clear();
-    for (Greeting& greeting : greetings_)
-      if (!greeting.done) greeting.stream->close();
+    parked.swap(parked_);
+    for (DataStream* greeting : greetings_) greeting->close();
   }
   changed_.notify_all();
-  while (true) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (greetings_.empty()) return;
-      greetings.splice(greetings.end(), greetings_, greetings_.begin());
-    }
-    greetings.front().thread.join();
-    greetings.clear();
-  }
 }
 
 }  // namespace drystone

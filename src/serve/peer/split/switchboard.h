@@ -4,12 +4,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "net/data_stream.h"
@@ -26,10 +26,11 @@ class Switchboard {
   static constexpr std::chrono::seconds kGreetingWithin{5}, kParkedFor{60};
 
   explicit Switchboard(const Clock& clock) : clock_(clock) {}  // borrows it
-  ~Switchboard();                                              // close()
+  ~Switchboard();  // close(); when no accept() runs any more
 
-  // A stream that a peer opened; returns at once. It is closed if it does not say in time what it
-  // is, or if there are too many.
+  // A stream that a peer opened. Blocks until it has said what it is, up to kGreetingWithin, so
+  // call it on a thread of the stream's own. It is closed if it does not say so, or if there are
+  // too many.
   void accept(std::unique_ptr<DataStream> stream);
 
   // The stream of this name, from that node (if the stream proves a key). Blocks until it is there,
@@ -40,27 +41,24 @@ class Switchboard {
                                            const std::atomic<bool>& stop);
 
   std::size_t parked() const;  // what nobody took within kParkedFor goes with the next call
-  // Closes all streams; wakes who waits. accept() closes what comes.
+  // Closes all streams; wakes who waits, in accept() as well. accept() closes what comes.
   void close();
 
  private:
-  struct Greeting {
-    std::unique_ptr<DataStream> stream;
-    std::thread thread;
-    bool done = false;
-  };
+  using Streams = std::vector<std::unique_ptr<DataStream>>;
   struct Parked {
     std::unique_ptr<DataStream> stream;
     Clock::Nanoseconds since;
   };
-  void greet(Greeting& greeting);
-  void reap();
-  void drop_expired();
+  // With the lock held. What goes is moved to `over`, to be destroyed without it: a stream says
+  // goodbye, which may take a while.
+  void drop_expired(Streams& over);
+  bool park(const StreamName& name, std::unique_ptr<DataStream>& stream, Streams& over);
 
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::list<Greeting> greetings_;
+  std::set<DataStream*> greetings_;  // those whose accept() reads
   std::map<StreamName, Parked> parked_;
   bool closed_ = false;
 };

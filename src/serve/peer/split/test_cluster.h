@@ -18,6 +18,7 @@
 #include "engine/batcher.h"
 #include "model/arch/architecture.h"
 #include "model/synth/synth.h"
+#include "net/forward_stream.h"
 #include "net/memory_stream.h"
 #include "serve/peer/split/start_part.h"
 
@@ -37,16 +38,21 @@ class TestModel {
     config.head_dim = 64;
     config.vocab = 512;
     config.context = 2048;
-    path_ = std::filesystem::temp_directory_path() /
-            fmt::format("peer-{}-{}-{}.gguf", type, layers, getpid());
-    ThreadPool pool(1);
-    const auto written = write_synth({.config = config}, *find_mixture(type), path_, pool, {});
-    CHECK(written, written.error().message());
+    write(config, type);
   }
+  TestModel(const ModelConfig& config, std::string_view type) { write(config, type); }
   ~TestModel() { std::filesystem::remove(path_); }
   GgufFile open() const { return *GgufFile::open(path_); }
 
  private:
+  void write(const ModelConfig& config, std::string_view type) {
+    path_ = std::filesystem::temp_directory_path() /
+            fmt::format("peer-{}-{}-{}.gguf", type, config.layers, getpid());
+    ThreadPool pool(1);
+    const auto written = write_synth({.config = config}, *find_mixture(type), path_, pool, {});
+    CHECK(written, written.error().message());
+  }
+
   std::filesystem::path path_;
 };
 
@@ -113,31 +119,26 @@ class TestCable {
   std::vector<std::shared_ptr<DataStream>> ends_;
 };
 
-class TestStream final : public DataStream {
+class TestStream final : public ForwardStream {
  public:
-  TestStream(std::unique_ptr<DataStream> end, std::shared_ptr<TestCable> cable)
-      : end_(std::move(end)), cable_(std::move(cable)) {
-    cable_->add(end_);
+  TestStream(std::shared_ptr<DataStream> end, std::shared_ptr<TestCable> cable)
+      : ForwardStream(end), cable_(std::move(cable)) {
+    cable_->add(std::move(end));
   }
-  ~TestStream() override { end_->close(); }
+  ~TestStream() override { inner().close(); }
   Result<void> write(Parts parts, StreamWait wait) override {
     if (cable_->frozen) return {};
-    return end_->write(parts, wait);
-  }
-  Result<void> read(std::span<std::byte> into, StreamWait wait) override {
-    return end_->read(into, wait);
+    return inner().write(parts, wait);
   }
   Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
-    if (cable_->frozen) return end_->read(into, wait);
-    return end_->exchange(parts, into, wait);
+    if (cable_->frozen) return inner().read(into, wait);
+    return inner().exchange(parts, into, wait);
   }
   void close() override {
-    if (!cable_->frozen) end_->close();
+    if (!cable_->frozen) inner().close();
   }
-  const StreamPeer& peer() const override { return end_->peer(); }
 
  private:
-  const std::shared_ptr<DataStream> end_;
   const std::shared_ptr<TestCable> cable_;
 };
 
@@ -191,7 +192,11 @@ class TestCluster final : public PeerDialer {
       if (known != nullptr) cable = known;
       known = cable;
     }
-    switchboards_.at(node)->accept(std::make_unique<TestStream>(std::move(there), cable));
+    const std::lock_guard lock(mutex_);
+    doors_.emplace_back([&board = *switchboards_.at(node),
+                         stream = std::make_unique<TestStream>(std::move(there), cable)]() mutable {
+      board.accept(std::move(stream));
+    });
     return std::unique_ptr<DataStream>(std::make_unique<TestStream>(std::move(here), cable));
   }
 
@@ -226,6 +231,7 @@ class TestCluster final : public PeerDialer {
   std::vector<std::optional<std::string>> losses_;
   std::vector<std::unique_ptr<StagePart>> workers_;
   std::unique_ptr<Engine> engine_;
+  std::vector<std::jthread> doors_;  // a stream each, until it has said what it is
 };
 
 }  // namespace drystone

@@ -1,0 +1,22 @@
+#include "app/node/unmeasured.h"
+
+#include <fmt/format.h>
+
+namespace drystone {
+
+std::vector<std::string> unmeasured(const InstanceMap& map, const std::vector<std::string>& nodes) {
+  std::vector<std::string> missing;
+  for (const std::string& id : nodes) {
+    const NodeFigures* figures = map.node(id);
+    if (figures == nullptr || !figures->read_bandwidth) missing.push_back(map.shown_name(id));
+  }
+  const LinkTable& links = map.links();
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    for (std::size_t j = i + 1; j < nodes.size(); ++j)
+      if (!links.between(nodes[i], nodes[j]).round_trip_s)
+        missing.push_back(
+            fmt::format("the link {} - {}", map.shown_name(nodes[i]), map.shown_name(nodes[j])));
+  return missing;
+}
+
+}  // namespace drystone
