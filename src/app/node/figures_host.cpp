@@ -171,7 +171,7 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
     const auto file = options.state / "measured.json";
     auto measured = read_measured(file, key);
     if (!measured) {
-      const MeasureTurn turn(clock, kTurnWithin);
+      const MeasureTurn turn(clock, kTurnWithin, stopping);
       if (stopping) return;
       measured = measure_node({.isa = *isa,
                                .threads = threads,

@@ -26,10 +26,10 @@ struct MeasureOptions {
 Measured measure_node(const MeasureOptions& options, const Clock& clock);
 
 // Nodes on one machine measure one after the other: waits until no other process of this program
-// does, at most `within`.
+// does, at most `within`, and no longer than until `stop` is true.
 class MeasureTurn {
  public:
-  MeasureTurn(const Clock& clock, Clock::Nanoseconds within);
+  MeasureTurn(const Clock& clock, Clock::Nanoseconds within, const std::atomic<bool>& stop);
   ~MeasureTurn();
   MeasureTurn(const MeasureTurn&) = delete;
   MeasureTurn& operator=(const MeasureTurn&) = delete;
