@@ -6,6 +6,7 @@
 #include <iostream>
 #include <string>
 
+#include "app/cli/api_flags.h"
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
 
@@ -36,6 +37,8 @@ int run(int argc, char** argv) {
   std::string api;  // read by commands that ask a running node (cli/api_flags.h)
   app.add_option("--api", api, "The node that `nodes`, `invite`, ... ask [http://127.0.0.1:8080]")
       ->type_name("URL");
+  std::string api_ca;
+  drystone::add_api_ca(app, api_ca);
   app.footer(kExamples);
   app.get_formatter()->column_width(34);
   for (const auto add : kCommands) add(app, exit_code);

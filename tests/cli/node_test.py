@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import shutil
 import signal
 import subprocess
 import time
+import unittest
 import urllib.error
 import urllib.request
 
@@ -12,12 +14,12 @@ from program import PROGRAM, ProgramTest, main
 
 
 class NodeTest(ProgramTest):
-    def up(self, name, *more):
+    def up(self, name, *more, called=None):
         """A node on free ports; its process has `api`, the URL."""
         log = self.folder / f"{name}.log"
         out = log.open("ab")
         self.addCleanup(out.close)
-        process = subprocess.Popen([PROGRAM, "up", "--state", self.folder / name, "--name", name, "--api", "127.0.0.1:0",
+        process = subprocess.Popen([PROGRAM, "up", "--state", self.folder / name, "--name", name if called is None else called, "--api", "127.0.0.1:0",
                                     "--peer-port", "0", "--no-discovery", "--log-level", "off", *map(str, more)],
                                    stdout=out, stderr=out)
         self.addCleanup(self.end, process)
@@ -97,7 +99,48 @@ class NodeTest(ProgramTest):
             error = self.error("up", "--state", self.folder / "new", "--peer-port", 0, "--no-discovery", *flags)
             self.assertIn(said, error)
         self.assertIn("drystone up", self.error("--api", "http://127.0.0.1:1", "nodes"))
-        self.assertIn("https", self.error("nodes", "--api", "https://127.0.0.1:1"))
+        self.assertIn("--api-ca", self.error("nodes", "--api", "http://127.0.0.1:1", "--api-ca", self.folder / "no.crt"))
+        self.assertIn("no.crt", self.error("nodes", "--api", "https://127.0.0.1:1", "--api-ca", self.folder / "no.crt"))
+
+    # Keys and prompts may go through a network that others read: commands check whom they speak to.
+    @unittest.skipUnless(shutil.which("openssl"), "needs openssl to make a certificate")
+    def test_commands_speak_https(self):
+        def identity(name, where):
+            files = self.folder / f"{name}.crt", self.folder / f"{name}.key"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                            "-subj", f"/CN={name}", "-addext", f"subjectAltName={where}", "-keyout", files[1], "-out", files[0]],
+                           check=True, capture_output=True)
+            return files
+
+        own, other, elsewhere = identity("own", "IP:127.0.0.1"), identity("other", "IP:127.0.0.1"), identity("away", "DNS:away.example")
+        atlas = self.up("atlas", "--tls-cert", own[0], "--tls-key", own[1])
+        self.assertTrue(atlas.api.startswith("https://"), atlas.api)
+        self.assertIn("atlas", self.output("--api", atlas.api, "--api-ca", own[0], "nodes"))
+        self.assertIn("atlas", self.output("nodes", "--api", atlas.api, "--api-ca", own[0], "--json"))
+        self.output("load", "pebble", "--context", "512", "--api", atlas.api, "--api-ca", own[0])
+        said = self.output("run", "pebble", "Hello", "--tokens", 4, "--temperature", 0, "--api", atlas.api, "--api-ca", own[0])
+        self.assertTrue(said.strip())
+        for flags in ((), ("--api-ca", other[0])):
+            self.assertIn("--api-ca FILE", self.error("nodes", "--api", atlas.api, *flags))
+        plain = self.up("plain")
+        self.error("nodes", "--api", plain.api.replace("http:", "https:"), "--api-ca", own[0])
+        nova = self.up("nova", "--tls-cert", elsewhere[0], "--tls-key", elsewhere[1])
+        self.assertIn("not for 127.0.0.1", self.error("nodes", "--api", nova.api, "--api-ca", elsewhere[0]))
+
+    # A machine that was set up as "localhost" is not stuck with it.
+    def test_a_node_is_renamed(self):
+        atlas = self.up("atlas")
+        nova = self.up("nova", "--join", self.output("--api", atlas.api, "invite").strip())
+        self.wait_for(atlas, {"atlas": "alive", "nova": "alive"})
+        self.end(nova)
+        nova = self.up("nova", called="oak")
+        self.wait_for(atlas, {"atlas": "alive", "oak": "alive"})
+        self.assertIn("node oak (", (self.folder / "nova.log").read_text())
+        self.end(nova)
+        nova = self.up("nova", called="")
+        self.wait_for(atlas, {"atlas": "alive", "oak": "alive"})
+        self.output("--api", atlas.api, "remove", "oak")
+        self.wait_for(atlas, {"atlas": "alive"})
 
     # All APIs work wherever the model is, and whichever node is asked.
     def test_ranking_and_embeddings_are_those_of_one_machine(self):

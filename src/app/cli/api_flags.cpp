@@ -9,10 +9,16 @@
 namespace drystone {
 namespace json = boost::json;
 
+void add_api_ca(CLI::App& command, std::string& file) {
+  command.add_option("--api-ca", file, "Whom to trust over https (PEM) [the system's authorities]")
+      ->type_name("FILE");
+}
+
 void add_api_flags(CLI::App& command, ApiFlags& flags) {
   flags.command = &command;
   command.add_option("--api", flags.url, "The node that is asked [http://127.0.0.1:8080]")
       ->type_name("URL");
+  add_api_ca(command, flags.ca_file);
   command
       .add_option("--api-key-file", flags.key_file,
                   "A file with the node's API key (also $DRYSTONE_API_KEY)")
@@ -22,13 +28,16 @@ void add_api_flags(CLI::App& command, ApiFlags& flags) {
 
 namespace {
 
-// "" where the command line says nothing.
-std::string url_of(const ApiFlags& flags) {
-  if (!flags.url.empty() || flags.command == nullptr || flags.command->get_parent() == nullptr)
-    return flags.url;
-  const CLI::Option* general = flags.command->get_parent()->get_option_no_throw("--api");
+// What stands behind the command, else what stands before it; "" where the command line says
+// nothing.
+std::string given(const ApiFlags& flags, const std::string& own, const char* name) {
+  if (!own.empty() || flags.command == nullptr || flags.command->get_parent() == nullptr)
+    return own;
+  const CLI::Option* general = flags.command->get_parent()->get_option_no_throw(name);
   return general != nullptr && general->count() > 0 ? general->as<std::string>() : "";
 }
+
+std::string url_of(const ApiFlags& flags) { return given(flags, flags.url, "--api"); }
 
 }  // namespace
 
@@ -46,7 +55,7 @@ Result<NodeClient> connect_node(const ApiFlags& flags) {
   } else if (const char* given = std::getenv("DRYSTONE_API_KEY"); given != nullptr) {
     key = given;
   }
-  return NodeClient::make(url, std::move(key));
+  return NodeClient::make(url, std::move(key), given(flags, flags.ca_file, "--api-ca"));
 }
 
 void wait_for_restart(const NodeClient& node,

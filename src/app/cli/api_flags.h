@@ -12,17 +12,21 @@ namespace drystone {
 // How a command that asks a running node finds it, and how it shows the answer.
 struct ApiFlags {
   std::string url;       // empty: that of `drystone --api URL COMMAND`, else the default
+  std::string ca_file;   // empty: that of `drystone --api-ca FILE COMMAND`, else the system's
   std::string key_file;  // empty: $DRYSTONE_API_KEY, else none
   bool json = false;
   CLI::App* command = nullptr;
 };
 
-// Adds --api, --api-key-file and --json. Borrows both.
+// Adds --api, --api-ca, --api-key-file and --json. Borrows both.
 void add_api_flags(CLI::App& command, ApiFlags& flags);
+
+// Adds --api-ca alone.
+void add_api_ca(CLI::App& command, std::string& file);
 
 // Whether the command line says which node.
 bool is_node_named(const ApiFlags& flags);
-// Errors: invalid_argument (the URL), io (the key file).
+// Errors: those of NodeClient::make, io (the key file).
 Result<NodeClient> connect_node(const ApiFlags& flags);
 
 // Asks a node that restarts inside its process until the list of nodes that it gives is as wanted;

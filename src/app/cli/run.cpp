@@ -234,6 +234,7 @@ void add_run(CLI::App& app, int& exit_code) {
       ->add_option("--api", options->api.url,
                    "The node that is asked, if it serves MODEL [http://127.0.0.1:8080]")
       ->type_name("URL");
+  add_api_ca(*command, options->api.ca_file);
   command->add_flag("--verbose", options->verbose, "Show tokens per second");
   command->footer(
       "Examples:\n"

@@ -80,7 +80,8 @@ void add_up(CLI::App& app, int& exit_code) {
       ->type_name("N");
   command.add_flag("--no-discovery", flags->no_discovery,
                    "No multicast: only --peer, and addresses in codes");
-  command.add_option("--name", node.cluster.name, "Its name for people [the machine's]")
+  command
+      .add_option("--name", node.cluster.name, "Its name for people, from now on [the machine's]")
       ->type_name("NAME");
   command
       .add_option("--state", flags->state, "Keeps its key and cluster [~/.local/state/drystone]")

@@ -17,6 +17,7 @@
 #include "app/node/member_streams.h"
 #include "app/node/node_crypto.h"
 #include "app/node/node_list.h"
+#include "app/node/node_name.h"
 #include "app/node/open_core.h"
 #include "app/node/peer_links.h"
 #include "app/node/state_folder.h"
@@ -83,7 +84,7 @@ class Host final : public ClusterHost {
 
   std::vector<Node> nodes() override { return list_nodes(*core_, book_, clock_.monotonic()); }
   Result<std::string> id_of(const std::string& name) override {
-    return find_node(core_->members(), name);
+    return find_node(node_names(*core_), name);
   }
   Result<std::string> invite(const cluster::InvitationTerms& terms, bool with_addresses) override;
   Result<void> remove(const std::string& name) override;
@@ -186,9 +187,8 @@ Result<void> Host::listen_for_peers() {
 }
 
 JoinWish Host::wish_for(cluster::InvitationCode code) const {
-  const auto* own = core_->members().find(self_);
   return {.code = std::move(code),
-          .name = !options_.name.empty() || !own ? options_.name : own->name,
+          .name = node_name(*core_, self_),
           .peers = options_.peers,
           .our_port = port_,
           .discover = options_.discover};

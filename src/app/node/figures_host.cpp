@@ -23,6 +23,7 @@
 #include "app/node/measured.h"
 #include "app/node/node_measure.h"
 #include "app/node/node_memory.h"
+#include "app/node/node_name.h"
 #include "app/node/probe_schedule.h"
 #include "app/node/system_memory.h"
 #include "cluster/instance/map_view.h"
@@ -232,7 +233,8 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
   void forget(const std::string& node) {
     const auto alive = cluster.core().alive();
     if (alive.empty() || alive.front() != self) return;
-    std::vector<std::string> keys = {std::string(kFiguresPrefix) + node};
+    std::vector<std::string> keys = {std::string(kFiguresPrefix) + node,
+                                     std::string(kNamePrefix) + node};
     for (const auto& [key, value] : cluster.core().list(kLinkPrefix))
       if (key.find(node) != std::string::npos) keys.push_back(key);
     for (const std::string& key : keys)

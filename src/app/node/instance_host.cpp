@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "app/node/instance_view.h"
 #include "app/node/loop_call.h"
 #include "app/node/model_source.h"
+#include "app/node/node_name.h"
 #include "app/node/part_runner.h"
 #include "app/node/plan_thread.h"
 #include "app/node/served_instances.h"
@@ -70,17 +72,15 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   void wake();
   void act();
   void carry_out(const InstanceAction& action);
-  void publish(const Publish& publish);
+  void take_change(const std::string& key);
+  std::set<std::string> wanted_identities() const;
   void serve_jobs(std::unique_ptr<DataStream> stream);
   PartRunner::Events part_events();
   void say(const std::string& text) const {
     if (options.say) options.say(text);
   }
 
-  std::string name_of(const std::string& node) const {
-    const auto* member = cluster.core().members().find(node);
-    return member == nullptr ? node : member->name;
-  }
+  std::string name_of(const std::string& node) const { return node_name(cluster.core(), node); }
   // From another thread: what `work` gives on the loop.
   template <typename Work>
   auto ask(Work work);
@@ -116,7 +116,8 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   InstanceView view;
   PlanThread plans;
   InstanceCore core;
-  bool awake = false;  // act() is on its way
+  bool awake = false;          // act() is on its way
+  bool wishes_changed = true;  // since the catalog was told of them
   std::unique_ptr<PartRunner> parts;
   ModelHost* models = nullptr;  // since begin()
   std::unique_ptr<ServedInstances> served;
@@ -266,7 +267,7 @@ void InstanceHost::Inner::on_event(const ClusterEvent& event) {
     case ClusterEvent::Kind::key_changed:
       if (!InstanceView::concerns(event.key)) return;
       view.set(event.key, cluster.core().get(event.key));
-      core.key_changed(event.key);
+      take_change(event.key);
       break;
     case ClusterEvent::Kind::node_suspect:
     case ClusterEvent::Kind::member_added:
@@ -306,6 +307,7 @@ void InstanceHost::Inner::act() {
     for (const InstanceAction& action : actions) carry_out(action);
   }
   served->follow(core, view);
+  if (std::exchange(wishes_changed, false)) catalog.set_wanted(wanted_identities());
   if (acted) cluster.follow();
 }
 
@@ -320,12 +322,25 @@ void InstanceHost::Inner::carry_out(const InstanceAction& action) {
   }
 }
 
+void InstanceHost::Inner::take_change(const std::string& key) {
+  core.key_changed(key);
+  wishes_changed |= key.starts_with(kWantPrefix) || key.starts_with(kSourcePrefix);
+}
+
+std::set<std::string> InstanceHost::Inner::wanted_identities() const {
+  std::set<std::string> identities;
+  for (const std::string& key : view.keys(kWantPrefix))
+    if (const auto source = view.source(key.substr(kWantPrefix.size())))
+      identities.insert(source->identity);
+  return identities;
+}
+
 Result<void> InstanceHost::Inner::put(const std::string& key, const json::value& value) {
   cluster::ClusterCore& shared = cluster.core();
   const auto done = value.is_null() ? shared.erase(key, clock.wall())
                                     : shared.put(key, json::serialize(value), clock.wall());
   view.set(key, shared.get(key));
-  core.key_changed(key);
+  take_change(key);
   return done;
 }
 

@@ -167,11 +167,13 @@ TEST_F(InstanceHostTest, EveryNodeServesWhatIsSplitOverAll) {
   for (auto& node : nodes) EXPECT_EQ(ask(*node)->whole(), text);
 
   EXPECT_TRUE(nodes[0]->instances->reserved_bytes() > 0);
+  for (auto& node : nodes) EXPECT_EQ(node->catalog->wanted(), std::set<std::string>{"1"});
   ASSERT_TRUE(nodes[0]->instances->unload(kDemoModelName));
   for (int i = 0; i < 200 && nodes[2]->instances->reserved_bytes() > 0; ++i)
     std::this_thread::sleep_for(milliseconds(50));
   EXPECT_EQ(nodes[2]->instances->reserved_bytes(), 0u);
   EXPECT_FALSE(nodes[2]->models->find(kDemoModelName));
+  EXPECT_EQ(nodes[2]->catalog->wanted(), std::set<std::string>());
 }
 
 // A client sees a pause and then the same text.

@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
-#include <map>
-#include <mutex>
 #include <optional>
 
 #include "app/load/demo_model.h"
 #include "app/load/load_engine.h"
 #include "app/load/open_model.h"
+#include "app/node/copy_shelf.h"
 #include "app/node/find_model_file.h"
 #include "app/node/known_models.h"
 #include "app/node/local_models.h"
@@ -31,43 +29,12 @@ bool is_file_name(const std::string& text) {
          std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 
-// At most one thread at a time works on the copy of a model.
-class CopyLocks {
- public:
-  class Lock {
-   public:
-    Lock(std::shared_ptr<std::timed_mutex> mutex, const std::atomic<bool>& stop)
-        : mutex_(std::move(mutex)) {
-      while (!stop && !held_) held_ = mutex_->try_lock_for(std::chrono::milliseconds(50));
-    }
-    ~Lock() {
-      if (held_) mutex_->unlock();
-    }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-    bool held() const { return held_; }
-
-   private:
-    const std::shared_ptr<std::timed_mutex> mutex_;
-    bool held_ = false;
-  };
-
-  std::shared_ptr<std::timed_mutex> of(const std::string& identity) {
-    const std::lock_guard lock(mutex_);
-    auto& known = mutexes_[identity];
-    if (known == nullptr) known = std::make_shared<std::timed_mutex>();
-    return known;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<std::timed_mutex>> mutexes_;
-};
-
 class Catalog final : public ModelCatalog {
  public:
   explicit Catalog(CatalogOptions options)
-      : options_(std::move(options)), known_(options_.state / "models.json") {}
+      : options_(std::move(options)),
+        known_(options_.state / "models.json"),
+        shelf_(options_.state / "files", options_.wall) {}
 
   Result<Found> find(const std::string& path_or_name) override {
     if (path_or_name == kDemoModelName) {
@@ -112,6 +79,10 @@ class Catalog final : public ModelCatalog {
       if (auto files = open_whole_files(model->identity.files, paths)) return files;
     }
     return Error(Errc::not_found, "this node has no such model (any more)");
+  }
+
+  void set_wanted(std::set<std::string> identities) override {
+    shelf_.set_wanted(std::move(identities));
   }
 
  private:
@@ -198,21 +169,26 @@ class Catalog final : public ModelCatalog {
     if (options_.dialer == nullptr)
       return Error(Errc::unavailable,
                    fmt::format("{} is not on this node, and no others are asked", source.model));
-    const CopyLocks::Lock lock(locks_.of(source.identity), stop);
-    if (!lock.held()) return Error(Errc::cancelled, "fetching was stopped");
-    const fs::path folder = options_.state / "files" / source.identity;
+    const CopyShelf::Lease lease = shelf_.take(source.identity, stop);
+    if (!lease.held()) return Error(Errc::cancelled, "fetching was stopped");
     const ModelHolders nodes = holders(source);  // asks the cluster's loop
-    SparseCopy copy = TRY(fetch_headers(nodes, folder, stop));
-    GgufFile file = TRY(GgufFile::open(copy.path(0)));
-    TRY(fetch_ranges(nodes, copy, program_ranges(file), nullptr, stop));
-    TRY(fill(nodes, copy, file));
+    const auto fetch = [&]() -> Result<GgufFile> {
+      SparseCopy copy = TRY(fetch_headers(nodes, lease.folder(), stop));
+      GgufFile file = TRY(GgufFile::open(copy.path(0)));
+      TRY(fetch_ranges(nodes, copy, program_ranges(file), nullptr, stop));
+      TRY(fill(nodes, copy, file));
+      return file;
+    };
+    auto file = fetch();
+    // A full disk, mostly: copies of models that nobody wants make room.
+    while (file.is(Errc::io) && !stop && shelf_.drop_one()) file = fetch();
     return file;
   }
 
   const CatalogOptions options_;
   KnownModels known_;
   LocalModels local_;
-  CopyLocks locks_;
+  CopyShelf shelf_;
 };
 
 }  // namespace

@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "cluster/plan/model_figures.h"
 #include "cluster/plan/placement.h"
@@ -49,6 +51,10 @@ class ModelCatalog {
                                        const std::atomic<bool>& stop) = 0;
   // The whole files of a model of this node, for others to read (FileServer). Errors: not_found.
   virtual Result<std::shared_ptr<const WholeFiles>> whole_files(const std::string& identity) = 0;
+
+  // The identities of all models that somebody wants: copies of others may go (CopyShelf). Returns
+  // at once.
+  virtual void set_wanted(std::set<std::string> identities) = 0;
 };
 
 struct CatalogOptions {
@@ -60,6 +66,7 @@ struct CatalogOptions {
   // Ids of nodes alive, which are asked behind the holders: they may have the file as well. Any
   // thread; may be empty.
   std::function<std::vector<std::string>()> others;
+  std::function<Clock::WallTime()> wall;  // by which copies grow old; empty: they do not
 };
 // Borrows the dialer for its life.
 std::unique_ptr<ModelCatalog> open_catalog(CatalogOptions options);

@@ -1,15 +1,22 @@
 #include "app/node/node_client.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <optional>
 
 #include "net/address_order.h"
+#include "serve/http/tls_identity.h"
 
 namespace drystone {
 namespace asio = boost::asio;
@@ -75,28 +82,56 @@ struct NodeClient::Exchange {
     return result;
   }
 
+  // What goes over the connection, in TLS where there is some.
+  template <typename Request, typename Done>
+  void write(Request& request, Done done) {
+    if (tls)
+      http::async_write(*tls, request, done);
+    else
+      http::async_write(stream, request, done);
+  }
+  template <typename Done>
+  void read(Done done) {
+    if (tls)
+      http::async_read(*tls, buffer, parser, done);
+    else
+      http::async_read(stream, buffer, parser, done);
+  }
+  template <typename Done>
+  void read_some(Done done) {
+    if (tls)
+      http::async_read_some(*tls, buffer, parser, done);
+    else
+      http::async_read_some(stream, buffer, parser, done);
+  }
+
   asio::io_context loop;
   beast::tcp_stream stream;
+  std::optional<asio::ssl::stream<beast::tcp_stream&>> tls;
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
 };
 
-Result<NodeClient> NodeClient::make(const std::string& url, std::string key) {
-  constexpr std::string_view kScheme = "http://";
-  if (url.starts_with("https://"))
-    return Error(Errc::unsupported, fmt::format("{}: commands speak to nodes over http on this "
-                                                "machine; https is not supported",
-                                                url));
+Result<NodeClient> NodeClient::make(const std::string& url, std::string key,
+                                    const std::string& ca_file) {
+  constexpr std::string_view kPlain = "http://", kSecure = "https://";
+  const bool secure = url.starts_with(kSecure);
   std::string_view rest = url;
-  if (rest.starts_with(kScheme)) rest.remove_prefix(kScheme.size());
+  if (secure || rest.starts_with(kPlain)) rest.remove_prefix((secure ? kSecure : kPlain).size());
   while (rest.ends_with('/')) rest.remove_suffix(1);
   auto parsed = parse_host_port(rest);
   if (!parsed)
     return Error(
         Errc::invalid_argument,
-        fmt::format("--api '{}' is no http://HOST:PORT; it looks like {}", url, kDefaultUrl));
-  return NodeClient("http://" + std::string(rest), parsed->host, std::to_string(parsed->port),
-                    std::move(key));
+        fmt::format("--api '{}' is no http://HOST:PORT or https://HOST:PORT; it looks like {}", url,
+                    kDefaultUrl));
+  std::shared_ptr<asio::ssl::context> tls;
+  if (secure) tls = TRY(trust_tls(ca_file));
+  if (!secure && !ca_file.empty())
+    return Error(Errc::invalid_argument,
+                 fmt::format("--api-ca {} is of use with --api https://HOST:PORT alone", ca_file));
+  return NodeClient(std::string(secure ? kSecure : kPlain) + std::string(rest), parsed->host,
+                    std::to_string(parsed->port), std::move(key), std::move(tls));
 }
 
 Result<json::value> NodeClient::get(const std::string& path,
@@ -116,6 +151,29 @@ Error NodeClient::unreachable(const std::string& why) const {
                   url_, why)};
 }
 
+Result<void> NodeClient::secure(Exchange& exchange) const {
+  auto& tls = exchange.tls.emplace(exchange.stream, *tls_);
+  boost::system::error_code is_name;
+  asio::ip::make_address(host_, is_name);
+  if (is_name) SSL_set_tlsext_host_name(tls.native_handle(), host_.c_str());
+  tls.set_verify_callback(asio::ssl::host_name_verification(host_));
+  const auto error =
+      exchange.step([&](auto done) { tls.async_handshake(asio::ssl::stream_base::client, done); });
+  if (!error) return {};
+  const long verdict = SSL_get_verify_result(tls.native_handle());
+  if (error.category() != asio::error::get_ssl_category() ||
+      ERR_GET_REASON(static_cast<unsigned long>(error.value())) != SSL_R_CERTIFICATE_VERIFY_FAILED)
+    return unreachable(error.message());
+  // A certificate that is good, but another's, has no verdict of its own.
+  const bool is_good = verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED;
+  return Error(Errc::unavailable,
+               fmt::format("{} cannot be trusted: {}. --api-ca FILE names the certificate, or the "
+                           "authority, that is",
+                           url_,
+                           is_good ? fmt::format("its certificate is not for {}", host_)
+                                   : X509_verify_cert_error_string(verdict)));
+}
+
 Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::string& path,
                                std::string body) const {
   beast::error_code error;
@@ -124,6 +182,7 @@ Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::stri
   if (error) return unreachable(error.message());
   error = exchange.step([&](auto done) { exchange.stream.async_connect(addresses, done); });
   if (error) return unreachable(error.message());
+  if (tls_ != nullptr) TRY(secure(exchange));
 
   http::request<http::string_body> request(is_post ? http::verb::post : http::verb::get, path, 11);
   request.set(http::field::host, host_.find(':') == std::string::npos
@@ -136,7 +195,7 @@ Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::stri
     request.body() = std::move(body);
     request.prepare_payload();
   }
-  error = exchange.step([&](auto done) { http::async_write(exchange.stream, request, done); });
+  error = exchange.step([&](auto done) { exchange.write(request, done); });
   if (error) return unreachable(error.message());
   return {};
 }
@@ -161,9 +220,7 @@ Result<json::value> NodeClient::ask(bool is_post, const std::string& path, std::
                                     std::chrono::milliseconds within) const {
   Exchange exchange(within);
   TRY(begin(exchange, is_post, path, std::move(body)));
-  const auto error = exchange.step([&](auto done) {
-    http::async_read(exchange.stream, exchange.buffer, exchange.parser, done);
-  });
+  const auto error = exchange.step([&](auto done) { exchange.read(done); });
   if (error) return unreachable(error.message());
   return answer_of(exchange, path);
 }
@@ -195,11 +252,10 @@ Result<void> NodeClient::post_events(const std::string& path, const json::object
     exchange.stream.expires_after(kSilenceMax);
     bool done = false;
     beast::error_code error;
-    http::async_read_some(exchange.stream, exchange.buffer, parser,
-                          [&](const beast::error_code& failed, std::size_t) {
-                            done = true;
-                            error = failed;
-                          });
+    exchange.read_some([&](const beast::error_code& failed, std::size_t) {
+      done = true;
+      error = failed;
+    });
     while (!done) {
       exchange.loop.restart();
       exchange.loop.run_for(kStopEvery);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <boost/asio/ssl/context.hpp>
 #include <boost/json.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -17,9 +19,11 @@ class NodeClient {
   static constexpr std::size_t kAnswerBytesMax = 64 << 20;
   static constexpr std::string_view kDefaultUrl = "http://127.0.0.1:8080";
 
-  // `url`: "http://127.0.0.1:8080". `key`: sent along if it is not empty.
-  // Errors: invalid_argument (no such form), unsupported (https).
-  static Result<NodeClient> make(const std::string& url, std::string key = {});
+  // `url`: "http://127.0.0.1:8080", or https. `key`: sent along if it is not empty. `ca_file`: whom
+  // to trust with https (trust_tls).
+  // Errors: invalid_argument (no such form; a file without https), those of trust_tls.
+  static Result<NodeClient> make(const std::string& url, std::string key = {},
+                                 const std::string& ca_file = {});
 
   // The JSON of the answer. Errors: unavailable (no node answers there), invalid_argument,
   // not_found, ... with the node's own message (it refuses), corrupt (no node's answer).
@@ -39,14 +43,17 @@ class NodeClient {
                            std::stop_token stop) const;
 
  private:
-  NodeClient(std::string url, std::string host, std::string port, std::string key)
+  NodeClient(std::string url, std::string host, std::string port, std::string key,
+             std::shared_ptr<boost::asio::ssl::context> tls)
       : url_(std::move(url)),
         host_(std::move(host)),
         port_(std::move(port)),
-        key_(std::move(key)) {}
+        key_(std::move(key)),
+        tls_(std::move(tls)) {}
   Result<boost::json::value> ask(bool is_post, const std::string& path, std::string body,
                                  std::chrono::milliseconds within) const;
   struct Exchange;
+  Result<void> secure(Exchange& exchange) const;  // TLS over a connection
   // Connects and sends the request.
   Result<void> begin(Exchange& exchange, bool is_post, const std::string& path,
                      std::string body) const;
@@ -54,6 +61,7 @@ class NodeClient {
   Result<boost::json::value> answer_of(Exchange& exchange, const std::string& path) const;
 
   std::string url_, host_, port_, key_;
+  std::shared_ptr<boost::asio::ssl::context> tls_;  // null: http
 };
 
 }  // namespace drystone

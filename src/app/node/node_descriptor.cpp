@@ -37,6 +37,15 @@ Result<NodeDescriptor> parse_node_descriptor(std::string_view text) {
   return descriptor;
 }
 
+std::optional<NodeDescriptor> descriptor_of(const cluster::ClusterCore& core,
+                                            const std::string& node) {
+  const std::string* value = core.get(cluster::own_key(node, NodeDescriptor::kName));
+  if (value == nullptr) return std::nullopt;
+  auto read = parse_node_descriptor(*value);
+  if (!read) return std::nullopt;
+  return *std::move(read);
+}
+
 std::vector<boost::asio::ip::tcp::endpoint> endpoints_of(const NodeDescriptor& descriptor) {
   std::vector<boost::asio::ip::tcp::endpoint> endpoints;
   for (const std::string& text : descriptor.addresses) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/core/cluster_core.h"
 
 namespace drystone {
 
@@ -23,6 +25,10 @@ struct NodeDescriptor {
 std::string to_json(const NodeDescriptor& descriptor);
 // Fields that are not known are left to later versions. Errors: corrupt
 Result<NodeDescriptor> parse_node_descriptor(std::string_view json);
+
+// Of a node in the shared state; none: it has said nothing, or nothing that can be read.
+std::optional<NodeDescriptor> descriptor_of(const cluster::ClusterCore& core,
+                                            const std::string& node);
 
 // Those of its addresses that are such.
 std::vector<boost::asio::ip::tcp::endpoint> endpoints_of(const NodeDescriptor& descriptor);

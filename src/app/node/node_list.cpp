@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "app/node/node_descriptor.h"
-#include "cluster/state/map_entry.h"
+#include "app/node/node_name.h"
 
 namespace drystone {
 
@@ -21,14 +21,12 @@ std::vector<ClusterHost::Node> list_nodes(const ClusterCore& core, const Address
                                           Clock::Nanoseconds now) {
   std::vector<Node> nodes;
   for (const auto& [node, member] : core.members().members()) {
-    Node shown{.id = node, .name = member.name, .state = core.state(node)};
+    Node shown{.id = node, .name = node_name(core, node), .state = core.state(node)};
     shown.is_self = node == core.self();
-    if (const std::string* value = core.get(cluster::own_key(node, NodeDescriptor::kName))) {
-      if (const auto about = parse_node_descriptor(*value)) {
-        shown.version = about->version;
-        shown.api = about->api;
-        if (!about->addresses.empty()) shown.address = about->addresses.front();
-      }
+    if (const auto about = descriptor_of(core, node)) {
+      shown.version = about->version;
+      shown.api = about->api;
+      if (!about->addresses.empty()) shown.address = about->addresses.front();
     }
     if (const std::string used = book.shown(node, now); !shown.is_self && !used.empty())
       shown.address = used;
@@ -40,11 +38,12 @@ std::vector<ClusterHost::Node> list_nodes(const ClusterCore& core, const Address
   return nodes;
 }
 
-Result<std::string> find_node(const cluster::MemberList& members, const std::string& name) {
+Result<std::string> find_node(const std::map<std::string, std::string>& names,
+                              const std::string& name) {
   std::vector<std::string> named, begun;
-  for (const auto& [node, member] : members.members()) {
+  for (const auto& [node, called] : names) {
     if (node == name) return node;
-    if (member.name == name) named.push_back(node);
+    if (called == name) named.push_back(node);
     if (name.size() >= kIdPrefixMin && node.starts_with(name)) begun.push_back(node);
   }
   const std::vector<std::string>& found = named.empty() ? begun : named;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace drystone {
 std::vector<ClusterHost::Node> list_nodes(const cluster::ClusterCore& core, const AddressBook& book,
                                           Clock::Nanoseconds now);
 
-// The id of a member by its id, its name, or the beginning of its id (4 letters or more).
-// Errors: not_found, invalid_argument (several are called so)
-Result<std::string> find_node(const cluster::MemberList& members, const std::string& name);
+// The id of one of these nodes (names by id) by its id, its name, or the beginning of its id (4
+// letters or more). Errors: not_found, invalid_argument (several are called so)
+Result<std::string> find_node(const std::map<std::string, std::string>& names,
+                              const std::string& name);
 
 }  // namespace drystone

@@ -5,6 +5,7 @@
 
 #include <bit>
 
+#include "app/node/node_name.h"
 #include "net/secret.h"
 
 namespace drystone {
@@ -47,6 +48,7 @@ Result<OpenedCore> open_core(const StateFolder& folder, const std::string& name,
     if (!core) return damaged(folder, core.error());
     if ((*core)->members().is_member((*core)->self())) {
       opened.core = *std::move(core);
+      if (!name.empty()) TRY(rename_self(*opened.core, name, clock.wall()));
       return opened;
     }
     say("this node is no member of its cluster any more: it begins anew, with a new key, in a "

@@ -19,7 +19,8 @@ struct OpenedCore {
 };
 
 // Goes on where an earlier life ended; without one, or when the node was put out of its cluster,
-// founds a cluster of its own. `name`: empty is the machine's. What a person should know goes to
+// founds a cluster of its own. `name`: what it is called from now on; empty: as before, at first
+// as the machine. What a person should know goes to
 // `say`.
 // Errors: io; corrupt (a file is damaged: it is named, and left as it is); invalid_argument (name)
 Result<OpenedCore> open_core(const StateFolder& folder, const std::string& name, const Clock& clock,

@@ -14,6 +14,7 @@
 #include "app/node/instance_host.h"
 #include "app/node/loop_call.h"
 #include "app/node/model_catalog.h"
+#include "app/node/node_name.h"
 #include "app/node/stop_signals.h"
 #include "base/clock.h"
 #include "serve/api/dialects.h"
@@ -55,12 +56,11 @@ std::string_view what_happened(ClusterEvent::Kind kind) {
 
 // Tells of nodes by name; who was removed is in no list any more, so names are kept.
 void tell_of_nodes(ClusterHost& host) {
-  std::map<std::string, std::string> names;
-  for (const auto& [id, member] : host.core().members().members()) names[id] = member.name;
+  std::map<std::string, std::string> names = node_names(host.core());
   host.listen([&host, names = std::move(names)](const ClusterEvent& event) mutable {
     const std::string_view what = what_happened(event.kind);
     if (what.empty() || event.node == host.self()) return;
-    for (const auto& [id, member] : host.core().members().members()) names[id] = member.name;
+    for (auto& [id, name] : node_names(host.core())) names[id] = name;
     const auto name = names.find(event.node);
     say(fmt::format("{} ({}) {}", name == names.end() ? "a node" : name->second,
                     event.node.substr(0, 8), what));
@@ -106,7 +106,8 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
                           host->executor(), [&host] { return host->ended(); },
                           [&host] { return Nodes(host->core().alive()); });
                       return alive ? *alive : std::vector<std::string>();
-                    }});
+                    },
+                    .wall = [] { return SystemClock().wall(); }});
   // Theirs as long as streams run that read from them.
   const auto files = std::make_shared<FileServer>(
       [catalog](const std::string& identity) { return catalog->whole_files(identity); });
@@ -144,10 +145,10 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   metrics.set_loads([&] { return instances->loads(); });
   figures.start();
 
-  const auto* own = host->core().members().find(host->self());
   const std::size_t members = host->core().members().members().size();
-  say(fmt::format("node {} ({}) is up: API {}, peer port {}, {}", own ? own->name : "?",
-                  host->self().substr(0, 8), server->url(), host->peer_port(),
+  say(fmt::format("node {} ({}) is up: API {}, peer port {}, {}",
+                  node_name(host->core(), host->self()), host->self().substr(0, 8), server->url(),
+                  host->peer_port(),
                   members == 1 ? std::string("alone in its cluster")
                                : fmt::format("in a cluster of {} nodes", members)));
 

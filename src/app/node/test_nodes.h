@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -78,6 +79,14 @@ class TestCatalog final : public ModelCatalog {
   Result<std::shared_ptr<const WholeFiles>> whole_files(const std::string&) override {
     return Error(Errc::not_found, "no files");
   }
+  void set_wanted(std::set<std::string> identities) override {
+    const std::lock_guard lock(mutex_);
+    wanted_ = std::move(identities);
+  }
+  std::set<std::string> wanted() const {
+    const std::lock_guard lock(mutex_);
+    return wanted_;
+  }
   static ModelFigures figures() {
     const GgufFile file = *open_model(kDemoModelName);
     const Program program = *load_program(file, 1024);
@@ -105,6 +114,8 @@ class TestCatalog final : public ModelCatalog {
 
  private:
   const std::string self_;
+  mutable std::mutex mutex_;
+  std::set<std::string> wanted_;
 };
 
 // A node whose cluster is of this process: a real core, a loop of its own, no socket.

@@ -66,4 +66,22 @@ Result<std::unique_ptr<ssl::context>> load_tls(const TlsFiles& files) {
   return context;
 }
 
+Result<std::unique_ptr<ssl::context>> trust_tls(const std::string& ca_file) {
+  auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
+  SSL_CTX* raw = context->native_handle();
+  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  context->set_verify_mode(ssl::verify_peer);
+  ERR_clear_error();
+  if (ca_file.empty()) {
+    boost::system::error_code none;  // a system without a store trusts nobody
+    context->set_default_verify_paths(none);
+    return context;
+  }
+  TRY(readable(ca_file, "file of authorities"));
+  if (SSL_CTX_load_verify_locations(raw, ca_file.c_str(), nullptr) != 1)
+    return Error(Errc::corrupt, fmt::format("{} holds no certificate in PEM that can be used ({})",
+                                            ca_file, why()));
+  return context;
+}
+
 }  // namespace drystone

@@ -20,4 +20,9 @@ struct TlsFiles {
 // holds no certificate or no key).
 Result<std::unique_ptr<boost::asio::ssl::context>> load_tls(const TlsFiles& files);
 
+// For a client that checks whom it speaks to: by the authorities of this system, or by those in
+// `ca_file` alone (PEM; a server's own certificate is one, too); "": the system's. Whose name has
+// to be in the certificate is for each connection to say. Errors: io, corrupt (the file).
+Result<std::unique_ptr<boost::asio::ssl::context>> trust_tls(const std::string& ca_file);
+
 }  // namespace drystone
