@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "app/load/engine_load.h"
+#include "app/load/engine_metrics.h"
 #include "app/load/open_model.h"
 #include "app/progress_bar.h"
 #include "base/clock.h"

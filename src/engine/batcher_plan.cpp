@@ -9,9 +9,6 @@ namespace {
 
 // Of a step of readers alone that bring pages back from the tier: others may want to join.
 constexpr double kRestoreMaxS = 0.25;
-// Into how many pieces each lane of several cuts what is left of a prompt, and the least rows of
-// one.
-constexpr std::uint32_t kPiecesOfALane = 8, kPieceRowsMin = 128;
 
 }  // namespace
 

@@ -4,6 +4,10 @@
 
 namespace drystone {
 
+// Into how many pieces each lane of several cuts what is left of a prompt, and the least rows of
+// one.
+constexpr std::uint32_t kPiecesOfALane = 8, kPieceRowsMin = 128;
+
 // Steps on their way through the stages of a model, which may be one device or several machines.
 // They end in the order in which they started. One thread.
 class StepPipe {

@@ -92,19 +92,22 @@ bool CopyShelf::drop_one() {
   return std::ranges::any_of(copies(), [&](const Copy& copy) { return drop(copy); });
 }
 
+bool CopyShelf::make_room() { return is_short() && drop_one(); }
+
+bool CopyShelf::is_short() const {
+  std::error_code error;
+  const fs::space_info space = fs::space(folder_, error);
+  return !error &&
+         static_cast<double>(space.available) < kFreeShareMin * static_cast<double>(space.capacity);
+}
+
 void CopyShelf::tidy() {
   if (wall_) {
     const auto now = wall_().time_since_epoch();
     for (const Copy& copy : copies())
       if (now - copy.used >= kUnusedMax) drop(copy);
   }
-  const auto is_short = [&] {
-    std::error_code error;
-    const fs::space_info space = fs::space(folder_, error);
-    return !error && static_cast<double>(space.available) <
-                         kFreeShareMin * static_cast<double>(space.capacity);
-  };
-  while (is_short() && drop_one()) {
+  while (make_room()) {
   }
 }
 

@@ -54,8 +54,10 @@ class CopyShelf {
 
   // What ought to go now; happens by itself.
   void tidy();
-  // Drops the one unused for longest of those that may go. False: there is none.
-  bool drop_one();
+  // The disk is full, as somebody found out: drops the one unused for longest of those that may go.
+  // False: there is none, or the disk has room and something else was wrong.
+  bool make_room();
+  bool drop_one();  // the same, whatever the disk has
 
  private:
   struct Copy {
@@ -64,6 +66,7 @@ class CopyShelf {
   };
   std::vector<Copy> copies() const;  // unused for longest first
   bool drop(const Copy& copy);
+  bool is_short() const;  // of room
   std::shared_ptr<std::timed_mutex> mutex_of(const std::string& identity);
   void run();
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "app/load/engine_load.h"
+#include "app/load/engine_metrics.h"
 #include "app/node/instance_json.h"
 #include "app/node/instance_view.h"
 #include "app/node/loop_call.h"

@@ -181,7 +181,7 @@ class Catalog final : public ModelCatalog {
     };
     auto file = fetch();
     // A full disk, mostly: copies of models that nobody wants make room.
-    while (file.is(Errc::io) && !stop && shelf_.drop_one()) file = fetch();
+    while (file.is(Errc::io) && !stop && shelf_.make_room()) file = fetch();
     return file;
   }
 

@@ -10,11 +10,16 @@
 
 #include "app/load/load_engine.h"
 #include "app/node/system_memory.h"
+#include "cluster/plan/pace.h"
+#include "engine/step_pipe.h"
 #include "serve/peer/split/part_stages.h"
 #include "serve/peer/split/start_part.h"
 
 namespace drystone {
 namespace {
+
+// The planner must not depend on the engine, and yet know how it cuts prompts.
+static_assert(kPlannedPiecesOfALane == kPiecesOfALane && kPlannedPieceRowsMin == kPieceRowsMin);
 
 constexpr std::size_t kQueueMax = 256;                    // requests that wait at a head
 constexpr std::chrono::milliseconds kCancelEvery{100};    // until a head that ends is let go

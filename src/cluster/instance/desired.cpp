@@ -75,8 +75,8 @@ PlanRequest DesiredInstance::request(const std::string& instance) const {
 }
 
 bool DesiredInstance::same_choice(const DesiredInstance& other) const {
-  return stages == other.stages && shards == other.shards && nodes == other.nodes &&
-         head == other.head && objective == other.objective;
+  return stages == other.stages && shards == other.shards && row_format == other.row_format &&
+         nodes == other.nodes && head == other.head && objective == other.objective;
 }
 
 DesiredInstance DesiredInstance::unforced() const {

@@ -33,7 +33,7 @@ struct DesiredInstance {
   // Of one of its replicas.
   PlanRequest request(const std::string& instance) const;
   // Whether the shape was asked for, so that another one is only a substitute.
-  bool forced() const { return stages || shards || !nodes.empty() || !head.empty(); }
+  bool forced() const { return stages || shards || row_format || !nodes.empty() || !head.empty(); }
   // Whether both leave the same to the planner.
   bool same_choice(const DesiredInstance& other) const;
   // The same without what was forced.

@@ -30,8 +30,10 @@ std::string failure_of(const KeeperView& view, const Placement& placement,
   return "its parts do not stay";
 }
 
+// Nor by what follows from links measured anew: that is not worth loading it again.
 bool same_but_epoch(Placement a, const Placement& b) {
   a.epoch = b.epoch;
+  a.one_shot_bytes = b.one_shot_bytes;
   return a == b;
 }
 

@@ -23,6 +23,7 @@ TEST(InstanceValues, DesiredStateComesBackAsItWas) {
                                 .kv_format = KvFormat::q8_0,
                                 .stages = 2,
                                 .shards = 2,
+                                .row_format = RowFormat::q8,
                                 .nodes = {"atlas", "nova"},
                                 .head = "nova",
                                 .objective = Objective::prompt,

@@ -1,6 +1,7 @@
 #include "cluster/plan/pace.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace drystone {
 namespace {
@@ -100,15 +101,11 @@ Pipeline pipeline_of(const PlanInput& input, const Division& division, const Ste
 }
 
 Bytes one_shot_bytes(const PlanInput& input, const Division& division) {
-  Bytes least = kOneShotBytes;
-  bool first = true;
-  for (const Group& group : division.shape.stages) {
-    const auto bytes = input.one_shot_bytes(group);
-    if (!bytes) continue;
-    least = first ? *bytes : std::min(least, *bytes);
-    first = false;
-  }
-  return least;
+  std::optional<Bytes> least;
+  for (const Group& group : division.shape.stages)
+    if (const auto bytes = input.one_shot_bytes(group))
+      least = std::min(*bytes, least.value_or(*bytes));
+  return least.value_or(kOneShotBytes);
 }
 
 double one_stream_tok_s(const PlanInput& input, const Division& division) {
@@ -138,16 +135,15 @@ ManyStreams many_streams(const PlanInput& input, const Division& division, std::
   return best;
 }
 
-// As engine/batcher_plan.cpp cuts a prompt: several pieces for each lane, so that all stages work,
+// As the batcher cuts a prompt: several pieces for each lane, so that all stages work,
 // but none so small that reading the weights counts.
 Prefill prefill(const PlanInput& input, const Division& division) {
   const PlanRequest& request = input.request();
-  constexpr std::uint32_t kPiecesOfALane = 8, kPieceRowsMin = 128;
   const auto stages = static_cast<std::uint32_t>(division.shape.stages.size());
   std::uint32_t rows = std::min(request.rows_max, request.prompt_tokens);
   if (stages > 1)
-    rows =
-        std::min(rows, std::max(kPieceRowsMin, request.prompt_tokens / (kPiecesOfALane * stages)));
+    rows = std::min(rows, std::max(kPlannedPieceRowsMin,
+                                   request.prompt_tokens / (kPlannedPiecesOfALane * stages)));
   const StepRows chunk{
       .prompt = rows, .position = (request.prompt_tokens + 1) / 2, .kv_format = request.kv_format};
   const double seconds =

@@ -31,6 +31,7 @@ class Attention {
 
  private:
   static constexpr std::uint32_t kKeys = kKeyBlock;
+  static constexpr std::uint32_t kLine = 64;       // bytes of the processor's caches
   static constexpr std::uint32_t kDirectRows = 4;  // at most so many read from the cache itself
 
   struct F32Values {
@@ -157,7 +158,8 @@ class Attention {
       sums[t][0] = sums[t][1] = S::zero();
     }
     for (std::uint32_t i = 0; i < task_.head_dim; ++i, keys += kKeys * Values::kBytes) {
-      __builtin_prefetch(keys + keys_ahead_);
+      for (std::uint32_t byte = 0; byte < kKeys * Values::kBytes; byte += kLine)
+        __builtin_prefetch(keys + keys_ahead_ + byte);
       const F low = Values::load(keys), high = Values::load(keys + 16 * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {
         const F value = S::broadcast(q[t][i]);
@@ -274,7 +276,8 @@ class Attention {
     }
     const std::byte* at = block.data + low * block.stride + i * Values::kBytes;
     for (std::uint32_t j = low; j < high; ++j, at += block.stride) {
-      for (int c = 0; c < kColumns; c += 2) __builtin_prefetch(at + values_ahead_ + 32 * c);
+      for (std::uint32_t byte = 0; byte < 16 * kColumns * Values::kBytes; byte += kLine)
+        __builtin_prefetch(at + values_ahead_ + byte);
       F v[kColumns];
       for (int c = 0; c < kColumns; ++c) v[c] = Values::load(at + 16 * c * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {

@@ -8,6 +8,7 @@
 
 #include "engine/classifier.h"
 #include "model/synth/presets.h"
+#include "net/forward_stream.h"
 #include "serve/peer/files/file_wire.h"
 #include "serve/peer/files/model_identity.h"
 #include "serve/peer/files/part_ranges.h"
@@ -32,29 +33,20 @@ class TestFolder {
 };
 
 // A node that may break off after some bytes.
-class BreakingStream final : public DataStream {
+class BreakingStream final : public ForwardStream {
  public:
   BreakingStream(std::unique_ptr<DataStream> inner, std::atomic<std::int64_t>& left)
-      : inner_(std::move(inner)), left_(left) {}
+      : ForwardStream(std::move(inner)), left_(left) {}
   Result<void> write(Parts parts, StreamWait wait) override {
     for (const auto& part : parts) left_ -= static_cast<std::int64_t>(part.size());
     if (left_ < 0) {
-      inner_->close();
+      close();
       return Error(Errc::io, "the cable was cut");
     }
-    return inner_->write(parts, wait);
+    return inner().write(parts, wait);
   }
-  Result<void> read(std::span<std::byte> into, StreamWait wait) override {
-    return inner_->read(into, wait);
-  }
-  Result<void> exchange(Parts parts, std::span<std::byte> into, StreamWait wait) override {
-    return inner_->exchange(parts, into, wait);
-  }
-  void close() override { inner_->close(); }
-  const StreamPeer& peer() const override { return inner_->peer(); }
 
  private:
-  const std::unique_ptr<DataStream> inner_;
   std::atomic<std::int64_t>& left_;
 };
 

@@ -1,4 +1,4 @@
-#include "app/load/engine_load.h"
+#include "app/load/engine_metrics.h"
 
 namespace drystone {
 
