@@ -30,23 +30,32 @@ void pace(const PlanInput& input, Evaluation& evaluation) {
   evaluation.prefill_tok_s = prefill(input, evaluation.division).tok_s;
 }
 
+Evaluation with_rows(const PlanInput& input, Evaluation evaluation, RowFormat format) {
+  evaluation.division.row_format = format;
+  pace(input, evaluation);
+  return evaluation;
+}
+
 // Rounded rows cost the promise that a split model writes the text of a whole one: only where
 // that buys a good deal, and the smallest ones only where they buy it once more.
 void choose_row_format(const PlanInput& input, Evaluation& evaluation) {
   if (evaluation.division.shape.stages.size() < 2) return;
-  constexpr double kWorth = 1.15;
-  const auto formats = input.request().row_format ? std::vector{*input.request().row_format}
-                                                  : std::vector{RowFormat::f16, RowFormat::q8};
-  for (const RowFormat format : formats) {
-    Evaluation other = evaluation;
-    other.division.row_format = format;
-    pace(input, other);
-    const auto better = [&](double with, double without) { return with > kWorth * without; };
-    if (input.request().row_format || better(other.one_stream_tok_s, evaluation.one_stream_tok_s) ||
-        better(other.many_streams_tok_s, evaluation.many_streams_tok_s) ||
-        better(other.prefill_tok_s, evaluation.prefill_tok_s))
-      evaluation = std::move(other);
+  if (const auto asked = input.request().row_format) {
+    evaluation = with_rows(input, std::move(evaluation), *asked);
+    return;
   }
+  const auto pays = [](const Evaluation& with, const Evaluation& without) {
+    constexpr double kWorth = 1.15;
+    return with.one_stream_tok_s > kWorth * without.one_stream_tok_s ||
+           with.many_streams_tok_s > kWorth * without.many_streams_tok_s ||
+           with.prefill_tok_s > kWorth * without.prefill_tok_s;
+  };
+  // Where the smallest ones do not pay, nothing does.
+  Evaluation q8 = with_rows(input, evaluation, RowFormat::q8);
+  if (!pays(q8, evaluation)) return;
+  Evaluation f16 = with_rows(input, evaluation, RowFormat::f16);
+  if (pays(f16, evaluation)) evaluation = std::move(f16);
+  if (pays(q8, evaluation)) evaluation = std::move(q8);
 }
 
 }  // namespace
