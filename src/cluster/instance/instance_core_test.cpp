@@ -346,6 +346,46 @@ TEST_P(Plans, AskingAgainForWhatIsReadyLeavesItAlone) {
   }
 }
 
+TEST_P(Plans, AFreeWishEndsForcedRows) {
+  SimCluster cluster(27);
+  if (GetParam()) cluster.slow_plans();
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  DesiredInstance wish = two_stages();
+  for (const auto asked : {std::optional(RowFormat::q8), std::optional<RowFormat>()}) {
+    wish.row_format = asked;
+    cluster.want(wish);
+    cluster.run(3);
+    ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+    EXPECT_EQ(cluster.status("a", "llama").placement->row_format, asked.value_or(RowFormat::f32));
+  }
+}
+
+// Links are measured again and again, and are never quite the same.
+TEST_P(Plans, ANewWishReloadsNothingBecauseOfALink) {
+  SimCluster cluster(28);
+  if (GetParam()) cluster.slow_plans();
+  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kLarge);
+  cluster.add_model(small_model());
+  cluster.run(5);
+  DesiredInstance wish = kWanted;
+  wish.shards = 3;
+  wish.nodes = {"a", "b", "c"};
+  cluster.want(wish);
+  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  cluster.run(15);
+  cluster.trace();
+  cluster.measure_links(0.021);
+  cluster.run(2);
+  wish.nodes.clear();  // another choice, which comes to the same
+  cluster.want(wish);
+  cluster.run(3);
+  EXPECT_TRUE(cluster.status("a", "llama").answered);
+  EXPECT_EQ(cluster.trace(), "");
+}
+
 // A part that breaks (a pipe error) comes back at once, with the weights that are there.
 TEST(InstanceCore, ABrokenPartComesBackAtOnce) {
   SimCluster cluster(11);

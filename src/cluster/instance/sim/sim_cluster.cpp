@@ -198,11 +198,14 @@ void SimCluster::tell_figures(const std::string& name, Node& node) {
   const json::value* told = node.map.get("figures/" + name);
   if (told == nullptr || *told != value) put(name, node, "figures/" + name, value);
   // A network on which splitting does not pay for itself.
-  for (const auto& [other, state] : nodes_)
-    if (const std::string key = fmt::format("link/{}/{}", name, other);
-        other != name && node.map.get(key) == nullptr)
-      put(name, node, key,
-          to_json(LinkFigures{.from = name, .to = other, .round_trip_s = 0.02, .bandwidth = 1e8}));
+  for (const auto& [other, state] : nodes_) {
+    if (other == name) continue;
+    const std::string key = fmt::format("link/{}/{}", name, other);
+    const json::value link = json::parse(json::serialize(to_json(
+        LinkFigures{.from = name, .to = other, .round_trip_s = round_trip_s_, .bandwidth = 1e8})));
+    const json::value* known = node.map.get(key);
+    if (known == nullptr || *known != link) put(name, node, key, link);
+  }
 }
 
 void SimCluster::step() {

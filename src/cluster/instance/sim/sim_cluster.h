@@ -55,6 +55,7 @@ class SimCluster {
   void fail_loads(const std::string& name, int times);
   void break_part(const std::string& name, const std::string& instance);
   void slow_plans() { slow_plans_ = true; }  // of nodes that start from now on: a second each
+  void measure_links(double round_trip_s) { round_trip_s_ = round_trip_s; }
   void lose_messages(double probability) { loss_ = probability; }
 
   void run(double seconds);
@@ -120,7 +121,7 @@ class SimCluster {
   std::map<std::string, Node> nodes_;  // by name, which is the id as well
   std::map<std::string, ModelFigures> models_;
   std::set<std::pair<std::string, std::string>> cut_;
-  double loss_ = 0;
+  double loss_ = 0, round_trip_s_ = 0.02;
   std::uint64_t asked_ = 0;
   bool slow_plans_ = false;
   std::string trace_;
