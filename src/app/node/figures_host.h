@@ -13,7 +13,7 @@
 namespace drystone {
 
 // Tells the cluster what this node has and how fast it and its links are: figures/SELF and
-// link/SELF/PEER in the shared state. Measures the machine at its first start (MeasureTurn, about 2
+// link/SELF/PEER in the shared state. Measures the machine at its first start (MeasureTurn, about 5
 // s; kept in the state folder), the links to nodes of higher ids whenever they or addresses change,
 // and answers nodes of lower ids that measure theirs.
 //

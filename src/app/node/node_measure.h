@@ -21,7 +21,7 @@ struct MeasureOptions {
 // Measures this machine as a model would use it: read bandwidth; products of prompt rows and of
 // generated rows with weights of every type that is computed with, small enough to stay in a cache
 // (the planner takes the longer of reading and computing); attention; what a step and a layer cost
-// besides. Each figure is the best of several tries. Blocks for about two seconds, and keeps all
+// besides. Each figure is the best of several tries. Blocks for about five seconds, and keeps all
 // threads busy for as long. A figure that could not be measured is absent.
 Measured measure_node(const MeasureOptions& options, const Clock& clock);
 
