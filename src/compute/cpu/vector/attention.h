@@ -119,6 +119,10 @@ class Attention {
     values_ahead_ = block_of(task_.v, next) - block_of(task_.v, first);
   }
 
+  // Into the second level: it has more places for lines under way than the first, which doubles
+  // what a core of a Zen 4 gets from pages.
+  static void fetch(const std::byte* at) { __builtin_prefetch(at, 0, 2); }
+
   // use(values) with how they are loaded.
   template <typename Use>
   static void with_type(KvType type, Use use) {
@@ -159,7 +163,7 @@ class Attention {
     }
     for (std::uint32_t i = 0; i < task_.head_dim; ++i, keys += kKeys * Values::kBytes) {
       for (std::uint32_t byte = 0; byte < kKeys * Values::kBytes; byte += kLine)
-        __builtin_prefetch(keys + keys_ahead_ + byte);
+        fetch(keys + keys_ahead_ + byte);
       const F low = Values::load(keys), high = Values::load(keys + 16 * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {
         const F value = S::broadcast(q[t][i]);
@@ -277,7 +281,7 @@ class Attention {
     const std::byte* at = block.data + low * block.stride + i * Values::kBytes;
     for (std::uint32_t j = low; j < high; ++j, at += block.stride) {
       for (std::uint32_t byte = 0; byte < 16 * kColumns * Values::kBytes; byte += kLine)
-        __builtin_prefetch(at + values_ahead_ + byte);
+        fetch(at + values_ahead_ + byte);
       F v[kColumns];
       for (int c = 0; c < kColumns; ++c) v[c] = Values::load(at + 16 * c * Values::kBytes);
       for (int t = 0; t < kRows; ++t) {
