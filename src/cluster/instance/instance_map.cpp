@@ -116,7 +116,7 @@ const NodeFigures* InstanceMap::node(const std::string& id) const {
 
 std::string InstanceMap::shown_name(const std::string& id) const {
   const NodeFigures* figures = node(id);
-  return figures != nullptr && !figures->name.empty() ? figures->name : id;
+  return figures != nullptr ? figures->shown_name() : id;
 }
 
 const LinkTable& InstanceMap::links() const {

@@ -12,9 +12,8 @@ namespace {
 constexpr std::size_t kDegradedTextMax = 1000;
 
 bool names(const std::string& name, const std::string& id, const InstanceMap& map) {
-  if (name == id) return true;
   const NodeFigures* figures = map.node(id);
-  return figures != nullptr && figures->name == name;
+  return name == id || (figures != nullptr && figures->is_called(name));
 }
 
 // What a request's forced numbers come to: one alone leaves the other at one.
