@@ -93,6 +93,12 @@ std::map<std::string, PartState> InstanceMap::parts(const std::string& instance)
   return parts;
 }
 
+std::map<std::string, PartState> InstanceMap::parts(const Placement& placement) const {
+  auto states = parts(placement.instance);
+  std::erase_if(states, [&](const auto& part) { return part.second.epoch != placement.epoch; });
+  return states;
+}
+
 std::vector<std::pair<std::string, std::string>> InstanceMap::all_parts() const {
   std::vector<std::pair<std::string, std::string>> all;
   for (const std::string& key : map_.keys(kPartPrefix)) {
