@@ -10,7 +10,7 @@
 #include "cluster/instance/load_record.h"
 #include "cluster/instance/part_state.h"
 #include "cluster/instance/place_value.h"
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {
@@ -30,7 +30,8 @@ void check_read_again(const boost::json::value& value,
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace drystone;
-  const auto value = parse_json({reinterpret_cast<const char*>(data), size}, 65536, "value");
+  const auto value =
+      parse_json({reinterpret_cast<const char*>(data), size}, {.bytes_max = 65536}, "value");
   if (!value) return 0;
   check_read_again(*value, desired_from_json);
   check_read_again(*value, load_record_from_json);

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "cluster/instance/keeper.h"
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 // How a keeper plans: with which nodes, and what it does where that gives nothing.
 

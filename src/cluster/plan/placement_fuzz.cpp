@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "cluster/plan/json_fields.h"
 #include "cluster/plan/link_figures.h"
 #include "cluster/plan/model_figures.h"
 #include "cluster/plan/node_figures.h"
 #include "cluster/plan/placement.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {
@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace drystone;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_read_again(parse_placement(text), placement_from_json);
-  const auto value = parse_json(text, kPlacementJsonMax, "figures");
+  const auto value = parse_json(text, {.bytes_max = kPlacementJsonMax}, "figures");
   if (!value) return 0;
   check_read_again(model_figures_from_json(*value), model_figures_from_json);
   check_read_again(node_figures_from_json(*value), node_figures_from_json);
