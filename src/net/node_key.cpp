@@ -8,14 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <bit>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/base32.h"
 #include "base/file_bytes.h"
-#include "net/base32.h"
 #include "net/secret.h"
 #include "net/socket_handle.h"
 
@@ -71,7 +74,7 @@ Result<void> write_private_file(const std::filesystem::path& file, std::string_v
 }  // namespace
 
 std::string node_id(const PublicKey& key) {
-  const Digest digest = sha256(key.raw);
+  const auto digest = std::bit_cast<std::array<std::uint8_t, sizeof(Digest)>>(sha256(key.raw));
   return to_base32(std::span(digest).first(kIdBytes));
 }
 

@@ -2,9 +2,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/base32.h"
 #include "base/check.h"
 #include "cluster/members/member_json.h"
-#include "cluster/wire/base32.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone::cluster {

@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone::cluster {

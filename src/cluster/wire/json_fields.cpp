@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 
 namespace drystone {
 namespace {
@@ -120,7 +120,7 @@ void JsonFields::bytes(std::string_view name, std::span<std::uint8_t> out) {
   // One form only, so that equal things have equal texts.
   if (std::ranges::any_of(*letters, [](char c) { return c >= 'A' && c <= 'Z'; }))
     return fail(name, "is in upper case");
-  if (auto read = cluster::from_base32({letters->data(), letters->size()}, out); !read)
+  if (auto read = from_base32({letters->data(), letters->size()}, out); !read)
     fail(name, read.error().message());
 }
 
