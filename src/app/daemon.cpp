@@ -14,7 +14,6 @@
 #include "engine/batcher.h"
 #include "serve/api/dialects.h"
 #include "serve/engine_model.h"
-#include "serve/http/server.h"
 #include "serve/metrics/serving_metrics.h"
 
 namespace drystone {
@@ -46,22 +45,17 @@ Result<void> run_daemon(const DaemonOptions& options) {
   ServingMetrics metrics(names[0]);
   const auto log = TRY(make_request_log(options.log));
   const auto observer = observe_all({&metrics, log.get()});
-  auto endpoints = all_dialects();
-  endpoints.push_back(metrics_endpoint(metrics));
+  ServerOptions api = options.api;
+  api.model_names = names;
+  api.endpoints = all_dialects();
+  api.endpoints.push_back(metrics_endpoint(metrics));
+  api.observer = observer.get();
+  api.stop_on_signals = true;
 
   LoadedEngine loaded;       // outlives the server, whose thread runs it
   Result<void> load_result;  // read after the loading thread has ended
   std::atomic<bool> loading = true;
-  const auto server = TRY(Server::listen({.address = options.address,
-                                          .port = options.port,
-                                          .api_keys = options.api_keys,
-                                          .cors_origins = options.cors_origins,
-                                          .tls = options.tls,
-                                          .model_names = names,
-                                          .endpoints = std::move(endpoints),
-                                          .observer = observer.get(),
-                                          .stop_on_signals = true},
-                                         clock));
+  const auto server = TRY(Server::listen(std::move(api), clock));
   std::thread loader([&] {
     auto result = load_engine(options.engine, [&, bar = progress_bar("loading")](double done) {
       server->set_progress(done);

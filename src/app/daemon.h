@@ -1,25 +1,20 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "app/load/load_engine.h"
 #include "base/result.h"
-#include "serve/http/tls_identity.h"
+#include "serve/http/server.h"
 #include "serve/metrics/request_log.h"
 
 namespace drystone {
 
 struct DaemonOptions {
   EngineFlags engine;
-  std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;
-  std::vector<std::string> api_keys;
   std::vector<std::string> names;  // besides the model's own, which stands first
                                    // unless some are given
-  std::vector<std::string> cors_origins;
-  TlsFiles tls;
+  ServerOptions api;               // where it listens, and who may use it; the rest is filled in
   LogOptions log;
 };
 

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/file_bytes.h"
+
 namespace drystone {
 namespace {
 
@@ -21,33 +23,17 @@ class NamelessFile final : public ScratchFile {
   NamelessFile& operator=(const NamelessFile&) = delete;
 
   Result<void> write(Bytes offset, std::span<const std::byte> bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t written =
-          ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return failed("writing", written, offset);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-      offset += static_cast<Bytes>(written);
-    }
-    return {};
+    return in_folder("writing", write_at(descriptor_, offset, bytes));
   }
 
   Result<void> read(Bytes offset, std::span<std::byte> bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t got =
-          ::pread(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) return failed("reading", got, offset);
-      bytes = bytes.subspan(static_cast<std::size_t>(got));
-      offset += static_cast<Bytes>(got);
-    }
-    return {};
+    return in_folder("reading", read_at(descriptor_, offset, bytes));
   }
 
  private:
-  Error failed(const char* doing, ssize_t result, Bytes offset) const {
-    return {Errc::io, fmt::format("{} at {} of the scratch file in {}: {}", doing, offset, folder_,
-                                  result < 0 ? std::strerror(errno) : "the file ends there")};
+  Result<void> in_folder(const char* doing, Result<void> done) const {
+    if (done) return done;
+    return std::move(done).error().with(fmt::format("{} the scratch file in {}", doing, folder_));
   }
 
   const int descriptor_;

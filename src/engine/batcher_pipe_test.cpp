@@ -147,7 +147,9 @@ TEST_F(BatcherPipeTest, SameTextWithAnyNumberOfLanes) {
       EXPECT_TRUE(answer->result && *answer->result);
       all.push_back(answer->ids);
     }
-    if (kv_tokens < kContext * 2) EXPECT_GT(lab.batcher->counts().preemptions, 0u) << lanes;
+    if (kv_tokens < kContext * 2) {
+      EXPECT_GT(lab.batcher->counts().preemptions, 0u) << lanes;
+    }
     return all;
   };
   const auto expected = texts(1, 16 * kContext);

@@ -8,12 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <bit>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "net/base32.h"
+#include "base/base32.h"
+#include "base/file_bytes.h"
 #include "net/secret.h"
 #include "net/socket_handle.h"
 
@@ -50,15 +55,8 @@ Result<std::vector<char>> read_private_file(const std::filesystem::path& file) {
                                        "private: chmod 600 {}",
                                        file.string(), status.st_mode & 0777, file.string()));
   std::vector<char> text(static_cast<std::size_t>(status.st_size));
-  std::size_t have = 0;
-  while (have < text.size()) {
-    const ssize_t got = ::read(opened.get(), text.data() + have, text.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return file_error("read", file, errno);
-    if (got == 0) break;
-    have += static_cast<std::size_t>(got);
-  }
-  text.resize(have);
+  if (auto done = read_at(opened.get(), 0, std::as_writable_bytes(std::span(text))); !done)
+    return std::move(done).error().with("cannot read the key file " + file.string());
   return text;
 }
 
@@ -67,12 +65,8 @@ Result<void> write_private_file(const std::filesystem::path& file, std::string_v
   const SocketHandle opened(
       ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!opened || ::fchmod(opened.get(), 0600) != 0) return file_error("write", file, errno);
-  while (!text.empty()) {
-    const ssize_t put = ::write(opened.get(), text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return file_error("write", file, put < 0 ? errno : ENOSPC);
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
+  if (auto done = write_at(opened.get(), 0, std::as_bytes(std::span(text))); !done)
+    return std::move(done).error().with("cannot write the key file " + file.string());
   if (::fsync(opened.get()) != 0) return file_error("write", file, errno);
   return {};
 }
@@ -80,7 +74,7 @@ Result<void> write_private_file(const std::filesystem::path& file, std::string_v
 }  // namespace
 
 std::string node_id(const PublicKey& key) {
-  const Digest digest = sha256(key.raw);
+  const auto digest = std::bit_cast<std::array<std::uint8_t, sizeof(Digest)>>(sha256(key.raw));
   return to_base32(std::span(digest).first(kIdBytes));
 }
 
@@ -148,8 +142,7 @@ Result<void> NodeKey::save(const std::filesystem::path& file) const {
   if (!written) ::unlink(part.c_str());
   // So that a power cut does not undo the move. A file system that cannot do it does its best.
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (const SocketHandle opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); opened)
-    ::fsync(opened.get());
+  static_cast<void>(sync_folder(folder));
   // A missing folder is no missing key.
   if (written.is(Errc::not_found)) return Error(Errc::io, written.error().message());
   return written;

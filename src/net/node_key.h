@@ -22,7 +22,7 @@ struct PublicKey {
   friend auto operator<=>(const PublicKey&, const PublicKey&) = default;
 };
 
-// The name of a key: base 32 (net/base32.h) of the first 16 bytes of its SHA-256; 26 characters.
+// The name of a key: base 32 (base/base32.h) of the first 16 bytes of its SHA-256; 26 characters.
 std::string node_id(const PublicKey& key);
 
 using Signature = std::array<std::byte, 64>;

@@ -40,8 +40,12 @@ TEST(Presence, LinesThatWereCutOffDoNotCount) {
       }
       ASSERT_TRUE(read) << size;
       EXPECT_LE(read->good_bytes, size);
-      if (size < whole.size()) EXPECT_FALSE(read->presence.present[0].contains({0, 101})) << size;
-      if (size >= whole.size() - last) EXPECT_TRUE(read->presence.present[1].contains({0, 50}));
+      if (size < whole.size()) {
+        EXPECT_FALSE(read->presence.present[0].contains({0, 101})) << size;
+      }
+      if (size >= whole.size() - last) {
+        EXPECT_TRUE(read->presence.present[1].contains({0, 50}));
+      }
     }
 }
 

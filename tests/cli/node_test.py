@@ -7,10 +7,9 @@ import signal
 import subprocess
 import time
 import unittest
-import urllib.error
 import urllib.request
 
-from program import PROGRAM, ProgramTest, main
+from program import PROGRAM, ProgramTest, ask, main
 
 
 class NodeTest(ProgramTest):
@@ -32,6 +31,13 @@ class NodeTest(ProgramTest):
         process.api = log.read_text()[before:].split("is up: API ", 1)[1].split(",", 1)[0]
         return process
 
+    def code(self, process):
+        return self.output("--api", process.api, "invite").strip()
+
+    def cannot_start(self, name):
+        """What `up` says, which ends at once."""
+        return self.error("up", "--state", self.folder / name, "--api", "127.0.0.1:0", "--peer-port", 0)
+
     def end(self, process):
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -51,7 +57,7 @@ class NodeTest(ProgramTest):
 
     def test_two_nodes_join_by_a_code_and_part(self):
         atlas = self.up("atlas")
-        code = self.output("--api", atlas.api, "invite").strip()
+        code = self.code(atlas)
         nova = self.up("nova", "--join", code)
         both = {"atlas": "alive", "nova": "alive"}
         self.wait_for(atlas, both)
@@ -67,7 +73,7 @@ class NodeTest(ProgramTest):
         self.wait_for(nova, {"nova": "alive"})
         self.assertIn("alone", self.error("--api", nova.api, "leave"))
         self.assertIn("cannot join", self.error("--api", nova.api, "join", code))
-        self.output("--api", nova.api, "join", self.output("--api", atlas.api, "invite").strip())
+        self.output("--api", nova.api, "join", self.code(atlas))
         self.assertEqual(set(self.nodes(nova)), {"atlas", "nova"})  # at once
         self.wait_for(nova, both)
         self.output("--api", nova.api, "leave", "--json")
@@ -76,7 +82,7 @@ class NodeTest(ProgramTest):
 
     def test_a_folder_serves_one_node(self):
         self.up("atlas")
-        said = self.error("up", "--state", self.folder / "atlas", "--api", "127.0.0.1:0", "--peer-port", 0)
+        said = self.cannot_start("atlas")
         self.assertIn("one node runs there", said)
 
     # Nothing is thrown away that a person could still mend.
@@ -86,7 +92,7 @@ class NodeTest(ProgramTest):
         whole = file.read_bytes()
         for damaged in (b"", whole[:-10], b"\xff" * 100, whole.replace(b"drystone-cluster/1", b"drystone-cluster/9")):
             file.write_bytes(damaged)
-            said = self.error("up", "--state", self.folder / "atlas", "--api", "127.0.0.1:0", "--peer-port", 0)
+            said = self.cannot_start("atlas")
             self.assertIn(str(file), said)
             self.assertIn("[corrupt]", said)
             self.assertEqual(file.read_bytes(), damaged)
@@ -130,7 +136,7 @@ class NodeTest(ProgramTest):
     # A machine that was set up as "localhost" is not stuck with it.
     def test_a_node_is_renamed(self):
         atlas = self.up("atlas")
-        nova = self.up("nova", "--join", self.output("--api", atlas.api, "invite").strip())
+        nova = self.up("nova", "--join", self.code(atlas))
         self.wait_for(atlas, {"atlas": "alive", "nova": "alive"})
         self.end(nova)
         nova = self.up("nova", called="oak")
@@ -145,7 +151,7 @@ class NodeTest(ProgramTest):
     # All APIs work wherever the model is, and whichever node is asked.
     def test_ranking_and_embeddings_are_those_of_one_machine(self):
         atlas = self.up("atlas")
-        nova = self.up("nova", "--join", self.output("--api", atlas.api, "invite").strip())
+        nova = self.up("nova", "--join", self.code(atlas))
         self.wait_for(nova, {"atlas": "alive", "nova": "alive"})
         questions = {"rank": ("/v1/rerank", {"query": "what holds a wall", "documents": ["stones", "the sea is deep"]}),
                      "mean": ("/v1/embeddings", {"input": "what holds a wall"})}
@@ -156,11 +162,11 @@ class NodeTest(ProgramTest):
             for flags in (("--stages", 1), ("--stages", 2)):
                 self.output("--api", atlas.api, "load", model, "--context", 512, *flags)
                 for node in (atlas, nova):
-                    status, answer = self.ask(node, path, {"model": pooling, **body})
+                    status, answer = ask(node.api, path, {"model": pooling, **body})
                     self.assertEqual(status, 200, answer)
                     said.append(answer.get("results") or answer["data"])
             self.assertEqual(said, said[:1] * 4)
-        status, refused = self.ask(nova, "/v1/rerank", {"model": "mean", "query": "a", "documents": ["b"]})
+        status, refused = ask(nova.api, "/v1/rerank", {"model": "mean", "query": "a", "documents": ["b"]})
         self.assertEqual(status, 400)
         self.assertIn("not made for ranking", refused["error"]["message"])
         head = next(one["head"] for one in json.loads(self.output("--api", nova.api, "ps", "--json")) if one["model"] == "rank")
@@ -172,33 +178,24 @@ class NodeTest(ProgramTest):
             self.assertEqual('vllm:num_requests_running{model_name="rank"} 0' in told, ids[name] == head)
             self.assertIn('vllm:prompt_tokens_total{model_name="rank"}', told)
 
-    def ask(self, process, path, body):
-        request = urllib.request.Request(process.api + path, json.dumps(body).encode())
-        try:
-            with urllib.request.urlopen(request, timeout=60) as reply:
-                return reply.status, json.load(reply)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-
     # A page that a browser has open must not invite its author.
     def test_the_cluster_is_not_administered_from_web_pages(self):
         atlas = self.up("atlas", "--cors", "*")
         connection = http.client.HTTPConnection(atlas.api.removeprefix("http://"))
         self.addCleanup(connection.close)
 
-        def ask(path, body, **headers):
+        def post(path, body, **headers):
             connection.request("POST", path, json.dumps(body), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
 
-        self.assertEqual(ask("/cluster/v1/invitations", {})[0], 200)
-        status, answer = ask("/cluster/v1/invitations", {}, Origin="https://evil.example")
+        self.assertEqual(post("/cluster/v1/invitations", {})[0], 200)
+        status, answer = post("/cluster/v1/invitations", {}, Origin="https://evil.example")
         self.assertEqual((status, answer["error"]["code"]), (403, "origin_not_allowed"))
         for body in ({"uses": 0}, {"uses": 2000}, {"expires_s": -1}, {"more": 1}, [], {"uses": "1"}):
-            self.assertEqual(ask("/cluster/v1/invitations", body)[0], 400, body)
-        self.assertEqual(ask("/cluster/v1/nodes/remove", {})[0], 400)
-        self.assertEqual(ask("/cluster/v1/nodes/remove", {"node": "x"})[0], 404)
+            self.assertEqual(post("/cluster/v1/invitations", body)[0], 400, body)
+        self.assertEqual(post("/cluster/v1/nodes/remove", {})[0], 400)
+        self.assertEqual(post("/cluster/v1/nodes/remove", {"node": "x"})[0], 404)
 
 
 if __name__ == "__main__":

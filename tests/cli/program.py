@@ -1,10 +1,13 @@
 """The drystone program as a test sees it: run a command, look at what came out."""
 
+import json
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 PROGRAM = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
 SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared"
@@ -14,6 +17,17 @@ DEMO = pathlib.Path(__file__).resolve().parents[2] / "models/pebble/pebble.gguf"
 
 def needs(path):
     return unittest.skipUnless(path.exists(), f"needs {path.name}, which is not here")
+
+
+def ask(url, path, body):
+    """(status, answer) of an API."""
+    request = urllib.request.Request(url + path, json.dumps(body).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
 
 
 class ProgramTest(unittest.TestCase):

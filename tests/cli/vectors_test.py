@@ -2,10 +2,8 @@
 
 import json
 import subprocess
-import urllib.error
-import urllib.request
 
-from program import PROGRAM, ProgramTest, main
+from program import PROGRAM, ProgramTest, ask, main
 
 
 class Vectors(ProgramTest):
@@ -20,19 +18,10 @@ class Vectors(ProgramTest):
         ready = next(line for line in server.stdout if " at http" in line)
         self.url = ready.split(" at ")[1].split()[0]
 
-    def ask(self, path, body):
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode())
-        try:
-            with urllib.request.urlopen(request, timeout=60) as reply:
-                return reply.status, json.load(reply)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-
     def test_a_ranking_model_ranks_and_does_nothing_else(self):
         self.serve("rank")
         documents = ["stones hold each other", "the sea is deep", "walls", "stones hold each other"]
-        status, answer = self.ask("/v1/rerank", {"query": "what holds a wall", "documents": documents})
+        status, answer = ask(self.url, "/v1/rerank", {"query": "what holds a wall", "documents": documents})
         self.assertEqual(status, 200, answer)
         scores = {one["index"]: one["relevance_score"] for one in answer["results"]}
         self.assertEqual(sorted(scores), [0, 1, 2, 3])
@@ -42,20 +31,20 @@ class Vectors(ProgramTest):
         self.assertTrue(all(0 <= score <= 1 for score in scores.values()))
         self.assertGreater(answer["usage"]["prompt_tokens"], 4 * 20)
 
-        status, one = self.ask("/v1/rerank", {"query": "what holds a wall", "documents": documents[1:2]})
+        status, one = ask(self.url, "/v1/rerank", {"query": "what holds a wall", "documents": documents[1:2]})
         self.assertEqual(one["results"][0]["relevance_score"], scores[1])  # alone as among others
-        status, best = self.ask("/rerank", {"query": "what holds a wall", "documents": documents, "top_n": 1,
+        status, best = ask(self.url, "/rerank", {"query": "what holds a wall", "documents": documents, "top_n": 1,
                                             "return_documents": True})
         self.assertEqual(best["results"][0]["document"]["text"], documents[answer["results"][0]["index"]])
 
         for path, body in [("/v1/embeddings", {"input": "a"}), ("/v1/completions", {"prompt": "a"}),
                            ("/api/embed", {"input": "a"})]:
-            status, refusal = self.ask(path, body)
+            status, refusal = ask(self.url, path, body)
             self.assertEqual(status, 400, path)
             self.assertIn("ranking", json.dumps(refusal))
-        status, shown = self.ask("/api/show", {})
+        status, shown = ask(self.url, "/api/show", {})
         self.assertEqual(shown["capabilities"], ["rerank"])
-        status, refusal = self.ask("/v1/rerank", {"query": "a", "documents": ["b", "wall " * 3000]})
+        status, refusal = ask(self.url, "/v1/rerank", {"query": "a", "documents": ["b", "wall " * 3000]})
         self.assertEqual((status, refusal["error"]["param"]), (400, "documents[1]"))
 
     def test_the_file_says_how_a_vector_is_made(self):
@@ -64,7 +53,7 @@ class Vectors(ProgramTest):
             self.serve(pooling)
             for asked in (None, "mean", "last"):
                 body = {"input": "a wall of stones"} | ({"pooling": asked} if asked else {})
-                status, answer = self.ask("/v1/embeddings", body)
+                status, answer = ask(self.url, "/v1/embeddings", body)
                 self.assertEqual(status, 200, answer)
                 vectors[pooling, asked] = answer["data"][0]["embedding"]
             self.assertEqual(vectors[pooling, None], vectors[pooling, pooling])

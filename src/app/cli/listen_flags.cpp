@@ -12,23 +12,22 @@
 
 namespace drystone {
 
-Result<void> read_listen(std::string_view flag, const std::string& text, std::string& address,
-                         std::uint16_t& port) {
+namespace {
+
+Result<void> read_place(const std::string& text, ServerOptions& api) {
   const std::size_t colon = text.rfind(':');
   std::string host = colon == std::string::npos ? "" : text.substr(0, colon);
   const std::string number = colon == std::string::npos ? text : text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), port);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), api.port);
   if (error != std::errc{} || end != number.data() + number.size())
     return Error(Errc::invalid_argument,
                  fmt::format("{} {}: '{}' is no port (0 to 65535). Write ADDRESS:PORT, such as "
                              "127.0.0.1:8080 or [::1]:8080",
-                             flag, text, number));
+                             api.address_flag, text, number));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (!host.empty()) address = host;
+  if (!host.empty()) api.address = host;
   return {};
 }
-
-namespace {
 
 Result<void> read_key_file(std::string_view command, const std::string& path,
                            std::vector<std::string>& keys) {
@@ -54,11 +53,40 @@ Result<void> read_key_file(std::string_view command, const std::string& path,
 
 }  // namespace
 
-Result<void> read_api_keys(std::string_view command, const std::string& path,
-                           std::vector<std::string>& keys) {
-  if (!path.empty()) TRY(read_key_file(command, path, keys));
+void add_listen_flag(CLI::App& command, const std::string& flag, const std::string& description,
+                     ListenFlags& flags) {
+  flags.api.address_flag = flag;
+  command.add_option(flag, flags.listen, description)->type_name("ADDR:PORT");
+}
+
+void add_access_flags(CLI::App& command, ListenFlags& flags) {
+  command
+      .add_option("--api-key-file", flags.key_file,
+                  "Ask for keys: they or hashes, one a line (also $DRYSTONE_API_KEY)")
+      ->type_name("FILE");
+  command
+      .add_option("--tls-cert", flags.api.tls.certificate,
+                  "Serve HTTPS with this certificate (PEM, with its chain)")
+      ->type_name("FILE");
+  command.add_option("--tls-key", flags.api.tls.key, "The certificate's private key (PEM)")
+      ->type_name("FILE");
+  command
+      .add_option("--cors", flags.api.cors_origins,
+                  "Let web pages of this origin use it, may be repeated; * is all")
+      ->type_name("ORIGIN")
+      ->take_all()
+      ->expected(1);
+  command
+      .add_option("--log-level", flags.log.level,
+                  "off, error, warn, info (every request) or debug [info]")
+      ->type_name("LEVEL");
+}
+
+Result<void> read_listen_flags(std::string_view command, ListenFlags& flags) {
+  TRY(read_place(flags.listen, flags.api));
+  if (!flags.key_file.empty()) TRY(read_key_file(command, flags.key_file, flags.api.api_keys));
   if (const char* key = std::getenv("DRYSTONE_API_KEY"); key != nullptr && *key != '\0')
-    keys.emplace_back(key);
+    flags.api.api_keys.emplace_back(key);
   return {};
 }
 

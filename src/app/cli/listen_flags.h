@@ -1,25 +1,33 @@
 #pragma once
 
-#include <cstdint>
+#include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
+#include "serve/http/server.h"
+#include "serve/metrics/request_log.h"
 
 namespace drystone {
 
-// What `serve` and `up` read alike: where an API listens, and who may use it.
+// What `serve` and `up` read alike: where an API listens, who may use it, and what is logged.
+struct ListenFlags {
+  ServerOptions api;
+  LogOptions log;
+  std::string listen = "127.0.0.1:8080";
+  std::string key_file;
+};
 
-// "127.0.0.1:8080", "[::1]:8080", ":8080" and "8080" (`address` stays as it is). `flag` is the
-// option's name, for messages. Errors: invalid_argument.
-Result<void> read_listen(std::string_view flag, const std::string& text, std::string& address,
-                         std::uint16_t& port);
+// Adds the option `flag` (--listen) for the place. Borrows both, as the next one.
+void add_listen_flag(CLI::App& command, const std::string& flag, const std::string& description,
+                     ListenFlags& flags);
+// Adds --api-key-file, --tls-cert, --tls-key, --cors and --log-level.
+void add_access_flags(CLI::App& command, ListenFlags& flags);
 
-// Adds the keys or hashes of `path`, one a line (blank lines are skipped), unless it is empty, and
-// that of $DRYSTONE_API_KEY. Says on behalf of `command` when the file holds keys in the clear.
-// Errors: io, invalid_argument (the file has no key).
-Result<void> read_api_keys(std::string_view command, const std::string& path,
-                           std::vector<std::string>& keys);
+// Fills in `api` from what was given: the place ("127.0.0.1:8080", "[::1]:8080", ":8080", "8080"),
+// the lines of the key file (blank ones are skipped), and $DRYSTONE_API_KEY. Says on behalf of
+// `command` when the file holds keys in the clear.
+// Errors: invalid_argument (no such place; the file has no key), io.
+Result<void> read_listen_flags(std::string_view command, ListenFlags& flags);
 
 }  // namespace drystone

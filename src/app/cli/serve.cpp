@@ -14,16 +14,15 @@ namespace {
 
 struct ServeFlags {
   DaemonOptions daemon;
-  std::string listen = "127.0.0.1:8080";
-  std::string key_file;
+  ListenFlags listen;
 };
 
 Result<void> serve(ServeFlags& flags) {
-  TRY(read_listen("--listen", flags.listen, flags.daemon.address, flags.daemon.port));
-  auto& keys = flags.daemon.api_keys;
-  for (const std::string& key : keys)
+  for (const std::string& key : flags.listen.api.api_keys)
     if (key.empty()) return Error(Errc::invalid_argument, "--api-key is empty");
-  TRY(read_api_keys("serve", flags.key_file, keys));
+  TRY(read_listen_flags("serve", flags.listen));
+  flags.daemon.api = std::move(flags.listen.api);
+  flags.daemon.log = std::move(flags.listen.log);
   return run_daemon(flags.daemon);
 }
 
@@ -36,10 +35,8 @@ void add_serve(CLI::App& app, int& exit_code) {
   add_engine_flags(command, flags->daemon.engine);
   command.get_option("MODEL")->required(false)->description("GGUF file [pebble]");
   flags->daemon.engine.model = kDemoModelName;
-  command
-      .add_option("--listen", flags->listen,
-                  "Address and port; port 0 takes a free one [127.0.0.1:8080]")
-      ->type_name("ADDR:PORT");
+  add_listen_flag(command, "--listen", "Address and port; port 0 takes a free one [127.0.0.1:8080]",
+                  flags->listen);
   EngineFlags& engine = flags->daemon.engine;
   engine.sequences_max = 16;
   engine.queue_max = 64;
@@ -81,32 +78,13 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->take_all()
       ->expected(1);
   command
-      .add_option("--api-key", flags->daemon.api_keys,
+      .add_option("--api-key", flags->listen.api.api_keys,
                   "Ask clients for this key, may be repeated; `ps` shows it")
       ->type_name("KEY")
       ->take_all()
       ->expected(1);
-  command
-      .add_option("--api-key-file", flags->key_file,
-                  "Keys or hashes, one per line (also $DRYSTONE_API_KEY: one)")
-      ->type_name("FILE");
-  command
-      .add_option("--tls-cert", flags->daemon.tls.certificate,
-                  "Serve HTTPS with this certificate (PEM, with its chain)")
-      ->type_name("FILE");
-  command.add_option("--tls-key", flags->daemon.tls.key, "The certificate's private key (PEM)")
-      ->type_name("FILE");
-  command
-      .add_option("--cors", flags->daemon.cors_origins,
-                  "Let web pages of this origin use it, may be repeated; * is all")
-      ->type_name("ORIGIN")
-      ->take_all()
-      ->expected(1);
-  command
-      .add_option("--log-level", flags->daemon.log.level,
-                  "off, error, warn, info (every request) or debug [info]")
-      ->type_name("LEVEL");
-  command.add_option("--log-format", flags->daemon.log.format, "text or json, on standard error")
+  add_access_flags(command, flags->listen);
+  command.add_option("--log-format", flags->listen.log.format, "text or json, on standard error")
       ->type_name("FORMAT");
   command.footer(R"(Example:
   drystone serve pebble --listen 127.0.0.1:8080

@@ -17,8 +17,7 @@ namespace {
 struct UpFlags {
   NodeOptions node;
   std::string state;
-  std::string api = "127.0.0.1:8080";
-  std::string key_file;
+  ListenFlags listen;
   std::optional<double> memory_gib;
   std::uint32_t peer_port = 0;
   bool no_discovery = false;
@@ -32,8 +31,9 @@ CLI::Validator not_empty() {
 }
 
 Result<void> up(UpFlags& flags) {
-  TRY(read_listen("--api", flags.api, flags.node.address, flags.node.port));
-  TRY(read_api_keys("up", flags.key_file, flags.node.api_keys));
+  TRY(read_listen_flags("up", flags.listen));
+  flags.node.api = std::move(flags.listen.api);
+  flags.node.log = std::move(flags.listen.log);
   flags.node.cluster.state = flags.state;
   if (flags.state.empty()) flags.node.cluster.state = TRY(default_state_folder());
   flags.node.cluster.version = DRYSTONE_VERSION;
@@ -58,10 +58,8 @@ void add_up(CLI::App& app, int& exit_code) {
       *app.add_subcommand("up", "Run this machine as a node: several together hold one model");
   NodeOptions& node = flags->node;
   flags->peer_port = node.cluster.peer_port;
-  command
-      .add_option("--api", flags->api,
-                  "Where the API listens; port 0 takes a free one [127.0.0.1:8080]")
-      ->type_name("ADDR:PORT");
+  add_listen_flag(command, "--api",
+                  "Where the API listens; port 0 takes a free one [127.0.0.1:8080]", flags->listen);
   command
       .add_option("--join", node.cluster.join_code,
                   "Join a cluster: the code that `drystone invite` printed there")
@@ -96,24 +94,7 @@ void add_up(CLI::App& app, int& exit_code) {
       ->type_name("N");
   command.add_option("--memory", flags->memory_gib, "What models may take [what is free]")
       ->type_name("GiB");
-  command
-      .add_option("--api-key-file", flags->key_file,
-                  "Ask clients for one of these keys or hashes, one a line")
-      ->type_name("FILE");
-  command
-      .add_option("--tls-cert", node.tls.certificate,
-                  "Serve the API over HTTPS with this certificate (PEM)")
-      ->type_name("FILE");
-  command.add_option("--tls-key", node.tls.key, "The certificate's private key (PEM)")
-      ->type_name("FILE");
-  command
-      .add_option("--cors", node.cors_origins,
-                  "Let web pages of this origin use models, may be repeated")
-      ->type_name("ORIGIN")
-      ->take_all()
-      ->expected(1);
-  command.add_option("--log-level", node.log.level, "off, error, warn, info or debug [info]")
-      ->type_name("LEVEL");
+  add_access_flags(command, flags->listen);
   command.footer(R"(Example, on two machines:
   first$  drystone up                     and in another window:  drystone invite
   second$ drystone up --join CODE         with the code that it printed

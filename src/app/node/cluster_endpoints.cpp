@@ -41,7 +41,7 @@ json::array to_json(ClusterHost& host) {
     if (node.state == cluster::NodeState::left) shown_node["stopped"] = true;
     if (const std::string* figures = host.core().get("figures/" + node.id)) {
       auto parsed =
-          cluster::parse_json(*figures, {.bytes_max = cluster::kMapValueBytesMax, .depth_max = 16});
+          parse_json(*figures, {.bytes_max = cluster::kMapValueBytesMax, .depth_max = 16});
       if (parsed) shown_node["figures"] = *std::move(parsed);
     }
     list.push_back(std::move(shown_node));
@@ -119,7 +119,7 @@ awaitable<void> ClusterEndpoints::answer(const HttpRequest& request, ReplySink& 
 
 ApiResult<json::object> ClusterEndpoints::body(const HttpRequest& request) {
   if (request.body.empty()) return json::object();
-  auto parsed = cluster::parse_json(request.body, {.bytes_max = kBodyBytesMax, .depth_max = 4});
+  auto parsed = parse_json(request.body, {.bytes_max = kBodyBytesMax, .depth_max = 4});
   if (!parsed) return invalid_request({}, parsed.error().message());
   if (!parsed->is_object()) return invalid_request({}, "The request must be a JSON object.");
   return std::move(parsed->as_object());

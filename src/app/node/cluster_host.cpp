@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -13,7 +11,7 @@
 
 #include "app/node/address_book.h"
 #include "app/node/belonging.h"
-#include "app/node/join_cluster.h"
+#include "app/node/joining.h"
 #include "app/node/member_streams.h"
 #include "app/node/node_crypto.h"
 #include "app/node/node_list.h"
@@ -94,11 +92,6 @@ class Host final : public ClusterHost {
  private:
   Result<void> listen_for_peers();
   Result<void> join_first();
-  // Errors: invalid_argument (the code is one of our own cluster).
-  Result<void> check_foreign(const cluster::InvitationCode& code) const;
-  JoinWish wish_for(cluster::InvitationCode code) const;
-  asio::awaitable<void> try_to_join(JoinWish wish, std::function<void(Result<JoinedCluster>)> done);
-  Result<void> switch_to(JoinedCluster joined);
 
   Result<void> receive(const PublicKey& key, std::string_view text,
                        const std::optional<tcp::endpoint>& from);
@@ -123,6 +116,7 @@ class Host final : public ClusterHost {
   std::unique_ptr<TlsContext> tls_;
   AddressBook book_;
   MemberStreams streams_;
+  std::unique_ptr<Joining> joining_;
   asio::io_context loop_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{loop_.get_executor()};
   std::unique_ptr<ClusterCore> core_;
@@ -134,7 +128,7 @@ class Host final : public ClusterHost {
   std::function<void(std::unique_ptr<DataStream>)> data_handler_;
 
   cluster::Digest members_digest_{};
-  bool running_ = false, following_ = false, ending_ = false, closed_ = false, joining_ = false;
+  bool running_ = false, following_ = false, ending_ = false, closed_ = false;
   End end_ = End::stopped;
   std::atomic<bool> ended_ = false;
 
@@ -150,6 +144,20 @@ class Host final : public ClusterHost {
 
 Result<void> Host::open() {
   TRY(listen_for_peers());
+  joining_ = std::make_unique<Joining>(Joining::Options{.peers = options_.peers,
+                                                        .our_port = port_,
+                                                        .discover = options_.discover,
+                                                        .pause_saving =
+                                                            [this] {
+                                                              if (saver_) saver_->close();
+                                                            },
+                                                        .resume_saving =
+                                                            [this] {
+                                                              if (!saver_) return;
+                                                              start_saver();
+                                                              saver_->changed();
+                                                            }},
+                                       Joining::Rooms{loop_, clock_, *tls_, *crypto_, folder_});
   if (!options_.join_code.empty()) TRY(join_first());
   links_ = std::make_unique<PeerLinks>(loop_.get_executor(), *tls_, clock_, book_, port_);
   follow_members();
@@ -186,56 +194,14 @@ Result<void> Host::listen_for_peers() {
   return {};
 }
 
-JoinWish Host::wish_for(cluster::InvitationCode code) const {
-  return {.code = std::move(code),
-          .name = node_name(*core_, self_),
-          .peers = options_.peers,
-          .our_port = port_,
-          .discover = options_.discover};
-}
-
-Result<void> Host::check_foreign(const cluster::InvitationCode& code) const {
-  if (core_->get(std::string(cluster::kInvitationPrefix) +
-                 cluster::invitation_id(code.secret, *crypto_)) == nullptr)
-    return {};
-  return Error(Errc::invalid_argument,
-               "this code invites into the cluster of this very node: give it to `drystone join` "
-               "or `drystone up --join` on the machine that is to come in");
-}
-
 Result<void> Host::join_first() {
-  auto code = cluster::parse_invitation_code(options_.join_code);
-  if (!code) return std::move(code).error().with("--join");
-  if (core_->members().members().size() > 1) {
+  auto entered = TRY(joining_->join_first(options_.join_code, *core_));
+  if (!entered) {
     options_.say("--join is left out: this node is in a cluster with others already");
     return {};
   }
-  if (auto foreign = check_foreign(*code); !foreign)
-    return std::move(foreign).error().with("--join");
-  Result<void> result;
-  const auto done = [&](Result<JoinedCluster> joined) {
-    result = joined ? switch_to(*std::move(joined)) : std::move(joined).error();
-    loop_.stop();
-  };
-  asio::co_spawn(loop_, try_to_join(wish_for(*std::move(code)), done), asio::detached);
-  loop_.run();
-  loop_.restart();
-  return result;
-}
-
-asio::awaitable<void> Host::try_to_join(JoinWish wish,
-                                        std::function<void(Result<JoinedCluster>)> done) {
-  auto joined = co_await join_cluster(*tls_, *crypto_, clock_, std::move(wish));
-  done(std::move(joined));
-}
-
-// The node is in another cluster now, on disk first; the old one was of this node alone.
-Result<void> Host::switch_to(JoinedCluster joined) {
-  auto core = TRY(ClusterCore::joined(std::move(joined.members), joined.welcome, *crypto_,
-                                      core_options(clock_), clock_.wall()));
-  TRY(folder_.save_cluster(core->saved()));
-  contacts_.push_back(to_string(joined.by));
-  if (!running_) core_ = std::move(core);
+  contacts_.push_back(std::move(entered->by));
+  core_ = std::move(entered->core);
   return {};
 }
 
@@ -383,33 +349,13 @@ Result<void> Host::leave() {
   return {};
 }
 
-void Host::join(const std::string& text, std::function<void(Result<void>)> done) {
-  auto code = cluster::parse_invitation_code(text);
-  if (!code) return done(std::move(code).error());
-  if (auto foreign = check_foreign(*code); !foreign) return done(std::move(foreign));
-  if (joining_ || ending_)
-    return done(Error(Errc::unavailable, "this node is joining or leaving already"));
-  if (const std::size_t members = core_->members().members().size(); members > 1)
-    return done(Error(Errc::invalid_argument,
-                      fmt::format("this node is in a cluster of {} nodes: take it out of that one "
-                                  "first, with `drystone leave`",
-                                  members)));
-  joining_ = true;
-  const auto finish = [this, done = std::move(done)](Result<JoinedCluster> joined) {
-    joining_ = false;
-    if (!joined) return done(std::move(joined).error());
-    if (ending_) return done(Error(Errc::cancelled, "this node stops"));
-    saver_->close();  // what is on disk from now on is the other cluster
-    auto switched = switch_to(*std::move(joined));
-    const bool went = switched.has_value();
-    if (!went) {  // this node goes on in its own cluster
-      start_saver();
-      saver_->changed();
-    }
-    done(std::move(switched));
-    if (went) begin_end(End::restart);
-  };
-  asio::co_spawn(loop_, try_to_join(wish_for(*std::move(code)), finish), asio::detached);
+void Host::join(const std::string& code, std::function<void(Result<void>)> done) {
+  joining_->join(code, *core_, [this, done = std::move(done)](Result<Joining::Entered> entered) {
+    if (!entered) return done(std::move(entered).error());
+    contacts_.push_back(std::move(entered->by));
+    done({});
+    begin_end(End::restart);
+  });
 }
 
 // --- the end
@@ -417,6 +363,7 @@ void Host::join(const std::string& text, std::function<void(Result<void>)> done)
 void Host::begin_end(End end) {
   if (ending_) return;
   ending_ = true;
+  joining_->end();
   end_ = end;
   if (end == End::stopped) {
     core_->stop();

@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 #include "cluster/wire/node_id.h"
 #include "net/secret.h"
 
@@ -10,12 +10,12 @@ namespace drystone {
 
 std::optional<SealedId> to_sealed(const std::string& node_id) {
   std::array<std::uint8_t, 16> bytes;
-  if (!cluster::from_base32(node_id, bytes)) return std::nullopt;
+  if (!from_base32(node_id, bytes)) return std::nullopt;
   return std::bit_cast<SealedId>(bytes);
 }
 
 std::string to_node_id(const SealedId& id) {
-  return cluster::to_base32(std::bit_cast<std::array<std::uint8_t, 16>>(id));
+  return to_base32(std::bit_cast<std::array<std::uint8_t, 16>>(id));
 }
 
 Result<std::unique_ptr<Discovery>> Discovery::open(const boost::asio::any_io_executor& executor,

@@ -100,11 +100,7 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
   void run() {
     lower_priority();
     figures.id = self;
-    figures.name = ask([this] {
-                     for (const auto& node : cluster.nodes())
-                       if (node.is_self) return node.name;
-                     return std::string();
-                   }).value_or("");
+    figures.name = ask([this] { return node_name(cluster.core(), self); }).value_or("");
     figures.cores = static_cast<std::uint32_t>(usable_processors());
     if (options.memory_bytes > 0) figures.limit_bytes = options.memory_bytes;
     read_memory();

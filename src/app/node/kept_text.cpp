@@ -7,8 +7,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <span>
 
+#include "base/file_bytes.h"
 #include "net/socket_handle.h"
 
 namespace drystone {
@@ -44,22 +45,12 @@ Result<void> keep_text(const fs::path& path, std::string_view text) {
     const SocketHandle file(
         ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return failed(part, "write");
-    while (!text.empty()) {
-      const ssize_t written = ::write(file.get(), text.data(), text.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return failed(part, "write");
-      text.remove_prefix(static_cast<std::size_t>(written));
-    }
+    if (auto done = write_at(file.get(), 0, std::as_bytes(std::span(text))); !done)
+      return std::move(done).error().with(part.string() + ": cannot write");
     if (::fsync(file.get()) != 0) return failed(part, "write");
   }
   if (::rename(part.c_str(), path.c_str()) != 0) return failed(path, "write");
-  return sync_names(path.parent_path());
-}
-
-Result<void> sync_names(const fs::path& folder) {
-  const SocketHandle opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!opened || ::fsync(opened.get()) != 0) return failed(folder, "write to the disk");
-  return {};
+  return sync_folder(path.parent_path());
 }
 
 }  // namespace drystone

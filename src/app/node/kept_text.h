@@ -16,7 +16,5 @@ Result<std::optional<std::string>> read_kept_text(const std::filesystem::path& p
 // Whole or not at all, also when the power fails; only for this user to read. Makes the folder.
 // Errors: io; the file before it stays.
 Result<void> keep_text(const std::filesystem::path& path, std::string_view text);
-// That the names in a folder are what they are now, also after a power cut. Errors: io.
-Result<void> sync_names(const std::filesystem::path& folder);
 
 }  // namespace drystone

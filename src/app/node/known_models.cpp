@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 
 #include "app/node/kept_text.h"
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {
@@ -14,7 +14,7 @@ namespace json = boost::json;
 constexpr std::size_t kFileMax = 8 << 20, kNameMax = 256, kPathMax = 4096;
 
 Result<std::vector<KnownModels::Model>> read(const std::string& text) {
-  const json::value value = TRY(parse_json(text, kFileMax, "the known models"));
+  const json::value value = TRY(parse_json(text, {.bytes_max = kFileMax}, "the known models"));
   JsonFields fields(value, "the known models");
   std::vector<KnownModels::Model> models;
   if (const json::array* list = fields.need_array("models", KnownModels::kModelsMax))

@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {
@@ -18,7 +18,7 @@ Error as_argument(Error error) {
 }
 
 Result<boost::json::object> parse_object(std::string_view body) {
-  auto value = parse_json(body, kLoadRequestMax, kWhat);
+  auto value = parse_json(body, {.bytes_max = kLoadRequestMax}, kWhat);
   if (!value) return as_argument(std::move(value).error());
   if (auto* object = value->if_object()) return std::move(*object);
   return Error(Errc::invalid_argument, "request: expected a JSON object");

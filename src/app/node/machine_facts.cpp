@@ -8,7 +8,7 @@
 #include <set>
 
 #include "app/node/temperatures.h"
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 #include "net/interfaces.h"
 
 namespace drystone {

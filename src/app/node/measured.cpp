@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 
 #include "app/node/kept_text.h"
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {
@@ -22,7 +22,7 @@ NodeFigures as_figures(const Measured& measured) {
 }
 
 Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
-  const json::value value = TRY(parse_json(text, kFileMax, "what was measured"));
+  const json::value value = TRY(parse_json(text, {.bytes_max = kFileMax}, "what was measured"));
   JsonFields fields(value, "what was measured");
   MeasuredKey key;
   fields.string("cpu", key.cpu, kTextMax);

@@ -23,17 +23,19 @@ std::string to_json(const NodeDescriptor& descriptor) {
 
 Result<NodeDescriptor> parse_node_descriptor(std::string_view text) {
   const auto value =
-      TRY(cluster::parse_json(text, {.bytes_max = cluster::kMapValueBytesMax, .depth_max = 8}));
-  const auto fields = TRY(cluster::JsonFields::of(value));
+      TRY(parse_json(text, {.bytes_max = cluster::kMapValueBytesMax, .depth_max = 8}));
+  JsonFields fields(value, "a node");
   NodeDescriptor descriptor;
-  descriptor.version = TRY(fields.text("version", kTextBytesMax));
-  descriptor.api = TRY(fields.text("api", kTextBytesMax));
-  for (const json::value& element : *TRY(fields.array("addresses", kAddressesMax))) {
-    const json::string* address = element.if_string();
-    if (!address || address->size() > kTextBytesMax)
-      return Error(Errc::corrupt, "field addresses has something that is no address");
-    descriptor.addresses.emplace_back(*address);
-  }
+  fields.text("version", descriptor.version, kTextBytesMax);
+  fields.text("api", descriptor.api, kTextBytesMax);
+  fields.elements("addresses", descriptor.addresses, kAddressesMax,
+                  [](const json::value& element) -> Result<std::string> {
+                    const json::string* address = element.if_string();
+                    if (!address || address->size() > kTextBytesMax)
+                      return Error(Errc::corrupt, "is no address");
+                    return std::string(*address);
+                  });
+  TRY(fields.finish());
   return descriptor;
 }
 

@@ -25,12 +25,6 @@ constexpr std::size_t kQueueMax = 256;                    // requests that wait 
 constexpr std::chrono::milliseconds kCancelEvery{100};    // until a head that ends is let go
 constexpr std::chrono::milliseconds kProgressEvery{100};  // at most so often it is told
 
-std::uint32_t index_of(const Placement& placement, const std::string& node) {
-  for (std::uint32_t i = 0; i < placement.parts.size(); ++i)
-    if (placement.parts[i].node == node) return i;
-  CHECK(false, placement.instance, node);
-}
-
 }  // namespace
 
 struct PartRunner::Part {
@@ -156,7 +150,9 @@ void PartRunner::run(Part& part) {
 Result<void> PartRunner::live(Part& part) {
   if (part.stop) return {};
   const Placement& placement = part.placement;
-  const std::uint32_t index = index_of(placement, options_.self);
+  const auto found = placement.index_of(options_.self);
+  CHECK(found, placement.instance, options_.self);
+  const std::uint32_t index = *found;
   {
     Bytes capacity = options_.memory_bytes;
     if (const auto attainable = attainable_memory(); attainable)

@@ -18,7 +18,6 @@
 #include "app/node/stop_signals.h"
 #include "base/clock.h"
 #include "serve/api/dialects.h"
-#include "serve/http/server.h"
 #include "serve/metrics/serving_metrics.h"
 #include "serve/peer/data_door.h"
 #include "serve/peer/files/file_server.h"
@@ -126,20 +125,14 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
                        .say = say},
                       *host, door, clock);
 
-  auto endpoints = all_dialects();
-  endpoints.push_back(metrics_endpoint(metrics));
-  endpoints.push_back(cluster_endpoints(*host, clock));
-  endpoints.push_back(instance_endpoints(*instances));
-  const auto server = TRY(Server::listen({.address = options.address,
-                                          .port = options.port,
-                                          .address_flag = "--api",
-                                          .api_keys = options.api_keys,
-                                          .cors_origins = options.cors_origins,
-                                          .tls = options.tls,
-                                          .needs_model = false,
-                                          .endpoints = std::move(endpoints),
-                                          .observer = observer.get()},
-                                         clock));
+  ServerOptions api = options.api;
+  api.needs_model = false;
+  api.endpoints = all_dialects();
+  api.endpoints.push_back(metrics_endpoint(metrics));
+  api.endpoints.push_back(cluster_endpoints(*host, clock));
+  api.endpoints.push_back(instance_endpoints(*instances));
+  api.observer = observer.get();
+  const auto server = TRY(Server::listen(std::move(api), clock));
   host->set_api(server->url());
   instances->start(server->models());
   metrics.set_loads([&] { return instances->loads(); });
@@ -181,7 +174,7 @@ Result<void> run_node(NodeOptions options) {
     if (lived.end == ClusterHost::End::stopped || signals.asked()) return {};
     options.cluster.join_code.clear();
     options.cluster.peer_port = lived.peer_port;
-    options.port = lived.api_port;
+    options.api.port = lived.api_port;
     // Where the nodes are that let this one in; of one life's cluster, not of the next one's.
     options.cluster.peers = named;
     for (std::string& contact : lived.contacts) options.cluster.peers.push_back(std::move(contact));

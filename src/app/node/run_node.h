@@ -7,18 +7,14 @@
 
 #include "app/node/cluster_host.h"
 #include "base/result.h"
-#include "serve/http/tls_identity.h"
+#include "serve/http/server.h"
 #include "serve/metrics/request_log.h"
 
 namespace drystone {
 
 struct NodeOptions {
   ClusterHost::Options cluster;
-  std::string address = "127.0.0.1";  // of the API
-  std::uint16_t port = 8080;          // 0: any free one
-  std::vector<std::string> api_keys;
-  std::vector<std::string> cors_origins;
-  TlsFiles tls;
+  ServerOptions api;  // where it listens, and who may use it; the rest is filled in
   LogOptions log;
   unsigned threads = 0;                       // of models; 0: all processors
   std::optional<std::uint64_t> memory_bytes;  // models may take; empty: what is free

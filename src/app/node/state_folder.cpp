@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "app/node/kept_text.h"
+#include "base/file_bytes.h"
 #include "cluster/core/cluster_core.h"
 
 namespace drystone {
@@ -75,7 +76,7 @@ Result<void> StateFolder::start_over() const {
   for (const char* name : {"node.key", "cluster.json"}) {
     const std::filesystem::path path = path_ / name;
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove", path, errno);
-    TRY(sync_names(path_));
+    TRY(sync_folder(path_));
   }
   return {};
 }

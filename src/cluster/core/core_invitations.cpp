@@ -4,9 +4,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/base32.h"
 #include "cluster/core/cluster_core.h"
 #include "cluster/members/member_json.h"
-#include "cluster/wire/base32.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone::cluster {
@@ -121,11 +121,10 @@ std::vector<SecretKey> ClusterCore::discovery_keys() const {
   const std::string* value = map_.get(kDiscoveryKey);
   if (!value) return keys;
   const auto parsed = parse_json(*value, {.bytes_max = kMapValueBytesMax, .depth_max = 4});
-  const auto fields = parsed ? JsonFields::of(*parsed) : Result<JsonFields>(parsed.error());
-  const auto texts = fields ? fields->array("keys", kDiscoveryKeysMax)
-                            : Result<const json::array*>(fields.error());
-  if (!texts) return keys;
-  for (const json::value& element : **texts) {
+  if (!parsed) return keys;
+  const json::array* texts = JsonFields(*parsed, "discovery").need_array("keys", kDiscoveryKeysMax);
+  if (texts == nullptr) return keys;
+  for (const json::value& element : *texts) {
     SecretKey key;
     const json::string* text = element.if_string();
     if (text && from_base32({text->data(), text->size()}, key)) keys.push_back(key);
@@ -138,9 +137,11 @@ bool ClusterCore::is_discovery_key_old() const {
   const std::string* value = map_.get(kDiscoveryKey);
   if (!value) return true;
   const auto parsed = parse_json(*value, {.bytes_max = kMapValueBytesMax, .depth_max = 4});
-  const auto fields = parsed ? JsonFields::of(*parsed) : Result<JsonFields>(parsed.error());
+  if (!parsed) return true;
+  JsonFields fields(*parsed, "discovery");
   Digest removed;
-  return !fields || !fields->bytes("removed", removed) || removed != members_.removed_digest();
+  fields.bytes("removed", removed);
+  return !fields.ok() || removed != members_.removed_digest();
 }
 
 // Who was put out knows the old one. Whoever is away now will announce itself by it, so it is

@@ -52,15 +52,17 @@ std::string ClusterCore::saved() const {
 Result<std::unique_ptr<ClusterCore>> ClusterCore::restore(std::string_view saved, Crypto& crypto,
                                                           const Options& options, Wall wall) {
   const auto value = TRY(parse_json(saved, {.bytes_max = kSavedBytesMax, .depth_max = 8}));
-  const JsonFields fields = TRY(JsonFields::of(value));
-  TRY(fields.only({"form", "members", "state"}));
-  if (TRY(fields.text("form", 64)) != kForm)
-    return Error(Errc::corrupt, "field form is not " + std::string(kForm));
-  MemberList members =
-      TRY(parse_member_list(TRY(fields.text("members", kMemberListBytesMax)), crypto));
+  JsonFields fields(value, "saved cluster");
+  std::string form, list;
+  fields.text("form", form, 64);
+  if (fields.ok() && form != kForm) fields.fail("form", "is not " + std::string(kForm));
+  fields.text("members", list, kMemberListBytesMax);
+  std::vector<MapEntry> entries;
+  fields.elements("state", entries, kMapEntriesMax, parse_map_entry);
+  TRY(fields.finish_strictly());
+  MemberList members = TRY(parse_member_list(list, crypto));
   std::unique_ptr<ClusterCore> core(new ClusterCore(std::move(members), crypto, options, wall));
-  for (const json::value& element : *TRY(fields.array("state", kMapEntriesMax)))
-    TRY(core->map_.merge(TRY(parse_map_entry(element)), core->wall_ms_));
+  for (MapEntry& entry : entries) TRY(core->map_.merge(std::move(entry), core->wall_ms_));
   core->follow();
   core->events_.clear();
   core->unsaved_ = false;

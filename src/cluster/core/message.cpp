@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/base32.h"
 #include "base/check.h"
 #include "cluster/members/member_json.h"
-#include "cluster/wire/base32.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone::cluster {
@@ -85,38 +85,46 @@ json::object to_json(const StatePart::Listing& listing) {
   return all;
 }
 
-Result<NodeId> id_of(const JsonFields& fields, std::string_view name) {
-  const std::string_view id = TRY(fields.text(name, kNodeIdLength));
-  if (!is_node_id(id)) return Error(Errc::corrupt, fmt::format("field {} is no node id", name));
-  return NodeId(id);
+void read_id(JsonFields& fields, std::string_view name, NodeId& id) {
+  fields.text(name, id, kNodeIdLength);
+  if (fields.ok() && !is_node_id(id)) fields.fail(name, "is no node id");
 }
 
-Result<std::string> key_of(const JsonFields& fields, std::string_view name) {
-  const std::string_view key = TRY(fields.text(name, kMapKeyBytesMax));
-  if (auto checked = check_key(key); !checked)
-    return Error(Errc::corrupt, checked.error().message());
-  return std::string(key);
+void read_key(JsonFields& fields, std::string_view name, std::string& key) {
+  fields.text(name, key, kMapKeyBytesMax);
+  if (!fields.ok()) return;
+  if (auto checked = check_key(key); !checked) fields.fail(name, checked.error().message());
+}
+
+void read_version(JsonFields& fields, Version& version) {
+  fields.integer("counter", version.counter, 0, kCounterMax);
+  read_id(fields, "node", version.node);
 }
 
 Result<MembershipPart::Ask> parse_ask(const json::value& json) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"target", "number"}));
-  return MembershipPart::Ask{TRY(id_of(fields, "target")), TRY(fields.number("number"))};
+  JsonFields fields(json, "question");
+  MembershipPart::Ask ask;
+  read_id(fields, "target", ask.target);
+  fields.integer("number", ask.number, 0, kJsonNumberMax);
+  TRY(fields.finish_strictly());
+  return ask;
 }
 
 Result<NodeRecord> parse_record(const json::value& json) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"id", "start", "incarnation", "state"}));
-  NodeRecord record{.id = TRY(id_of(fields, "id")),
-                    .start = TRY(fields.number("start", kStartMax)),
-                    .incarnation = TRY(fields.number("incarnation", kStartMax))};
-  const std::string_view name = TRY(fields.text("state", 16));
+  JsonFields fields(json, "node");
+  NodeRecord record;
+  read_id(fields, "id", record.id);
+  fields.integer("start", record.start, 0, kStartMax);
+  fields.integer("incarnation", record.incarnation, 0, kStartMax);
+  std::string name;
+  fields.text("state", name, 16);
+  TRY(fields.finish_strictly());
   for (const NodeState state :
        {NodeState::alive, NodeState::suspect, NodeState::dead, NodeState::left}) {
     record.state = state;
     if (to_string(state) == name) return record;
   }
-  return Error(Errc::corrupt, "field state is no state of a node");
+  return Error(Errc::corrupt, "node: \"state\" is no state of a node");
 }
 
 Result<std::uint64_t> parse_number(const json::value& json) { return json_number(json); }
@@ -130,87 +138,76 @@ Result<std::string> parse_key(const json::value& json) {
   return std::string(key);
 }
 
-// Reads the array `name`, if there is one, element by element.
-template <typename T, typename Parse>
-Result<void> read_array(const JsonFields& fields, std::string_view name, std::size_t size_max,
-                        const Parse& parse, std::vector<T>& into) {
-  const json::array* array = TRY(fields.array_or_none(name, size_max));
-  into.reserve(array->size());
-  for (std::size_t i = 0; i < array->size(); ++i) {
-    auto element = parse((*array)[i]);
-    if (!element) return std::move(element).error().with(fmt::format("{}[{}]", name, i));
-    into.push_back(*std::move(element));
-  }
-  return {};
+Result<std::uint64_t> parse_bucket(const json::value& json) {
+  const json::string* text = json.if_string();
+  return from_hex64(text ? std::string_view(text->data(), text->size()) : "");
 }
 
-Result<StateMap::Buckets> parse_buckets(const JsonFields& fields) {
-  StateMap::Buckets buckets{};
-  const json::array* array = TRY(fields.array("buckets", kMapBuckets));
-  if (array->size() != kMapBuckets)
-    return Error(Errc::corrupt, fmt::format("field buckets has {} elements instead of {}",
-                                            array->size(), kMapBuckets));
-  for (std::size_t i = 0; i < kMapBuckets; ++i) {
-    const json::string* text = (*array)[i].if_string();
-    auto bucket = from_hex64(text ? std::string_view(text->data(), text->size()) : "");
-    if (!bucket) return std::move(bucket).error().with(fmt::format("buckets[{}]", i));
-    buckets[i] = *bucket;
-  }
-  return buckets;
+Result<std::uint8_t> parse_bucket_index(const json::value& json) {
+  return static_cast<std::uint8_t>(TRY(json_number(json, kMapBuckets - 1)));
 }
 
 Result<StatePart::Listed> parse_listed(const json::value& json) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"key", "counter", "node", "hash"}));
-  return StatePart::Listed{
-      .key = TRY(key_of(fields, "key")),
-      .version = {TRY(fields.number("counter", kCounterMax)), TRY(id_of(fields, "node"))},
-      .hash = TRY(fields.hex64("hash"))};
+  JsonFields fields(json, "key");
+  StatePart::Listed listed;
+  read_key(fields, "key", listed.key);
+  read_version(fields, listed.version);
+  fields.hex64("hash", listed.hash);
+  TRY(fields.finish_strictly());
+  return listed;
 }
 
 Result<StatePart::Listing> parse_listing(const json::value& json) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"buckets", "after", "until", "keys"}));
+  JsonFields fields(json, "listing");
   StatePart::Listing listing;
-  for (const json::value& bucket : *TRY(fields.array("buckets", kMapBuckets)))
-    listing.buckets.push_back(static_cast<std::uint8_t>(TRY(json_number(bucket, kMapBuckets - 1))));
-  listing.after = TRY(fields.text("after", kMapKeyBytesMax));
-  if (fields.has("until")) listing.until = TRY(fields.text("until", kMapKeyBytesMax));
-  TRY(read_array(fields, "keys", kListedMax, parse_listed, listing.keys));
+  fields.elements("buckets", listing.buckets, kMapBuckets, parse_bucket_index);
+  fields.text("after", listing.after, kMapKeyBytesMax);
+  if (fields.has("until")) fields.text("until", listing.until.emplace(), kMapKeyBytesMax);
+  fields.maybe_elements("keys", listing.keys, kListedMax, parse_listed);
+  TRY(fields.finish_strictly());
   std::string_view last = listing.after;
   for (const StatePart::Listed& listed : listing.keys) {
-    if (listed.key <= last) return Error(Errc::corrupt, "the listed keys are not in order");
+    if (listed.key <= last) return Error(Errc::corrupt, "listing: its keys are not in order");
     last = listed.key;
   }
   if (listing.until && last > *listing.until)
-    return Error(Errc::corrupt, "a listed key stands after the end of the listing");
+    return Error(Errc::corrupt, "listing: a key stands after its end");
   return listing;
 }
 
-Result<MembershipPart> parse_membership(const JsonFields& fields) {
-  MembershipPart part{.start = TRY(fields.number("start", kStartMax)),
-                      .incarnation = TRY(fields.number("incarnation", kStartMax)),
-                      .leaving = fields.has("leaving") && TRY(fields.flag("leaving")),
-                      .view = TRY(fields.hex64("view"))};
-  TRY(read_array(fields, "pings", kProbesPerMessageMax, parse_number, part.pings));
-  TRY(read_array(fields, "acks", kProbesPerMessageMax, parse_number, part.acks));
-  TRY(read_array(fields, "asks", kProbesPerMessageMax, parse_ask, part.asks));
-  TRY(read_array(fields, "vouches", kProbesPerMessageMax, parse_ask, part.vouches));
-  TRY(read_array(fields, "rumours", kRumoursPerMessageMax, parse_record, part.rumours));
-  return part;
+void read_membership(JsonFields& fields, MembershipPart& part) {
+  fields.integer("start", part.start, 0, kStartMax);
+  fields.integer("incarnation", part.incarnation, 0, kStartMax);
+  fields.maybe_boolean("leaving", part.leaving);
+  fields.hex64("view", part.view);
+  fields.maybe_elements("pings", part.pings, kProbesPerMessageMax, parse_number);
+  fields.maybe_elements("acks", part.acks, kProbesPerMessageMax, parse_number);
+  fields.maybe_elements("asks", part.asks, kProbesPerMessageMax, parse_ask);
+  fields.maybe_elements("vouches", part.vouches, kProbesPerMessageMax, parse_ask);
+  fields.maybe_elements("rumours", part.rumours, kRumoursPerMessageMax, parse_record);
 }
 
-Result<StatePart> parse_state(const JsonFields& fields, const json::object& object) {
-  StatePart part{.digest = TRY(fields.hex64("state"))};
-  if (fields.has("buckets")) part.buckets = TRY(parse_buckets(fields));
-  if (const json::value* listing = object.if_contains("listing")) {
+void read_buckets(JsonFields& fields, std::optional<StateMap::Buckets>& buckets) {
+  if (!fields.has("buckets")) return;
+  std::vector<std::uint64_t> read;
+  fields.elements("buckets", read, kMapBuckets, parse_bucket);
+  if (!fields.ok()) return;
+  if (read.size() != kMapBuckets)
+    return fields.fail("buckets",
+                       fmt::format("has {} elements instead of {}", read.size(), kMapBuckets));
+  std::ranges::copy(read, buckets.emplace().begin());
+}
+
+void read_state(JsonFields& fields, StatePart& part) {
+  fields.hex64("state", part.digest);
+  read_buckets(fields, part.buckets);
+  if (const json::value* listing = fields.find("listing")) {
     auto parsed = parse_listing(*listing);
-    if (!parsed) return std::move(parsed).error().with("listing");
+    if (!parsed) return fields.fail(std::move(parsed).error());
     part.listing = *std::move(parsed);
   }
-  TRY(read_array(fields, "wanted", kWantedMax, parse_key, part.wanted));
-  TRY(read_array(fields, "entries", kMapEntriesMax, parse_map_entry, part.entries));
-  return part;
+  fields.maybe_elements("wanted", part.wanted, kWantedMax, parse_key);
+  fields.maybe_elements("entries", part.entries, kMapEntriesMax, parse_map_entry);
 }
 
 }  // namespace
@@ -227,22 +224,21 @@ json::object to_json(const MapEntry& entry) {
 }
 
 Result<MapEntry> parse_map_entry(const json::value& json) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"key", "counter", "node", "value", "erased"}));
-  MapEntry entry{
-      .key = TRY(key_of(fields, "key")),
-      .version = {TRY(fields.number("counter", kCounterMax)), TRY(id_of(fields, "node"))}};
-  const bool erased = fields.has("erased") && TRY(fields.flag("erased"));
-  if (erased == fields.has("value"))
+  JsonFields fields(json, "entry");
+  MapEntry entry;
+  read_key(fields, "key", entry.key);
+  read_version(fields, entry.version);
+  bool erased = false;
+  fields.maybe_boolean("erased", erased);
+  if (fields.has("value")) fields.text("value", entry.value.emplace(), kMapValueBytesMax);
+  TRY(fields.finish_strictly());
+  if (erased == entry.value.has_value())
     return Error(Errc::corrupt, "an entry has a value or is erased, one of both");
-  if (!erased) {
-    entry.value = TRY(fields.text("value", kMapValueBytesMax));
-    // JSON text has no others; they would grow sixfold when they are written.
-    if (std::ranges::any_of(*entry.value, [](char c) {
-          return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
-        }))
-      return Error(Errc::corrupt, "field value has a control character");
-  }
+  // JSON text has no others; they would grow sixfold when they are written.
+  if (entry.value && std::ranges::any_of(*entry.value, [](char c) {
+        return c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r';
+      }))
+    return Error(Errc::corrupt, "entry: \"value\" has a control character");
   return entry;
 }
 
@@ -280,17 +276,21 @@ std::vector<std::string> to_texts(const Message& message) {
 
 Result<Message> parse_message(std::string_view text) {
   const auto value = TRY(parse_json(text, {.bytes_max = kMessageBytesMax, .depth_max = 5}));
-  const JsonFields fields = TRY(JsonFields::of(value));
-  if (const std::uint64_t version = TRY(fields.number("v")); version != kMessageVersion)
-    return Error(Errc::corrupt,
-                 fmt::format("field v is {}, this node speaks {}", version, kMessageVersion));
+  JsonFields fields(value, "message");
+  std::uint64_t version = 0;
+  fields.integer("v", version, 0, kJsonNumberMax);
+  TRY(fields.finish());
+  if (version != kMessageVersion)
+    return Error(Errc::corrupt, fmt::format("message: \"v\" is {}, this node speaks {}", version,
+                                            kMessageVersion));
   Message message;
-  TRY(fields.bytes("cluster", message.cluster));
-  message.members = TRY(fields.hex64("members"));
-  message.membership = TRY(parse_membership(fields));
-  message.state = TRY(parse_state(fields, value.as_object()));
-  TRY(read_array(fields, "member_entries", kMemberEntriesMax, parse_member_entry, message.entries));
-  TRY(read_array(fields, "removals", kRemovalsMax, parse_removal, message.removals));
+  fields.bytes("cluster", message.cluster);
+  fields.hex64("members", message.members);
+  read_membership(fields, message.membership);
+  read_state(fields, message.state);
+  fields.maybe_elements("member_entries", message.entries, kMemberEntriesMax, parse_member_entry);
+  fields.maybe_elements("removals", message.removals, kRemovalsMax, parse_removal);
+  TRY(fields.finish());
   return message;
 }
 

@@ -76,21 +76,22 @@ TEST(Message, ErrorsSayWhere) {
     return read ? "no error" : read.error().message();
   };
   EXPECT_EQ(error_with([](auto& json) { json.as_object()["later"] = 1; }), "no error");
-  EXPECT_EQ(error_with([](auto& json) { json.at("v") = 2; }), "field v is 2, this node speaks 1");
+  EXPECT_EQ(error_with([](auto& json) { json.at("v") = 2; }),
+            "message: \"v\" is 2, this node speaks 1");
   EXPECT_EQ(error_with([](auto& json) { json.as_object().erase("start"); }),
-            "field start is missing");
+            "message: \"start\" is missing");
   EXPECT_EQ(error_with([](auto& json) { json.at("rumours").at(0).at("state") = "fine"; }),
-            "rumours[0]: field state is no state of a node");
+            "message: rumours[0]: node: \"state\" is no state of a node");
   EXPECT_EQ(error_with([](auto& json) { json.at("rumours").at(0).at("id") = "me"; }),
-            "rumours[0]: field id is no node id");
+            "message: rumours[0]: node: \"id\" is no node id");
   EXPECT_EQ(error_with([](auto& json) { json.at("pings").at(1) = -1; }),
-            "pings[1]: is no whole number from 0");
+            "message: pings[1]: is no whole number from 0");
   EXPECT_EQ(error_with([](auto& json) { json.at("entries").at(0).as_object()["erased"] = 1; }),
-            "entries[0]: field erased is neither true nor false");
+            "message: entries[0]: entry: \"erased\" is no boolean");
   EXPECT_EQ(error_with([](auto& json) { json.at("listing").at("keys").at(1).at("key") = "b"; }),
-            "listing: the listed keys are not in order");
+            "listing: its keys are not in order");
   EXPECT_EQ(error_with([](auto& json) { json.at("buckets").as_array().pop_back(); }),
-            "field buckets has 63 elements instead of 64");
+            "message: \"buckets\" has 63 elements instead of 64");
   EXPECT_TRUE(parse_message(std::string(kMessageBytesMax + 1, ' ')).is(Errc::limit));
 }
 

@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 #include <cmath>
 
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {

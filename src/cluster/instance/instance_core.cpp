@@ -146,8 +146,7 @@ InstanceStatus InstanceCore::status(const std::string& instance,
     return status;
   }
   status.placement = place->placement;
-  for (auto& [node, state] : map_.parts(instance))
-    if (state.epoch == place->epoch) status.parts.emplace(node, std::move(state));
+  status.parts = map_.parts(*place->placement);
   status.message = place->placement->degraded;
   status.phase = phase_of(*place->placement, status.parts, map_, status.progress, status.message);
   for (const PlacedPart& part : place->placement->parts)

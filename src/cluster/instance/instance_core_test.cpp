@@ -21,6 +21,24 @@ DesiredInstance two_stages() {
   return desired;
 }
 
+class TestCluster : public SimCluster {
+ public:
+  using SimCluster::SimCluster;
+  // Nodes of that memory, which know the model and each other.
+  TestCluster(std::uint64_t seed, std::initializer_list<const char*> nodes, Bytes memory_each,
+              bool plans_are_slow = false)
+      : SimCluster(seed) {
+    if (plans_are_slow) slow_plans();
+    for (const char* name : nodes) add_node(name, memory_each);
+    add_model(small_model());
+    run(5);
+  }
+  testing::AssertionResult gets_ready(const std::string& instance = "llama", double within_s = 20) {
+    if (run_until_ready(instance, within_s)) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << trace();
+  }
+};
+
 // Plans that are there at once, and those that a thread makes meanwhile.
 struct Plans : ::testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(, Plans, ::testing::Bool(), [](const auto& one) {
@@ -29,13 +47,9 @@ INSTANTIATE_TEST_SUITE_P(, Plans, ::testing::Bool(), [](const auto& one) {
 
 // The common life: asked for, placed, loaded, ready; and gone when nobody wants it.
 TEST(InstanceCore, LoadsWhatIsWantedAndDropsWhatIsNot) {
-  SimCluster cluster(1);
-  cluster.add_node("a", kSmall);
-  cluster.add_node("b", kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(1, {"a", "b"}, kSmall);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.disagreement(), "");
   EXPECT_EQ(cluster.status("b", "llama").placement->stages(), 2u);
   EXPECT_EQ(cluster.trace(),
@@ -55,12 +69,9 @@ TEST(InstanceCore, LoadsWhatIsWantedAndDropsWhatIsNot) {
 
 // A node is unplugged: within seconds the model stands on those that are left.
 TEST(InstanceCore, PlacesAgainWhenANodeIsLost) {
-  SimCluster cluster(1);
-  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(1, {"a", "b", "c"}, kSmall);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   const Placement before = *cluster.status("a", "llama").placement;
   ASSERT_EQ(before.parts.size(), 2u);
   const std::string lost = before.parts[1].node;
@@ -69,7 +80,7 @@ TEST(InstanceCore, PlacesAgainWhenANodeIsLost) {
   cluster.run(3.5);
   const std::string left = lost == "c" ? "a" : "c";
   EXPECT_GT(cluster.status(left, "llama").placement->epoch, before.epoch) << cluster.trace();
-  ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 10));
   EXPECT_LT(cluster.now_s() - lost_at, 10);
   EXPECT_EQ(cluster.status(left, "llama").placement->part_of(lost), nullptr);
   EXPECT_EQ(cluster.disagreement(), "");
@@ -77,17 +88,14 @@ TEST(InstanceCore, PlacesAgainWhenANodeIsLost) {
 
 // The keeper itself may be the one that is lost.
 TEST(InstanceCore, AnotherKeeperTakesOver) {
-  SimCluster cluster(2);
-  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(2, {"a", "b", "c"}, kSmall);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   ASSERT_TRUE(cluster.core("a").is_keeper());
   cluster.kill("a");
   cluster.run(4);
   EXPECT_TRUE(cluster.core("b").is_keeper());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.unwant("llama");
   cluster.run(12);
   EXPECT_EQ(cluster.disagreement(), "");
@@ -96,25 +104,20 @@ TEST(InstanceCore, AnotherKeeperTakesOver) {
 // What was asked for is impossible: fewer nodes serve it meanwhile, and it comes back with the
 // node.
 TEST_P(Plans, FallsBackToFewerNodesAndReturns) {
-  SimCluster cluster(3);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(3, {"a", "b"}, kLarge, GetParam());
   cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama").placement->stages(), 2u);
   cluster.kill("b");
   cluster.run(4);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   const InstanceStatus substitute = cluster.status("a", "llama");
   EXPECT_EQ(substitute.placement->stages(), 1u);
   EXPECT_NE(substitute.message.find("that takes 2 nodes, and 1 can be used"), std::string::npos)
       << substitute.message;
   cluster.start("b");
   cluster.run(20);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama").placement->stages(), 2u);
   EXPECT_EQ(cluster.status("a", "llama").message, "");
   EXPECT_EQ(cluster.disagreement(), "");
@@ -122,13 +125,9 @@ TEST_P(Plans, FallsBackToFewerNodesAndReturns) {
 
 // Nothing can hold it: that is said, with figures, and ends when something can.
 TEST(InstanceCore, RefusesWithFiguresUntilItFits) {
-  SimCluster cluster(4);
-  cluster.add_node("a", kSmall);
-  cluster.add_node("b", kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(4, {"a", "b"}, kSmall);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.kill("b");
   cluster.run(5);
   const InstanceStatus refused = cluster.status("a", "llama");
@@ -137,19 +136,15 @@ TEST(InstanceCore, RefusesWithFiguresUntilItFits) {
   EXPECT_NE(refused.message.find("free 450 MiB (a 450 MiB)"), std::string::npos) << refused.message;
   EXPECT_EQ(cluster.disagreement(), "");
   cluster.start("b");
-  EXPECT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  EXPECT_TRUE(cluster.gets_ready("llama", 10));
 }
 
 // After a power cut the cluster comes back with what it served, also when machines start one by
 // one, and does not squeeze it onto the first.
 TEST(InstanceCore, ComesBackAfterAPowerCut) {
-  SimCluster cluster(5);
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(5, {"a", "b"}, kLarge);
   cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   const Placement before = *cluster.status("a", "llama").placement;
   cluster.kill("a");
   cluster.kill("b");
@@ -158,7 +153,7 @@ TEST(InstanceCore, ComesBackAfterAPowerCut) {
   cluster.start("a");
   cluster.run(10);
   cluster.start("b");
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   const std::string trace = cluster.trace();
   EXPECT_EQ(trace.find("substitute"), std::string::npos) << trace;
   Placement after = *cluster.status("a", "llama").placement;
@@ -170,36 +165,28 @@ TEST(InstanceCore, ComesBackAfterAPowerCut) {
 
 // ... and if one of them never comes back, the others go on without it after a while.
 TEST(InstanceCore, DoesNotWaitForEverForWhoNeverStarts) {
-  SimCluster cluster(6);
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(6, {"a", "b"}, kLarge);
   cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.kill("a");
   cluster.kill("b");
   cluster.start("b");
   cluster.run(15);
   EXPECT_NE(cluster.status("b", "llama").phase, InstancePhase::ready);
-  EXPECT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  EXPECT_TRUE(cluster.gets_ready());
 }
 
 // A process that restarts so fast that nobody missed it has lost its part all the same.
 TEST(InstanceCore, AnUnnoticedRestartLoadsAgain) {
-  SimCluster cluster(7);
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(7, {"a", "b"}, kLarge);
   cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   const Epoch before = cluster.status("a", "llama").placement->epoch;
   cluster.kill("b");
   cluster.run(0.5);
   cluster.start("b");
   cluster.run(1.5);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 10));
   EXPECT_GT(cluster.status("a", "llama").placement->epoch, before);
   const std::string trace = cluster.trace();
   EXPECT_NE(trace.find("a keeps llama"), std::string::npos) << "weights need not be read again\n"
@@ -216,29 +203,22 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 // A disk that is full for a moment: the same node is tried again, after a wait.
 TEST(InstanceCore, ALoadThatFailedIsTriedAgain) {
-  SimCluster cluster(8);
-  cluster.add_node("a", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(8, {"a"}, kLarge);
   cluster.fail_loads("a", 3);
   cluster.want(kWanted);
   cluster.run(4);
   EXPECT_EQ(cluster.status("a", "llama").phase, InstancePhase::failed);
   EXPECT_EQ(cluster.status("a", "llama").message, "a: the disk is full");
-  ASSERT_TRUE(cluster.run_until_ready("llama", 60)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 60));
   EXPECT_EQ(count(cluster.trace(), "a loads llama"), 4u);
 }
 
 // A node that cannot load is left out where another can.
 TEST(InstanceCore, ANodeThatKeepsFailingIsLeftOut) {
-  SimCluster cluster(9);
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(9, {"a", "b"}, kLarge);
   cluster.fail_loads("a", 1000);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 60)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 60));
   EXPECT_EQ(cluster.status("b", "llama").placement->head, "b");
   EXPECT_EQ(count(cluster.trace(), "a loads llama"), 2u);
 }
@@ -246,11 +226,7 @@ TEST(InstanceCore, ANodeThatKeepsFailingIsLeftOut) {
 // For ever broken is not for ever busy: it is given up, and that stands until somebody asks again,
 // whoever starts afresh meanwhile.
 TEST_P(Plans, HopelessLoadsAreGivenUpUntilSomebodyAsks) {
-  SimCluster cluster(10);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(10, {"a"}, kLarge, GetParam());
   cluster.fail_loads("a", 100000);
   cluster.want(kWanted);
   cluster.run(600);
@@ -268,75 +244,58 @@ TEST_P(Plans, HopelessLoadsAreGivenUpUntilSomebodyAsks) {
   }
   cluster.fail_loads("a", 0);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 6)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 6));
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
 // What has worked is worth any number of tries.
 TEST(InstanceCore, WhatWasReadyOnceIsNeverGivenUp) {
-  SimCluster cluster(23);
-  cluster.add_node("a", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(23, {"a"}, kLarge);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.fail_loads("a", 100000);
   cluster.break_part("a", "llama");
   cluster.run(1200);
   EXPECT_GT(count(cluster.trace(), "a loads llama"), 10u);
   EXPECT_FALSE(cluster.status("a", "llama").gave_up);
   cluster.fail_loads("a", 0);
-  EXPECT_TRUE(cluster.run_until_ready("llama", 70)) << cluster.trace();
+  EXPECT_TRUE(cluster.gets_ready("llama", 70));
 }
 
 // A person who asks again does not wait for what the cluster has decided for itself.
 TEST_P(Plans, AskingAgainAfterAFailureBeginsAtOnce) {
-  SimCluster cluster(24);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(24, {"a"}, kLarge, GetParam());
   cluster.fail_loads("a", 6);
   cluster.want(kWanted);
   cluster.run(50);  // 1, 2, 4, 8, 16 s between them; then 32 s
   ASSERT_EQ(count(cluster.trace(), "a loads llama"), 6u);
   cluster.want(kWanted);
   EXPECT_FALSE(cluster.status("a", "llama").answered);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 7)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 7));
   EXPECT_TRUE(cluster.status("a", "llama").answered);
 }
 
 // A shape that only an earlier wish asked for ends with that wish ...
 TEST_P(Plans, AFreeWishEndsAForcedShape) {
-  SimCluster cluster(25);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(25, {"a", "b"}, kLarge, GetParam());
   cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.run(15);
   cluster.want(kWanted);
   cluster.run(3);
   EXPECT_TRUE(cluster.status("a", "llama").answered);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 10)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 10));
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
 // ... and the same wish once more moves nothing.
 TEST_P(Plans, AskingAgainForWhatIsReadyLeavesItAlone) {
-  SimCluster cluster(26);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(26, {"a", "b"}, kLarge, GetParam());
   for (const DesiredInstance& wish : {two_stages(), kWanted}) {
     cluster.want(wish);
     cluster.run(1);
-    ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+    ASSERT_TRUE(cluster.gets_ready());
     cluster.run(15);
     cluster.trace();
     cluster.want(wish);
@@ -347,34 +306,25 @@ TEST_P(Plans, AskingAgainForWhatIsReadyLeavesItAlone) {
 }
 
 TEST_P(Plans, AFreeWishEndsForcedRows) {
-  SimCluster cluster(27);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(27, {"a", "b"}, kLarge, GetParam());
   DesiredInstance wish = two_stages();
   for (const auto asked : {std::optional(RowFormat::q8), std::optional<RowFormat>()}) {
     wish.row_format = asked;
     cluster.want(wish);
     cluster.run(3);
-    ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+    ASSERT_TRUE(cluster.gets_ready());
     EXPECT_EQ(cluster.status("a", "llama").placement->row_format, asked.value_or(RowFormat::f32));
   }
 }
 
 // Links are measured again and again, and are never quite the same.
 TEST_P(Plans, ANewWishReloadsNothingBecauseOfALink) {
-  SimCluster cluster(28);
-  if (GetParam()) cluster.slow_plans();
-  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(28, {"a", "b", "c"}, kLarge, GetParam());
   DesiredInstance wish = kWanted;
   wish.shards = 3;
   wish.nodes = {"a", "b", "c"};
   cluster.want(wish);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.run(15);
   cluster.trace();
   cluster.measure_links(0.021);
@@ -388,18 +338,14 @@ TEST_P(Plans, ANewWishReloadsNothingBecauseOfALink) {
 
 // A part that breaks (a pipe error) comes back at once, with the weights that are there.
 TEST(InstanceCore, ABrokenPartComesBackAtOnce) {
-  SimCluster cluster(11);
-  cluster.add_node("a", kLarge);
-  cluster.add_node("b", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(11, {"a", "b"}, kLarge);
   cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.run(15);
   cluster.trace();
   cluster.break_part("b", "llama");
   cluster.run(1);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 3)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 3));
   const std::string trace = cluster.trace();
   EXPECT_EQ(count(trace, " keeps llama"), 2u) << trace;
   EXPECT_EQ(count(trace, " loads llama"), 0u) << trace;
@@ -408,27 +354,24 @@ TEST(InstanceCore, ABrokenPartComesBackAtOnce) {
 // Both sides of a partition go on working; afterwards one placement holds, and nobody keeps memory
 // of the other.
 TEST(InstanceCore, APartitionHealsToOnePlacement) {
-  SimCluster cluster(12);
-  for (const char* name : {"a", "b", "c", "d"}) cluster.add_node(name, kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(12, {"a", "b", "c", "d"}, kSmall);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   for (const char* left : {"a", "b"})
     for (const char* right : {"c", "d"}) cluster.cut(left, right);
   cluster.run(5);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama").placement->part_of("c"), nullptr);
   EXPECT_EQ(cluster.status("d", "llama").placement->part_of("a"), nullptr);
   cluster.heal();
   cluster.run(5);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.disagreement(), "") << cluster.trace();
 }
 
 // Two models are asked for at once, and there is room for one of them.
 TEST_P(Plans, TwoModelsAtOnceDoNotOverbook) {
-  SimCluster cluster(13);
+  TestCluster cluster(13);
   if (GetParam()) cluster.slow_plans();
   cluster.add_node("a", kLarge);
   cluster.add_node("b", 100 * kMiB);
@@ -442,18 +385,14 @@ TEST_P(Plans, TwoModelsAtOnceDoNotOverbook) {
   EXPECT_EQ(cluster.status("a", "qwen").phase, InstancePhase::refused) << cluster.trace();
   // Its memory is free again: the other comes in.
   cluster.unwant("llama");
-  ASSERT_TRUE(cluster.run_until_ready("qwen", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("qwen"));
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
 TEST_P(Plans, ReplicasStandOnDifferentNodes) {
-  SimCluster cluster(14);
-  if (GetParam()) cluster.slow_plans();
-  for (const char* name : {"a", "b"}) cluster.add_node(name, 3 * kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(14, {"a", "b"}, 3 * kLarge, GetParam());
   cluster.want({.model = "llama", .context = 1024, .replicas = 3});
-  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
   EXPECT_NE(cluster.status("a", "llama").placement->head,
             cluster.status("a", "llama#1").placement->head);
   EXPECT_EQ(cluster.status("a", "llama#2").phase, InstancePhase::refused);
@@ -465,17 +404,13 @@ TEST_P(Plans, ReplicasStandOnDifferentNodes) {
 
 // Whatever shape is fastest for one: two nodes that could hold a shard each hold a replica each.
 TEST_P(Plans, AReplicaLeavesTheNodesOfTheNext) {
-  SimCluster cluster(19);
-  if (GetParam()) cluster.slow_plans();
-  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(19, {"a", "b", "c"}, kLarge, GetParam());
   DesiredInstance desired = kWanted;
   desired.replicas = 2;
   desired.streams = 1;
   cluster.want(desired);
-  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
   for (const char* instance : {"llama", "llama#1"})
     EXPECT_EQ(cluster.status("a", instance).placement->parts.size(), 1u) << instance;
   cluster.run(1);
@@ -484,16 +419,12 @@ TEST_P(Plans, AReplicaLeavesTheNodesOfTheNext) {
 
 // ... and of a model that needs two nodes, four hold two.
 TEST_P(Plans, ReplicasOfSeveralNodesShareThemOut) {
-  SimCluster cluster(20);
-  if (GetParam()) cluster.slow_plans();
-  for (const char* name : {"a", "b", "c", "d"}) cluster.add_node(name, kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(20, {"a", "b", "c", "d"}, kSmall, GetParam());
   DesiredInstance desired = kWanted;
   desired.replicas = 2;
   cluster.want(desired);
-  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama#1").placement->parts.size(), 2u);
   cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
@@ -501,25 +432,21 @@ TEST_P(Plans, ReplicasOfSeveralNodesShareThemOut) {
 
 // One that stands on both nodes moves to one of them when a second is asked for.
 TEST_P(Plans, AWideReplicaMakesRoomForAnother) {
-  SimCluster cluster(21);
-  if (GetParam()) cluster.slow_plans();
-  for (const char* name : {"a", "b"}) cluster.add_node(name, kLarge);
-  cluster.add_model(small_model());
+  TestCluster cluster(21, {"a", "b"}, kLarge, GetParam());
   cluster.add_model(small_model("qwen"));
-  cluster.run(5);
   // What else is there leaves too little of each for it.
   cluster.want({.model = "qwen", .context = 1024, .replicas = 2});
-  ASSERT_TRUE(cluster.run_until_ready("qwen#1", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("qwen#1"));
   DesiredInstance desired = kWanted;
   cluster.want(desired);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 2u);
   cluster.unwant("qwen");
   cluster.run(20);
   desired.replicas = 2;
   cluster.want(desired);
-  ASSERT_TRUE(cluster.run_until_ready("llama#1", 20)) << cluster.trace();
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
   cluster.run(1);
   EXPECT_EQ(cluster.disagreement(), "");
@@ -527,45 +454,33 @@ TEST_P(Plans, AWideReplicaMakesRoomForAnother) {
 
 // A substitute stays until what was asked for is possible, or something else is asked for.
 TEST_P(Plans, AnotherWishEndsASubstituteAtOnce) {
-  SimCluster cluster(22);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(22, {"a"}, kLarge, GetParam());
   cluster.want(two_stages());
-  ASSERT_TRUE(cluster.run_until_ready("llama", 40)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 40));
   EXPECT_NE(cluster.status("a", "llama").message, "");
   cluster.want(kWanted);
   cluster.run(2);
   EXPECT_EQ(cluster.status("a", "llama").placement->degraded, "");
-  ASSERT_TRUE(cluster.run_until_ready("llama", 3)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 3));
 }
 
 // `load` with another context replaces what is there.
 TEST_P(Plans, AnotherWishIsAnotherPlacement) {
-  SimCluster cluster(15);
-  if (GetParam()) cluster.slow_plans();
-  cluster.add_node("a", kLarge);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(15, {"a"}, kLarge, GetParam());
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20));
+  ASSERT_TRUE(cluster.gets_ready());
   DesiredInstance longer = kWanted;
   longer.context = 2048;
   cluster.want(longer);
   cluster.run(2);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20));
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama").placement->context, 2048u);
   EXPECT_EQ(cluster.status("a", "llama").placement->epoch.number, 2u);
 }
 
 // A plan that was begun for an earlier wish is never published.
 TEST(InstanceCore, APlanBeginsAnewWithAnotherWish) {
-  SimCluster cluster(23);
-  cluster.slow_plans();
-  for (const char* name : {"a", "b", "c"}) cluster.add_node(name, kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(23, {"a", "b", "c"}, kSmall, true);
   DesiredInstance on_two = kWanted;
   on_two.nodes = {"a", "b"};
   cluster.want(on_two);
@@ -573,18 +488,14 @@ TEST(InstanceCore, APlanBeginsAnewWithAnotherWish) {
   DesiredInstance on_others = kWanted;
   on_others.nodes = {"a", "c"};
   cluster.want(on_others);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   EXPECT_EQ(cluster.status("a", "llama").placement->epoch.number, 1u);
   EXPECT_NE(cluster.status("a", "llama").placement->part_of("c"), nullptr);
 }
 
 // Unload and load again in one breath, and in the middle of loading.
 TEST(InstanceCore, UnloadAndLoadAgainWithoutAPause) {
-  SimCluster cluster(16);
-  cluster.add_node("a", kSmall);
-  cluster.add_node("b", kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(16, {"a", "b"}, kSmall);
   for (const double pause_s : {0.5, 1.0, 2.0, 4.0, 11.0}) {
     cluster.want(kWanted);
     cluster.run(pause_s);
@@ -593,7 +504,7 @@ TEST(InstanceCore, UnloadAndLoadAgainWithoutAPause) {
   }
   cluster.want(kWanted);
   cluster.run(2);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 30)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready("llama", 30));
   cluster.run(5);
   EXPECT_EQ(cluster.disagreement(), "");
 }
@@ -601,13 +512,9 @@ TEST(InstanceCore, UnloadAndLoadAgainWithoutAPause) {
 // A node that joins becomes the keeper by its id; it must neither move what works nor delete what
 // it has not heard of yet.
 TEST(InstanceCore, ANewKeeperLeavesWhatWorksAlone) {
-  SimCluster cluster(17);
-  cluster.add_node("m", kSmall);
-  cluster.add_node("n", kSmall);
-  cluster.add_model(small_model());
-  cluster.run(5);
+  TestCluster cluster(17, {"m", "n"}, kSmall);
   cluster.want(kWanted);
-  ASSERT_TRUE(cluster.run_until_ready("llama", 20)) << cluster.trace();
+  ASSERT_TRUE(cluster.gets_ready());
   cluster.trace();
   cluster.lose_messages(0.2);
   cluster.add_node("a", kLarge);
@@ -618,7 +525,7 @@ TEST(InstanceCore, ANewKeeperLeavesWhatWorksAlone) {
 
 // Nobody has the file.
 TEST(InstanceCore, SaysThatNobodyHasTheModel) {
-  SimCluster cluster(18);
+  TestCluster cluster(18);
   cluster.add_node("a", kLarge);
   cluster.want(kWanted);
   cluster.run(5);

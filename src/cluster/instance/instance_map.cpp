@@ -93,6 +93,12 @@ std::map<std::string, PartState> InstanceMap::parts(const std::string& instance)
   return parts;
 }
 
+std::map<std::string, PartState> InstanceMap::parts(const Placement& placement) const {
+  auto states = parts(placement.instance);
+  std::erase_if(states, [&](const auto& part) { return part.second.epoch != placement.epoch; });
+  return states;
+}
+
 std::vector<std::pair<std::string, std::string>> InstanceMap::all_parts() const {
   std::vector<std::pair<std::string, std::string>> all;
   for (const std::string& key : map_.keys(kPartPrefix)) {
@@ -116,7 +122,7 @@ const NodeFigures* InstanceMap::node(const std::string& id) const {
 
 std::string InstanceMap::shown_name(const std::string& id) const {
   const NodeFigures* figures = node(id);
-  return figures != nullptr && !figures->name.empty() ? figures->name : id;
+  return figures != nullptr ? figures->shown_name() : id;
 }
 
 const LinkTable& InstanceMap::links() const {

@@ -44,6 +44,8 @@ class InstanceMap {
   std::vector<std::string> load_records() const;
   // By node.
   std::map<std::string, PartState> parts(const std::string& instance) const;
+  // Of this very placement: those of other epochs are left out.
+  std::map<std::string, PartState> parts(const Placement& placement) const;
   std::optional<PartState> part(const std::string& instance, const std::string& node) const;
 
   // (instance, node) of every part state.

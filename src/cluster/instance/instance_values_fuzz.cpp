@@ -1,36 +1,20 @@
 // What stands in the map comes from other nodes: any bytes must be refused or read, and what was
 // read must come out the same when it is written and read again.
 
-#include <boost/json.hpp>
 #include <cstdint>
 #include <string_view>
 
-#include "base/check.h"
 #include "cluster/instance/desired.h"
 #include "cluster/instance/load_record.h"
 #include "cluster/instance/part_state.h"
 #include "cluster/instance/place_value.h"
-#include "cluster/plan/json_fields.h"
-
-namespace drystone {
-namespace {
-
-template <typename T>
-void check_read_again(const boost::json::value& value,
-                      Result<T> (*reader)(const boost::json::value&)) {
-  const Result<T> read = reader(value);
-  if (!read) return;
-  const std::string text = boost::json::serialize(to_json(*read));
-  const auto again = reader(boost::json::parse(text));
-  CHECK(again.has_value() && *again == *read, text);
-}
-
-}  // namespace
-}  // namespace drystone
+#include "cluster/wire/json_fields.h"
+#include "cluster/wire/test_read_again.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace drystone;
-  const auto value = parse_json({reinterpret_cast<const char*>(data), size}, 65536, "value");
+  const auto value =
+      parse_json({reinterpret_cast<const char*>(data), size}, {.bytes_max = 65536}, "value");
   if (!value) return 0;
   check_read_again(*value, desired_from_json);
   check_read_again(*value, load_record_from_json);

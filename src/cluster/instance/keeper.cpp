@@ -6,7 +6,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {
@@ -16,11 +16,10 @@ namespace json = boost::json;
 // "atlas: the disk is full", of the first of those that failed.
 std::string failure_of(const KeeperView& view, const Placement& placement,
                        const std::vector<std::string>& failed) {
-  const auto states = view.map.parts(placement.instance);
+  const auto states = view.map.parts(placement);
   for (const PlacedPart& part : placement.parts) {
     const auto state = states.find(part.node);
-    const bool told = state != states.end() && state->second.epoch == placement.epoch &&
-                      !state->second.error.empty();
+    const bool told = state != states.end() && !state->second.error.empty();
     const bool stalled = std::ranges::find(failed, part.node) != failed.end();
     if (told || stalled)
       return one_line(fmt::format("{}: {}", view.map.shown_name(part.node),
@@ -129,103 +128,104 @@ void Keeper::keep(const KeeperView& view, const std::string& instance,
                   std::vector<InstanceAction>& actions) {
   const ModelFigures* model = view.map.model(desired.model);
   if (model == nullptr) return;  // No node has the file yet: statuses() says so.
-  Kept& kept = kept_[instance];
   const auto found = current_.find(instance);
-  const PlaceValue* place = found == current_.end() ? nullptr : &found->second;
-  const LoadRecord stored = view.map.load_record(instance);
-  LoadRecord record = stored, told = stored;
-  const bool new_wish = stored.asked != desired.asked;
-  if (new_wish) {  // What was before counts no more: it begins at once, with all nodes.
-    record = {.asked = desired.asked};
-    kept.failures = 0;
-    kept.blame.clear();
-  }
-  const auto answered = [&] {
-    kept.wish = desired;
-    if (std::exchange(told, record) != record)
-      actions.push_back(Publish{load_record_key(instance), to_json(record)});
-  };
-  const auto give_up = [&] {
-    if (place != nullptr && place->placement)
-      publish({.refused = record.error}, instance, highest, actions);
-    answered();
-  };
-  Look look = look_at(view, kept, place, desired, *model, highest);
-  // It was unloaded meanwhile, by some of its nodes at least.
-  if (place != nullptr && orphans_.erase(instance) > 0) look = {Finding::outdone, {}};
-  const bool replacing = std::exchange(kept.replacing, false);
-  const bool stands = look.finding == Finding::good || look.finding == Finding::substitute;
-  if (stands) {
-    kept.last = place->placement;
-    if (recover(view, kept, *place->placement)) record.was_ready = true;
-  }
-  if (record.gave_up()) return give_up();
-  // What replaced the shape of an earlier wish does not answer the newest one, nor does a shape
-  // that only the one before asked for, nor what failed.
-  const bool freed = kept.wish && kept.wish->forced() && !kept.wish->same_choice(desired);
-  const bool misses = look.finding == Finding::substitute || (stands && freed) ||
-                      look.finding == Finding::missing || look.finding == Finding::part_lost ||
-                      look.finding == Finding::part_failed;
-  if ((new_wish && misses) || (stands && replacing) ||
-      (stands && stands_in_the_way(view, instance, kept, *place->placement, desired, *model)))
-    look.finding = Finding::changed;
+  const LoadRecord record = view.map.load_record(instance);
+  Turn turn{.view = view,
+            .instance = instance,
+            .desired = desired,
+            .model = *model,
+            .highest = highest,
+            .place = found == current_.end() ? nullptr : &found->second,
+            .kept = kept_[instance],
+            .actions = actions,
+            .told = record,
+            .record = record,
+            .new_wish = record.asked != desired.asked};
+  begin(turn);
+  look(turn);
+  if (turn.record.gave_up()) return give_up(turn);
+  if (needs_another(turn)) turn.look.finding = Finding::changed;
   const bool joining = view.alive.size() > 1 && view.now - start_ < kJoinWait;
-  if (place == nullptr && joining) return;
-  if (stands && look.finding != Finding::changed) answered();
-  const std::uint32_t failures = kept.failures;
-  const bool now =
-      time_to_act(view, instance, kept, look, place == nullptr ? Epoch{} : place->epoch);
-  if (kept.failures > failures && !record.was_ready) {
-    ++record.failures;
-    record.error = failure_of(view, *place->placement, look.nodes);
-    if (record.gave_up()) return give_up();
-    answered();
+  if (turn.place == nullptr && joining) return;
+  if (turn.stands && turn.look.finding != Finding::changed) answer(turn);
+  const std::uint32_t failures = turn.kept.failures;
+  const bool now = time_to_act(turn);
+  if (turn.kept.failures > failures && !turn.record.was_ready) {
+    ++turn.record.failures;
+    turn.record.error = failure_of(view, *turn.place->placement, turn.look.nodes);
+    if (turn.record.gave_up()) return give_up(turn);
+    answer(turn);
   }
   if (!now) return;
-
-  const Placement* again = nullptr;  // The same once more, with a higher epoch.
-  const auto can_run = [&](const std::optional<Placement>& placement) {
-    return placement && may_run(view, *placement, desired, *model);
-  };
-  if (look.finding == Finding::outdone)
-    again = can_run(place->placement) ? &*place->placement
-            : can_run(kept.last)      ? &*kept.last
-                                      : nullptr;
-  if (look.finding == Finding::part_lost && kept.failures < 2) again = &*place->placement;
-  if (again != nullptr) {
-    publish({.placement = *again}, instance, highest, actions);
-    return answered();
+  if (const Placement* again = same_again(turn)) {
+    publish(turn, {.placement = *again});
+    return answer(turn);
   }
+  plan_anew(turn);
+}
 
+// What was before a new wish counts no more: it begins at once, with all nodes.
+void Keeper::begin(Turn& turn) {
+  if (!turn.new_wish) return;
+  turn.record = {.asked = turn.desired.asked};
+  turn.kept.failures = 0;
+  turn.kept.blame.clear();
+}
+
+void Keeper::answer(Turn& turn) {
+  turn.kept.wish = turn.desired;
+  if (std::exchange(turn.told, turn.record) != turn.record)
+    turn.actions.push_back(Publish{load_record_key(turn.instance), to_json(turn.record)});
+}
+
+void Keeper::give_up(Turn& turn) {
+  if (turn.place != nullptr && turn.place->placement) publish(turn, {.refused = turn.record.error});
+  answer(turn);
+}
+
+const Placement* Keeper::same_again(const Turn& turn) const {
+  const auto can_run = [&](const std::optional<Placement>& placement) {
+    return placement && may_run(turn, *placement);
+  };
+  if (turn.look.finding == Finding::part_lost && turn.kept.failures < 2)
+    return &*turn.place->placement;
+  if (turn.look.finding != Finding::outdone) return nullptr;
+  if (can_run(turn.place->placement)) return &*turn.place->placement;
+  return can_run(turn.kept.last) ? &*turn.kept.last : nullptr;
+}
+
+void Keeper::plan_anew(Turn& turn) {
   // Nobody has told its figures yet.
-  if (std::ranges::none_of(view.alive,
-                           [&](const auto& node) { return view.map.node(node) != nullptr; }))
+  if (std::ranges::none_of(turn.view.alive, [&](const std::string& node) {
+        return turn.view.map.node(node) != nullptr;
+      }))
     return;
-  auto plan = planned(instance, [&] { return job_for(view, instance, desired, *model); });
-  kept.replacing = !plan && look.finding == Finding::changed;
+  Kept& kept = turn.kept;
+  const Finding finding = turn.look.finding;
+  auto plan = planned(turn.instance, [&] { return job_for(turn); });
+  kept.replacing = !plan && finding == Finding::changed;
   if (!plan) return;
   PlaceValue made = std::move(plan->value);
   const bool as_asked = made.placement && made.placement->degraded.empty();
-  kept.tried_at = view.now, kept.tried_inputs = plan->inputs, kept.tried_nodes = plan->nodes;
-  kept.held_back = !as_asked && starting(view, instance) && look.finding != Finding::changed;
-  if (kept.held_back || (!as_asked && look.finding == Finding::substitute)) return;
+  kept.tried_at = turn.view.now, kept.tried_inputs = plan->inputs, kept.tried_nodes = plan->nodes;
+  kept.held_back = !as_asked && starting(turn) && finding != Finding::changed;
+  if (kept.held_back || (!as_asked && finding == Finding::substitute)) return;
   // The best for the new wish may be what is there.
-  if (!stands || !made.placement || !same_but_epoch(*made.placement, *place->placement))
-    publish(std::move(made), instance, highest, actions);
-  answered();
+  if (!turn.stands || !made.placement || !same_but_epoch(*made.placement, *turn.place->placement))
+    publish(turn, std::move(made));
+  answer(turn);
 }
 
-void Keeper::publish(PlaceValue value, const std::string& instance, const Epoch& highest,
-                     std::vector<InstanceAction>& actions) {
-  const auto present = current_.find(instance);
+void Keeper::publish(const Turn& turn, PlaceValue value) {
+  const auto present = current_.find(turn.instance);
   const bool same_refusal = !value.placement && present != current_.end() &&
-                            !present->second.placement && present->second.epoch == highest &&
+                            !present->second.placement && present->second.epoch == turn.highest &&
                             present->second.refused == value.refused;
   if (same_refusal) return;
-  value.epoch = {highest.number + 1, self_};
+  value.epoch = {turn.highest.number + 1, self_};
   if (value.placement) value.placement->epoch = value.epoch;
-  actions.push_back(Publish{place_key(instance), to_json(value)});
-  current_.insert_or_assign(instance, std::move(value));
+  turn.actions.push_back(Publish{place_key(turn.instance), to_json(value)});
+  current_.insert_or_assign(turn.instance, std::move(value));
 }
 
 }  // namespace drystone

@@ -101,38 +101,59 @@ class Keeper {
     std::optional<DesiredInstance> wish;  // that was answered last
   };
   struct Look {
-    Finding finding;
+    Finding finding = Finding::missing;
     std::vector<std::string> nodes;  // that failed
+  };
+
+  // One instance in one pass.
+  struct Turn {
+    const KeeperView& view;
+    const std::string& instance;
+    const DesiredInstance& desired;
+    const ModelFigures& model;
+    const Epoch& highest;     // that anybody knows
+    const PlaceValue* place;  // in current_; null: none
+    Kept& kept;
+    std::vector<InstanceAction>& actions;
+    LoadRecord told, record;  // in the map; as it should be there
+    bool new_wish = false;
+    Look look{};
+    bool stands = false;     // what is placed answers a wish, be it as a substitute
+    bool replacing = false;  // what stands: the plan for it was not there in the last pass
   };
 
   void keep(const KeeperView& view, const std::string& instance, const DesiredInstance& desired,
             const Epoch& highest, std::vector<InstanceAction>& actions);
+  void begin(Turn& turn);
+  void look(Turn& turn);
+  // Whether what is there has to make room for another placement, although nothing fails.
+  bool needs_another(const Turn& turn);
+  // False: not yet.
+  bool time_to_act(const Turn& turn);
+  // What to publish once more with a higher epoch; null: plan anew.
+  const Placement* same_again(const Turn& turn) const;
+  void plan_anew(Turn& turn);
+  // The wish has got its answer: its record goes to the map.
+  void answer(Turn& turn);
+  void give_up(Turn& turn);
+  void publish(const Turn& turn, PlaceValue value);
+
   void clean(const KeeperView& view, const std::map<std::string, DesiredInstance>& wanted,
              std::vector<InstanceAction>& actions);
-  Look look_at(const KeeperView& view, Kept& kept, const PlaceValue* place,
-               const DesiredInstance& desired, const ModelFigures& model, const Epoch& highest);
-  Look look_at_parts(const KeeperView& view, Kept& kept, const Placement& placement);
+  Look look_at_place(const Turn& turn) const;
+  Look look_at_parts(const KeeperView& view, Kept& kept, const Placement& placement) const;
   bool stalled(Kept& kept, const std::string& node, const PartState* state, Time now) const;
-  // False: not yet.
-  bool time_to_act(const KeeperView& view, const std::string& instance, Kept& kept,
-                   const Look& look, const Epoch& epoch);
   bool worth_a_try(const KeeperView& view, const Kept& kept, Finding finding) const;
   // Whether all its parts are ready.
   bool recover(const KeeperView& view, Kept& kept, const Placement& placement);
-  bool starting(const KeeperView& view, const std::string& instance) const;
-  bool may_run(const KeeperView& view, const Placement& placement, const DesiredInstance& desired,
-               const ModelFigures& model) const;
+  bool starting(const Turn& turn) const;
+  bool may_run(const Turn& turn, const Placement& placement) const;
 
-  std::vector<NodeFigures> nodes_for(const KeeperView& view, const std::string& instance,
-                                     const DesiredInstance& desired) const;
-  std::uint32_t replicas_to_place(const std::string& instance,
-                                  const DesiredInstance& desired) const;
+  std::vector<NodeFigures> nodes_for(const Turn& turn) const;
+  std::uint32_t replicas_to_place(const Turn& turn) const;
   // Whether the placement takes several nodes on which more of the model's replicas could be.
-  bool stands_in_the_way(const KeeperView& view, const std::string& instance, Kept& kept,
-                         const Placement& placement, const DesiredInstance& desired,
-                         const ModelFigures& model);
-  PlanJob job_for(const KeeperView& view, const std::string& instance,
-                  const DesiredInstance& desired, const ModelFigures& model) const;
+  bool stands_in_the_way(const Turn& turn);
+  PlanJob job_for(const Turn& turn) const;
 
   // A plan that is being made, by the name of what it is for.
   struct Planning {
@@ -147,9 +168,6 @@ class Keeper {
   // nullopt: not yet; ask again in the next pass. One is made at a time: each counts on what the
   // one before has taken. Begins anew when nodes or wishes have changed meanwhile.
   std::optional<Made> planned(const std::string& name, const std::function<PlanJob()>& job);
-
-  void publish(PlaceValue value, const std::string& instance, const Epoch& highest,
-               std::vector<InstanceAction>& actions);
 
   const std::string self_;
   const Time start_;

@@ -17,32 +17,43 @@ Keeper::Time backoff(std::uint32_t failures) {
 
 }  // namespace
 
-Keeper::Look Keeper::look_at(const KeeperView& view, Kept& kept, const PlaceValue* place,
-                             const DesiredInstance& desired, const ModelFigures& model,
-                             const Epoch& highest) {
-  if (place == nullptr) return {Finding::missing, {}};
-  if (place->epoch < highest) return {Finding::outdone, {}};
-  if (!place->placement) return {Finding::missing, {}};
-  const Placement& placement = *place->placement;
+// Fills in `look` and `stands`, and what follows from them alone.
+void Keeper::look(Turn& turn) {
+  turn.look = look_at_place(turn);
+  // It was unloaded meanwhile, by some of its nodes at least.
+  if (turn.place != nullptr && orphans_.erase(turn.instance) > 0)
+    turn.look = {Finding::outdone, {}};
+  turn.replacing = std::exchange(turn.kept.replacing, false);
+  turn.stands = turn.look.finding == Finding::good || turn.look.finding == Finding::substitute;
+  if (!turn.stands) return;
+  turn.kept.last = turn.place->placement;
+  if (recover(turn.view, turn.kept, *turn.place->placement)) turn.record.was_ready = true;
+}
+
+Keeper::Look Keeper::look_at_place(const Turn& turn) const {
+  if (turn.place == nullptr) return {Finding::missing, {}};
+  if (turn.place->epoch < turn.highest) return {Finding::outdone, {}};
+  if (!turn.place->placement) return {Finding::missing, {}};
+  const Placement& placement = *turn.place->placement;
   for (const PlacedPart& part : placement.parts)
-    if (!view.alive.contains(part.node)) return {Finding::node_gone, {}};
-  if (!satisfies(placement, desired, model, view.map)) return {Finding::changed, {}};
-  const Look parts = look_at_parts(view, kept, placement);
+    if (!turn.view.alive.contains(part.node)) return {Finding::node_gone, {}};
+  if (!satisfies(placement, turn.desired, turn.model, turn.view.map)) return {Finding::changed, {}};
+  const Look parts = look_at_parts(turn.view, turn.kept, placement);
   if (parts.finding != Finding::good || placement.degraded.empty()) return parts;
   return {Finding::substitute, {}};
 }
 
-Keeper::Look Keeper::look_at_parts(const KeeperView& view, Kept& kept, const Placement& placement) {
+Keeper::Look Keeper::look_at_parts(const KeeperView& view, Kept& kept,
+                                   const Placement& placement) const {
   if (kept.loading_epoch != placement.epoch) {
     kept.loading_epoch = placement.epoch;
     kept.loading.clear();
   }
   Look look{Finding::good, {}};
-  const auto states = view.map.parts(placement.instance);
+  const auto states = view.map.parts(placement);
   for (const PlacedPart& part : placement.parts) {
     const auto found = states.find(part.node);
-    const PartState* state =
-        found != states.end() && found->second.epoch == placement.epoch ? &found->second : nullptr;
+    const PartState* state = found == states.end() ? nullptr : &found->second;
     if ((state != nullptr && state->phase == PartPhase::failed) ||
         stalled(kept, part.node, state, view.now)) {
       look.finding = Finding::part_failed;
@@ -63,10 +74,23 @@ bool Keeper::stalled(Kept& kept, const std::string& node, const PartState* state
   return now - loading.since >= kLoadStall;
 }
 
+bool Keeper::needs_another(const Turn& turn) {
+  const Finding finding = turn.look.finding;
+  // What replaced the shape of an earlier wish does not answer the newest one, nor does a shape
+  // that only the one before asked for, nor what failed.
+  const std::optional<DesiredInstance>& before = turn.kept.wish;
+  const bool freed = before && before->forced() && !before->same_choice(turn.desired);
+  const bool misses = finding == Finding::substitute || (turn.stands && freed) ||
+                      finding == Finding::missing || finding == Finding::part_lost ||
+                      finding == Finding::part_failed;
+  return (turn.new_wish && misses) || (turn.stands && (turn.replacing || stands_in_the_way(turn)));
+}
+
 // Failures are counted once for each epoch, then waited for.
-bool Keeper::time_to_act(const KeeperView& view, const std::string& instance, Kept& kept,
-                         const Look& look, const Epoch& epoch) {
-  switch (look.finding) {
+bool Keeper::time_to_act(const Turn& turn) {
+  const KeeperView& view = turn.view;
+  Kept& kept = turn.kept;
+  switch (turn.look.finding) {
     case Finding::good:
       return false;
     case Finding::outdone:
@@ -74,22 +98,22 @@ bool Keeper::time_to_act(const KeeperView& view, const std::string& instance, Ke
       return true;
     case Finding::node_gone:
       kept.ready_since = std::nullopt;
-      return !starting(view, instance);  // A start of all machines brings them one by one.
+      return !starting(turn);  // A start of all machines brings them one by one.
     case Finding::missing:
     case Finding::substitute:
-      return worth_a_try(view, kept, look.finding);
+      return worth_a_try(view, kept, turn.look.finding);
     case Finding::part_lost:
     case Finding::part_failed:
       break;
   }
   kept.ready_since = std::nullopt;
-  if (kept.counted != epoch) {
-    kept.counted = epoch;
+  if (kept.counted != turn.place->epoch) {
+    kept.counted = turn.place->epoch;
     ++kept.failures;
-    for (const std::string& node : look.nodes)
+    for (const std::string& node : turn.look.nodes)
       if (++kept.blame[node].failures >= 2) kept.blame[node].until = view.now + kLeaveOut;
     // What was lost once is loaded again at once.
-    const bool lost = look.finding == Finding::part_lost;
+    const bool lost = turn.look.finding == Finding::part_lost;
     kept.retry_at = view.now + backoff(kept.failures - (lost ? 1 : 0));
   }
   return view.now >= kept.retry_at;
@@ -109,11 +133,10 @@ bool Keeper::worth_a_try(const KeeperView& view, const Kept& kept, Finding findi
 }
 
 bool Keeper::recover(const KeeperView& view, Kept& kept, const Placement& placement) {
-  const auto states = view.map.parts(placement.instance);
+  const auto states = view.map.parts(placement);
   const bool ready = std::ranges::all_of(placement.parts, [&](const PlacedPart& part) {
     const auto found = states.find(part.node);
-    return found != states.end() && found->second.epoch == placement.epoch &&
-           found->second.phase == PartPhase::ready;
+    return found != states.end() && found->second.phase == PartPhase::ready;
   });
   if (!ready) {
     kept.ready_since.reset();
@@ -127,24 +150,23 @@ bool Keeper::recover(const KeeperView& view, Kept& kept, const Placement& placem
   return true;
 }
 
-bool Keeper::starting(const KeeperView& view, const std::string& instance) const {
-  if (!at_start_.contains(instance) || view.now - start_ >= kStartWait) return false;
-  const auto place = current_.find(instance);
-  if (place == current_.end() || !place->second.placement) return true;
+bool Keeper::starting(const Turn& turn) const {
+  if (!at_start_.contains(turn.instance) || turn.view.now - start_ >= kStartWait) return false;
+  if (turn.place == nullptr || !turn.place->placement) return true;
   // One that was here and went will not appear by waiting.
-  return std::ranges::any_of(place->second.placement->parts, [&](const PlacedPart& part) {
-    return !view.alive.contains(part.node) && !seen_.contains(part.node);
+  return std::ranges::any_of(turn.place->placement->parts, [&](const PlacedPart& part) {
+    return !turn.view.alive.contains(part.node) && !seen_.contains(part.node);
   });
 }
 
-bool Keeper::may_run(const KeeperView& view, const Placement& placement,
-                     const DesiredInstance& desired, const ModelFigures& model) const {
+bool Keeper::may_run(const Turn& turn, const Placement& placement) const {
+  const auto states = turn.view.map.parts(placement);
   for (const PlacedPart& part : placement.parts) {
-    if (!view.alive.contains(part.node)) return false;
-    const auto state = view.map.part(placement.instance, part.node);
-    if (state && state->epoch == placement.epoch && state->phase == PartPhase::failed) return false;
+    if (!turn.view.alive.contains(part.node)) return false;
+    const auto state = states.find(part.node);
+    if (state != states.end() && state->second.phase == PartPhase::failed) return false;
   }
-  return satisfies(placement, desired, model, view.map);
+  return satisfies(placement, turn.desired, turn.model, turn.view.map);
 }
 
 }  // namespace drystone

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "cluster/instance/keeper.h"
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 // How a keeper plans: with which nodes, and what it does where that gives nothing.
 
@@ -12,9 +12,8 @@ namespace {
 constexpr std::size_t kDegradedTextMax = 1000;
 
 bool names(const std::string& name, const std::string& id, const InstanceMap& map) {
-  if (name == id) return true;
   const NodeFigures* figures = map.node(id);
-  return figures != nullptr && figures->name == name;
+  return name == id || (figures != nullptr && figures->is_called(name));
 }
 
 // What a request's forced numbers come to: one alone leaves the other at one.
@@ -79,56 +78,51 @@ bool satisfies(const Placement& placement, const DesiredInstance& desired,
 // Those alive whose figures are known, without those that have another replica of the model. What
 // other placements take of them counts as reserved, whether they have loaded it yet or not; what
 // this instance has counts as free.
-std::vector<NodeFigures> Keeper::nodes_for(const KeeperView& view, const std::string& instance,
-                                           const DesiredInstance& desired) const {
+std::vector<NodeFigures> Keeper::nodes_for(const Turn& turn) const {
   std::map<std::string, Bytes> taken;
   std::set<std::string> replicas;
   for (const auto& [other, place] : current_) {
-    if (other == instance || !place.placement) continue;
+    if (other == turn.instance || !place.placement) continue;
     for (const PlacedPart& part : place.placement->parts) {
       taken[part.node] += part.bytes.total();
-      if (place.placement->model == desired.model) replicas.insert(part.node);
+      if (place.placement->model == turn.desired.model) replicas.insert(part.node);
     }
   }
-  const auto kept = kept_.find(instance);
   std::vector<NodeFigures> nodes;
-  for (const std::string& id : view.alive) {
+  for (const std::string& id : turn.view.alive) {
     if (replicas.contains(id) || nodes.size() == kPlanNodesMax) continue;
-    const NodeFigures* figures = view.map.node(id);
+    const NodeFigures* figures = turn.view.map.node(id);
     if (figures == nullptr) continue;
     Bytes reserved = taken[id];
     // Where loading failed the node holds nothing of this instance, and may know better than we
     // what is reserved there.
-    if (kept != kept_.end() && kept->second.blame.contains(id))
-      reserved = std::max(reserved, figures->reserved_bytes);
+    if (turn.kept.blame.contains(id)) reserved = std::max(reserved, figures->reserved_bytes);
     nodes.push_back(figures->with_reserved(reserved));
   }
   return nodes;
 }
 
 // Its own instance among them.
-std::uint32_t Keeper::replicas_to_place(const std::string& instance,
-                                        const DesiredInstance& desired) const {
+std::uint32_t Keeper::replicas_to_place(const Turn& turn) const {
   std::uint32_t count = 0;
-  for (std::uint32_t i = 0; i < desired.replicas; ++i) {
-    const std::string replica = instance_name(desired.model, i);
+  for (std::uint32_t i = 0; i < turn.desired.replicas; ++i) {
+    const std::string replica = instance_name(turn.desired.model, i);
     const auto place = current_.find(replica);
-    count += replica == instance || place == current_.end() || !place->second.placement;
+    count += replica == turn.instance || place == current_.end() || !place->second.placement;
   }
   return count;
 }
 
-bool Keeper::stands_in_the_way(const KeeperView& view, const std::string& instance, Kept& kept,
-                               const Placement& placement, const DesiredInstance& desired,
-                               const ModelFigures& model) {
-  if (desired.replicas < 2 || desired.stages || desired.shards || placement.parts.size() < 2)
-    return false;
-  const std::uint32_t to_place = replicas_to_place(instance, desired);
-  if (to_place < 2 || kept.narrowed_inputs == inputs_) return false;
-  const auto narrow = planned(instance + " with more replicas", [&]() -> PlanJob {
-    PlanRequest request = desired.request(instance);
+bool Keeper::stands_in_the_way(const Turn& turn) {
+  const DesiredInstance& desired = turn.desired;
+  const std::size_t parts = turn.place->placement->parts.size();
+  if (desired.replicas < 2 || desired.stages || desired.shards || parts < 2) return false;
+  const std::uint32_t to_place = replicas_to_place(turn);
+  if (to_place < 2 || turn.kept.narrowed_inputs == inputs_) return false;
+  const auto narrow = planned(turn.instance + " with more replicas", [&]() -> PlanJob {
+    PlanRequest request = desired.request(turn.instance);
     request.replicas = to_place;
-    return [model, nodes = nodes_for(view, instance, desired), links = view.map.links(), request,
+    return [model = turn.model, nodes = nodes_for(turn), links = turn.view.map.links(), request,
             to_place]() -> PlaceValue {
       if (nodes.size() < to_place) return {};
       const Plan found = plan(model, nodes, links, request);
@@ -137,8 +131,8 @@ bool Keeper::stands_in_the_way(const KeeperView& view, const std::string& instan
     };
   });
   if (!narrow) return false;
-  kept.narrowed_inputs = narrow->inputs;
-  return narrow->value.placement && narrow->value.placement->parts.size() < placement.parts.size();
+  turn.kept.narrowed_inputs = narrow->inputs;
+  return narrow->value.placement && narrow->value.placement->parts.size() < parts;
 }
 
 std::optional<Keeper::Made> Keeper::planned(const std::string& name,
@@ -154,39 +148,37 @@ std::optional<Keeper::Made> Keeper::planned(const std::string& name,
   return Made{*std::move(value), done.inputs, done.nodes};
 }
 
-PlanJob Keeper::job_for(const KeeperView& view, const std::string& instance,
-                        const DesiredInstance& desired, const ModelFigures& model) const {
-  std::vector<NodeFigures> nodes = nodes_for(view, instance, desired);
+PlanJob Keeper::job_for(const Turn& turn) const {
+  std::vector<NodeFigures> nodes = nodes_for(turn);
   std::vector<NodeFigures> trusted = nodes;
-  if (const auto kept = kept_.find(instance); kept != kept_.end())
-    std::erase_if(trusted, [&](const NodeFigures& node) {
-      const auto blame = kept->second.blame.find(node.id);
-      return blame != kept->second.blame.end() && view.now < blame->second.until;
-    });
-  return
-      [instance, desired, model, nodes = std::move(nodes), trusted = std::move(trusted),
-       links = view.map.links(), to_place = replicas_to_place(instance, desired)]() -> PlaceValue {
-        if (nodes.empty())
-          return {.refused = "no node is left for another replica of " + desired.model +
-                             ". Add a node, or ask for fewer replicas"};
-        const bool several = desired.replicas > 1;
-        const auto planned = [&](const DesiredInstance& wanted) {
-          Result<Placement> found = Error(Errc::unavailable, "no node is left");
-          if (trusted.size() < nodes.size())
-            found = place_one(model, trusted, links, wanted.request(instance), to_place, several);
-          if (found) return found;
-          return place_one(model, nodes, links, wanted.request(instance), to_place, several);
-        };
-        auto asked = planned(desired);
-        if (asked) return {.placement = *std::move(asked)};
-        if (desired.forced()) {
-          if (auto substitute = planned(desired.unforced())) {
-            substitute->degraded = one_line(asked.error().message(), kDegradedTextMax);
-            return {.placement = *std::move(substitute)};
-          }
-        }
-        return {.refused = one_line(asked.error().message(), kRefusalTextMax)};
-      };
+  std::erase_if(trusted, [&](const NodeFigures& node) {
+    const auto blame = turn.kept.blame.find(node.id);
+    return blame != turn.kept.blame.end() && turn.view.now < blame->second.until;
+  });
+  return [instance = turn.instance, desired = turn.desired, model = turn.model,
+          nodes = std::move(nodes), trusted = std::move(trusted), links = turn.view.map.links(),
+          to_place = replicas_to_place(turn)]() -> PlaceValue {
+    if (nodes.empty())
+      return {.refused = "no node is left for another replica of " + desired.model +
+                         ". Add a node, or ask for fewer replicas"};
+    const bool several = desired.replicas > 1;
+    const auto planned = [&](const DesiredInstance& wanted) {
+      Result<Placement> found = Error(Errc::unavailable, "no node is left");
+      if (trusted.size() < nodes.size())
+        found = place_one(model, trusted, links, wanted.request(instance), to_place, several);
+      if (found) return found;
+      return place_one(model, nodes, links, wanted.request(instance), to_place, several);
+    };
+    auto asked = planned(desired);
+    if (asked) return {.placement = *std::move(asked)};
+    if (desired.forced()) {
+      if (auto substitute = planned(desired.unforced())) {
+        substitute->degraded = one_line(asked.error().message(), kDegradedTextMax);
+        return {.placement = *std::move(substitute)};
+      }
+    }
+    return {.refused = one_line(asked.error().message(), kRefusalTextMax)};
+  };
 }
 
 }  // namespace drystone

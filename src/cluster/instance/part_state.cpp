@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <limits>
 
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone::cluster {
@@ -100,16 +100,18 @@ std::string to_json(const Invitation& invitation) {
 
 Result<Invitation> parse_invitation(std::string_view json) {
   const auto value = TRY(parse_json(json, {.bytes_max = kInvitationBytesMax, .depth_max = 1}));
-  const JsonFields fields = TRY(JsonFields::of(value));
-  TRY(fields.only({"id", "key", "expires", "uses", "by", "removed", "signature"}));
+  JsonFields fields(value, "invitation");
   Invitation invitation;
-  invitation.id = to_hex64(TRY(fields.hex64("id")));
-  TRY(fields.bytes("key", invitation.key));
-  invitation.expires_s = static_cast<std::int64_t>(TRY(fields.number("expires")));
-  invitation.uses = static_cast<std::uint32_t>(TRY(fields.number("uses", kInvitationUsesMax)));
-  TRY(fields.bytes("by", invitation.made_by));
-  TRY(fields.bytes("removed", invitation.removed));
-  TRY(fields.bytes("signature", invitation.signature));
+  std::uint64_t id = 0;
+  fields.hex64("id", id);
+  invitation.id = to_hex64(id);
+  fields.bytes("key", invitation.key);
+  fields.integer("expires", invitation.expires_s, 0, kJsonNumberMax);
+  fields.integer("uses", invitation.uses, 0, kInvitationUsesMax);
+  fields.bytes("by", invitation.made_by);
+  fields.bytes("removed", invitation.removed);
+  fields.bytes("signature", invitation.signature);
+  TRY(fields.finish_strictly());
   return invitation;
 }
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/base32.h"
 #include "base/check.h"
-#include "cluster/wire/base32.h"
 #include "cluster/wire/hash64.h"
 
 namespace drystone::cluster {

@@ -2,9 +2,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/base32.h"
 #include "base/check.h"
 #include "cluster/members/member_json.h"
-#include "cluster/wire/base32.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone::cluster {
@@ -34,13 +34,15 @@ std::string to_json(const JoinRequest& request) {
 
 Result<JoinRequest> parse_join_request(std::string_view json) {
   const auto value = TRY(parse_json(json, {.bytes_max = kJoinRequestBytesMax, .depth_max = 1}));
-  const JsonFields fields = TRY(JsonFields::of(value));
-  TRY(fields.only({"invitation", "name", "proof"}));
+  JsonFields fields(value, "request to join");
   JoinRequest request;
-  request.invitation = to_hex64(TRY(fields.hex64("invitation")));
-  request.name = TRY(fields.text("name", kNameBytesMax));
+  std::uint64_t invitation = 0;
+  fields.hex64("invitation", invitation);
+  request.invitation = to_hex64(invitation);
+  fields.text("name", request.name, kNameBytesMax);
+  fields.bytes("proof", request.proof);
+  TRY(fields.finish_strictly());
   TRY(check_name(request.name));
-  TRY(fields.bytes("proof", request.proof));
   return request;
 }
 
@@ -52,12 +54,12 @@ std::string to_json(const JoinWelcome& welcome) {
 
 Result<JoinWelcome> parse_join_welcome(std::string_view json) {
   const auto value = TRY(parse_json(json, {.bytes_max = kJoinWelcomeBytesMax, .depth_max = 1}));
-  const JsonFields fields = TRY(JsonFields::of(value));
-  TRY(fields.only({"proof", "members", "discovery"}));
+  JsonFields fields(value, "welcome");
   JoinWelcome welcome;
-  TRY(fields.bytes("proof", welcome.proof));
-  welcome.members = TRY(fields.text("members", kMemberListBytesMax));
-  welcome.discovery = TRY(fields.text("discovery", kDiscoveryBytesMax));
+  fields.bytes("proof", welcome.proof);
+  fields.text("members", welcome.members, kMemberListBytesMax);
+  fields.text("discovery", welcome.discovery, kDiscoveryBytesMax);
+  TRY(fields.finish_strictly());
   return welcome;
 }
 

@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone::cluster {
@@ -14,17 +14,12 @@ namespace json = boost::json;
 
 constexpr std::string_view kForm = "drystone-members/1";
 
-template <typename T, typename Parse>
-Result<std::vector<T>> parse_all(const JsonFields& fields, std::string_view name,
-                                 std::size_t size_max, const Parse& parse) {
-  std::vector<T> all;
-  const json::array* array = TRY(fields.array(name, size_max));
-  for (std::size_t i = 0; i < array->size(); ++i) {
-    auto one = parse((*array)[i]);
-    if (!one) return std::move(one).error().with(fmt::format("{}[{}]", name, i));
-    all.push_back(*std::move(one));
-  }
-  return all;
+Result<PublicKey> parse_key(const json::value& json) {
+  PublicKey key;
+  const json::string* letters = json.if_string();
+  if (!letters || !from_base32({letters->data(), letters->size()}, key))
+    return Error(Errc::corrupt, "is no key");
+  return key;
 }
 
 }  // namespace
@@ -47,31 +42,25 @@ json::object to_json(const Removal& removal) {
 }
 
 Result<MemberEntry> parse_member_entry(const json::value& json) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"key", "name", "at", "by", "signature"}));
+  JsonFields fields(json, "member");
   MemberEntry entry;
-  TRY(fields.bytes("key", entry.key));
-  entry.name = TRY(fields.text("name", kNameBytesMax));
-  entry.added_at = TRY(fields.number("at"));
-  TRY(fields.bytes("by", entry.added_by));
-  TRY(fields.bytes("signature", entry.signature));
+  fields.bytes("key", entry.key);
+  fields.text("name", entry.name, kNameBytesMax);
+  fields.integer("at", entry.added_at, 0, kJsonNumberMax);
+  fields.bytes("by", entry.added_by);
+  fields.bytes("signature", entry.signature);
+  TRY(fields.finish_strictly());
   return entry;
 }
 
 Result<Removal> parse_removal(const json::value& json) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"key", "by", "kept", "signature"}));
+  JsonFields fields(json, "removal");
   Removal removal;
-  TRY(fields.bytes("key", removal.key));
-  TRY(fields.bytes("by", removal.removed_by));
-  for (const json::value& text : *TRY(fields.array("kept", kKeptMax))) {
-    PublicKey key;
-    const json::string* letters = text.if_string();
-    if (!letters || !from_base32({letters->data(), letters->size()}, key))
-      return Error(Errc::corrupt, "field kept holds what is no key");
-    removal.kept.push_back(key);
-  }
-  TRY(fields.bytes("signature", removal.signature));
+  fields.bytes("key", removal.key);
+  fields.bytes("by", removal.removed_by);
+  fields.elements("kept", removal.kept, kKeptMax, parse_key);
+  fields.bytes("signature", removal.signature);
+  TRY(fields.finish_strictly());
   return removal;
 }
 
@@ -87,30 +76,31 @@ std::string to_json(const MemberList& list) {
 }
 
 Result<MemberList> parse_member_list(const json::value& json, const Crypto& crypto) {
-  const JsonFields fields = TRY(JsonFields::of(json));
-  TRY(fields.only({"form", "cluster", "founder", "entries", "removals"}));
-  if (TRY(fields.text("form", 64)) != kForm)
-    return Error(Errc::corrupt, fmt::format("field form is not {}", kForm));
+  JsonFields fields(json, "member list");
+  std::string form;
+  fields.text("form", form, 64);
+  if (fields.ok() && form != kForm) fields.fail("form", "is not " + std::string(kForm));
   ClusterId cluster;
   PublicKey founder;
-  TRY(fields.bytes("cluster", cluster));
-  TRY(fields.bytes("founder", founder));
-  const auto entries =
-      TRY(parse_all<MemberEntry>(fields, "entries", kMemberEntriesMax, parse_member_entry));
-  const auto removals = TRY(parse_all<Removal>(fields, "removals", kRemovalsMax, parse_removal));
+  fields.bytes("cluster", cluster);
+  fields.bytes("founder", founder);
+  std::vector<MemberEntry> entries;
+  fields.elements("entries", entries, kMemberEntriesMax, parse_member_entry);
+  std::vector<Removal> removals;
+  fields.elements("removals", removals, kRemovalsMax, parse_removal);
+  TRY(fields.finish_strictly());
   MemberList list(cluster, founder);
   auto merged = list.merge(entries, removals, crypto);
-  if (!merged.refused.empty()) return std::move(merged.refused.front());
-  if (entries.empty()) return Error(Errc::corrupt, "there is no entry, not even the founder's");
+  if (!merged.refused.empty()) return std::move(merged.refused.front()).with("member list");
+  if (entries.empty())
+    return Error(Errc::corrupt, "member list: there is no entry, not even the founder's");
   return list;
 }
 
 Result<MemberList> parse_member_list(std::string_view json, const Crypto& crypto) {
-  auto value = parse_json(json, {.bytes_max = kMemberListBytesMax, .depth_max = 5});
-  if (!value) return std::move(value).error().with("member list");
-  auto list = parse_member_list(*value, crypto);
-  if (!list) return std::move(list).error().with("member list");
-  return list;
+  return parse_member_list(
+      TRY(parse_json(json, {.bytes_max = kMemberListBytesMax, .depth_max = 5}, "member list")),
+      crypto);
 }
 
 }  // namespace drystone::cluster

@@ -41,15 +41,15 @@ TEST(MemberJson, ErrorsSayWhichEntryAndWhy) {
   EXPECT_EQ(error_with([](auto& json) { json.at("entries").at(1).at("name") = "nope"; }),
             "member list: entries[1] (nope): its signature is wrong");
   EXPECT_EQ(error_with([](auto& json) { json.at("entries").at(2).as_object().erase("by"); }),
-            "member list: entries[2]: field by is missing");
+            "member list: entries[2]: member: \"by\" is missing");
   EXPECT_EQ(error_with([](auto& json) { json.at("removals").at(0).at("key") = "abc"; }),
-            "member list: removals[0]: field key 3 letters of base32 instead of 52");
+            "member list: removals[0]: removal: \"key\" 3 letters of base32 instead of 52");
   EXPECT_EQ(error_with([](auto& json) {
               json.at("entries").as_array().erase(json.at("entries").as_array().begin());
             }),
             "member list: entries[0] (nova): the one who signed it is not known");
   EXPECT_EQ(error_with([](auto& json) { json.as_object()["more"] = 1; }),
-            "member list: field more is not known");
+            "member list: \"more\" is not known");
 }
 
 }  // namespace

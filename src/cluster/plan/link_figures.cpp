@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
-#include "cluster/plan/json_fields.h"
 #include "cluster/plan/model_figures.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {

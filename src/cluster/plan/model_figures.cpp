@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include "cluster/plan/json_fields.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {

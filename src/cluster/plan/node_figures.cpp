@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "cluster/plan/json_fields.h"
 #include "cluster/plan/model_figures.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {

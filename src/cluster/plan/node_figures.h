@@ -45,6 +45,10 @@ struct NodeFigures {
   std::uint32_t cores = 0;               // 0: not told
   bool operator==(const NodeFigures&) const = default;
 
+  // Whether a person who says `text` means this node: its id or its name.
+  bool is_called(const std::string& text) const { return text == id || text == name; }
+  // Its name for people; its id where it has told none.
+  const std::string& shown_name() const { return name.empty() ? id : name; }
   // What a new placement may take: the smaller of free - reserve and limit - reserved. nullopt when
   // neither is known.
   std::optional<Bytes> available_bytes() const;

@@ -72,10 +72,15 @@ ModelShape shape_of(const ModelFigures& model) {
 
 std::uint32_t Placement::stages() const { return parts.empty() ? 0 : parts.back().stage + 1; }
 
+std::optional<std::uint32_t> Placement::index_of(std::string_view node) const {
+  for (std::uint32_t i = 0; i < parts.size(); ++i)
+    if (parts[i].node == node) return i;
+  return std::nullopt;
+}
+
 const PlacedPart* Placement::part_of(std::string_view node) const {
-  for (const PlacedPart& part : parts)
-    if (part.node == node) return &part;
-  return nullptr;
+  const auto index = index_of(node);
+  return index ? &parts[*index] : nullptr;
 }
 
 Result<void> validate(const Placement& placement) {

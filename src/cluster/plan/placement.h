@@ -3,6 +3,7 @@
 #include <boost/json/fwd.hpp>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,6 +82,8 @@ struct Placement {
   bool operator==(const Placement&) const = default;
 
   std::uint32_t stages() const;
+  // Where in `parts` the node's is; nullopt: it has none.
+  std::optional<std::uint32_t> index_of(std::string_view node) const;
   // Null when the node has no part.
   const PlacedPart* part_of(std::string_view node) const;
 };

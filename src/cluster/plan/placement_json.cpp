@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
-#include "cluster/plan/json_fields.h"
 #include "cluster/plan/placement.h"
+#include "cluster/wire/json_fields.h"
 
 namespace drystone {
 namespace {
@@ -154,7 +154,7 @@ Result<Placement> placement_from_json(const json::value& value) {
 }
 
 Result<Placement> parse_placement(std::string_view text) {
-  return placement_from_json(TRY(parse_json(text, kPlacementJsonMax, "placement")));
+  return placement_from_json(TRY(parse_json(text, {.bytes_max = kPlacementJsonMax}, "placement")));
 }
 
 }  // namespace drystone

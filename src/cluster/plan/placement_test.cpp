@@ -127,6 +127,8 @@ TEST(Placement, FindsThePartOfANode) {
   EXPECT_EQ(placement.stages(), 2u);
   EXPECT_EQ(placement.part_of("bb")->rank, 1u);
   EXPECT_EQ(placement.part_of("dd"), nullptr);
+  EXPECT_EQ(placement.index_of("bb"), 1u);
+  EXPECT_EQ(placement.index_of("dd"), std::nullopt);
 }
 
 }  // namespace

@@ -16,15 +16,10 @@ Error refuse(fmt::format_string<Arguments...> format, Arguments&&... arguments) 
   return Error(Errc::invalid_argument, fmt::format(format, std::forward<Arguments>(arguments)...));
 }
 
-bool is(const NodeFigures& node, const std::string& name) {
-  return node.id == name || node.name == name;
-}
-
 // What people read, different for every node.
-std::string shown_name(const NodeFigures& node, bool is_ambiguous) {
+std::string distinct_name(const NodeFigures& node, bool is_ambiguous) {
   constexpr std::size_t kIdShown = 8;
-  if (node.name.empty()) return node.id;
-  if (!is_ambiguous) return node.name;
+  if (node.name.empty() || !is_ambiguous) return node.shown_name();
   return fmt::format("{} ({})", node.name, node.id.substr(0, kIdShown));
 }
 
@@ -95,15 +90,16 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
   std::map<std::string, int> times_named;
   for (const NodeFigures& node : nodes) ++times_named[node.name];
   for (const std::string& name : names)
-    if (std::ranges::none_of(nodes, [&](const NodeFigures& node) { return is(node, name); })) {
+    if (std::ranges::none_of(nodes,
+                             [&](const NodeFigures& node) { return node.is_called(name); })) {
       std::string known;
       for (const NodeFigures& node : nodes) known += (known.empty() ? "" : ", ") + node.name;
       return refuse("there is no node {}: alive are {}", name, known.empty() ? "none" : known);
     }
   for (const NodeFigures& node : nodes) {
-    const auto names_it = [&](const std::string& name) { return is(node, name); };
+    const auto names_it = [&](const std::string& name) { return node.is_called(name); };
     if (!request_.nodes.empty() && std::ranges::none_of(request_.nodes, names_it)) continue;
-    std::string shown = shown_name(node, times_named[node.name] > 1);
+    std::string shown = distinct_name(node, times_named[node.name] > 1);
     const auto available = node.available_bytes();
     if (!available) {
       left_out_.push_back(fmt::format("the free memory of {} is not known", shown));
@@ -116,7 +112,7 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
   std::ranges::sort(sites_, {}, [](const Site& site) { return site.figures.id; });
   for (std::uint32_t i = 0; i < sites_.size() && !request_.head.empty(); ++i)
     for (const NodeFigures& node : nodes)
-      if (node.id == sites_[i].figures.id && is(node, request_.head)) head_ = i;
+      if (node.id == sites_[i].figures.id && node.is_called(request_.head)) head_ = i;
   if (!request_.head.empty() && !head_)
     return refuse("{} cannot be the head: it is not among the nodes that may be used",
                   request_.head);

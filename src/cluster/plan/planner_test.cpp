@@ -352,10 +352,11 @@ TEST(Planner, WhatIsNotKnownStandsBehind) {
     }
     EXPECT_EQ(plan.offers[0].kind, links.empty() ? PlanKind::one_node : PlanKind::shards);
     EXPECT_EQ(plan.advice.find("only slow"), std::string::npos) << plan.advice;
-    if (links.empty())
+    if (links.empty()) {
       EXPECT_NE(plan.advice.find("is not known yet (not measured: latency between"),
                 std::string::npos)
           << plan.advice;
+    }
   }
   // What does not fit on one node is split all the same.
   const Plan large = checked_plan(sample_model(), nodes, {}, {.context = 2048, .stages = 3});

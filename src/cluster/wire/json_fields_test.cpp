@@ -4,32 +4,55 @@
 
 #include <array>
 
-namespace drystone::cluster {
+namespace drystone {
 namespace {
 
 // Whoever reads the log of a refused message must see which field it was.
 TEST(JsonFields, ErrorsNameTheField) {
   const auto value =
       *parse_json(R"({"n": -1, "t": "abc", "b": "MY", "a": [1, 2]})", {.bytes_max = 1000});
-  const JsonFields fields = *JsonFields::of(value);
-  EXPECT_EQ(fields.number("n").error().message(), "field n is no whole number from 0");
-  EXPECT_EQ(fields.number("x").error().message(), "field x is missing");
-  EXPECT_EQ(fields.text("t", 2).error().message(), "field t has 3 bytes, at most 2");
-  EXPECT_EQ(fields.array("a", 1).error().message(), "field a has 2 elements, at most 1");
+  const auto problem = [&](auto read) {
+    JsonFields fields(value, "thing");
+    read(fields);
+    return fields.finish().error().message();
+  };
+  std::uint64_t number = 7;
+  std::string text = "before";
   std::array<std::uint8_t, 1> byte;
-  EXPECT_EQ(fields.bytes("b", byte).error().message(), "field b is in upper case");
-  EXPECT_EQ(fields.only({"n", "t", "b"}).error().message(), "field a is not known");
-  EXPECT_TRUE(fields.only({"n", "t", "b", "a"}));
+  std::vector<std::uint64_t> list;
+  EXPECT_EQ(problem([&](auto& fields) { fields.integer("n", number, 0, 9); }),
+            "thing: \"n\" is no integer in 0..9");
+  EXPECT_EQ(problem([&](auto& fields) { fields.integer("x", number, 0, 9); }),
+            "thing: \"x\" is missing");
+  EXPECT_EQ(problem([&](auto& fields) { fields.text("t", text, 2); }),
+            "thing: \"t\" has 3 bytes: at most 2");
+  EXPECT_EQ(problem([&](auto& fields) { fields.need_array("a", 1); }),
+            "thing: \"a\" has 2 items: at most 1");
+  EXPECT_EQ(problem([&](auto& fields) { fields.bytes("b", byte); }),
+            "thing: \"b\" is in upper case");
+  EXPECT_EQ(problem([&](auto& fields) {
+              fields.elements("a", list, 2, [](const auto& one) { return json_number(one, 1); });
+            }),
+            "thing: a[1]: is 2, at most 1");
+  EXPECT_EQ(number, 7u);
+  EXPECT_EQ(text, "before");
+}
+
+// What is not understood may change what the rest means.
+TEST(JsonFields, FieldsThatNobodyAskedForAreFound) {
+  const auto value = *parse_json(R"({"known": 1, "more": 2})", {.bytes_max = 100});
+  JsonFields fields(value, "thing");
+  int known = 0;
+  fields.integer("known", known, 0, 9);
+  EXPECT_TRUE(fields.finish());
+  EXPECT_EQ(fields.finish_strictly().error().message(), "thing: \"more\" is not known");
 }
 
 TEST(JsonFields, NumbersAreWholeAndBounded) {
-  const auto value = *parse_json(
-      R"({"a": 9007199254740991, "b": 9007199254740992, "c": 1.0, "d": 1e3})", {.bytes_max = 1000});
-  const JsonFields fields = *JsonFields::of(value);
-  EXPECT_EQ(*fields.number("a"), kJsonNumberMax);
-  EXPECT_FALSE(fields.number("b"));
-  EXPECT_FALSE(fields.number("c"));
-  EXPECT_FALSE(fields.number("d"));
+  const auto value =
+      *parse_json(R"([9007199254740991, 9007199254740992, 1.0, 1e3])", {.bytes_max = 1000});
+  EXPECT_EQ(*json_number(value.at(0)), kJsonNumberMax);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_FALSE(json_number(value.at(i))) << i;
 }
 
 TEST(JsonFields, DepthAndLengthAreBounded) {
@@ -47,4 +70,4 @@ TEST(Hex64, HasOneForm) {
 }
 
 }  // namespace
-}  // namespace drystone::cluster
+}  // namespace drystone

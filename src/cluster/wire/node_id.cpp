@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 
 namespace drystone::cluster {
 

@@ -63,7 +63,9 @@ TEST(AnthropicApi, GivesTheBeginningOfACallThatIsCut) {
     const auto& content = whole.at("content").as_array();
     ASSERT_EQ(content.size(), named ? 3u : 2u);
     EXPECT_EQ(content[1].at("text"), "Let me see.");
-    if (named) EXPECT_EQ(json::serialize(content[2].at("input")), "{}");
+    if (named) {
+      EXPECT_EQ(json::serialize(content[2].at("input")), "{}");
+    }
     std::string input;
     for (const TestEvent& event :
          read_events(server.connect().ask("POST", kMessages, body + R"(,"stream":true})").body)) {

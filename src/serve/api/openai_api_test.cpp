@@ -125,7 +125,9 @@ TEST(OpenAiApi, AForcedCallThatIsCutIsStillACall) {
     for (const TestEvent& event : read_events(client.ask("POST", kChat, stream).body)) {
       if (!event.data.is_object()) continue;
       const auto& delta = event.data.at("choices").at(0).at("delta").as_object();
-      if (const auto* text = delta.if_contains("content")) EXPECT_EQ(*text, "") << tokens;
+      if (const auto* text = delta.if_contains("content")) {
+        EXPECT_EQ(*text, "") << tokens;
+      }
       if (const auto* calls = delta.if_contains("tool_calls"))
         streamed += calls->at(0).at("function").at("arguments").as_string();
     }

@@ -133,10 +133,11 @@ void compare_scores(const Golden& golden, Served& served) {
     const float score = served.model().relevance(served.hidden(*prompt, Pooling::last));
     const double difference = std::abs(score - scores[i].to_number<double>());
     SCOPED_TRACE(fmt::format("document {}: score {}, differs by {:.2e}", i, score, difference));
-    if (document.find("<|im_end|>") != std::string::npos)
+    if (document.find("<|im_end|>") != std::string::npos) {
       EXPECT_GT(difference, 1e-3);
-    else
+    } else {
       EXPECT_LT(difference, golden.exact() ? 1e-6 : 5e-3);
+    }
   }
 }
 

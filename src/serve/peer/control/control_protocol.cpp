@@ -12,8 +12,7 @@ std::string control_error_json(std::string_view message) {
 }
 
 std::string control_error_message(std::string_view text) {
-  const auto parsed =
-      cluster::parse_json(text, {.bytes_max = kControlErrorBytesMax, .depth_max = 4});
+  const auto parsed = parse_json(text, {.bytes_max = kControlErrorBytesMax, .depth_max = 4});
   const json::object* outer = parsed ? parsed->if_object() : nullptr;
   const json::value* error = outer ? outer->if_contains("error") : nullptr;
   const json::object* inner = error ? error->if_object() : nullptr;

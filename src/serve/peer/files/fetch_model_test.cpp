@@ -97,6 +97,20 @@ class TestHolders final : public PeerDialer {
   std::vector<std::thread> threads_;
 };
 
+// A node without the model, and others that have it.
+struct Fetching {
+  explicit Fetching(const GgufFile& whole) : nodes(whole) {}
+  Result<SparseCopy> headers() { return fetch_headers(nodes.holders(), folder / "copy", stop); }
+  Result<void> ranges(SparseCopy& copy, std::span<const FileRange> ranges) {
+    return fetch_ranges(nodes.holders(), copy, ranges, [this](double now) { done = now; }, stop);
+  }
+
+  const TestFolder folder;
+  const std::atomic<bool> stop = false;
+  TestHolders nodes;
+  double done = 0;
+};
+
 Bytes bytes_on_disk(const fs::path& path) {
   struct stat status{};
   ::stat(path.c_str(), &status);
@@ -151,10 +165,11 @@ int load_and_compare(const Placement& placement, std::uint32_t part, const GgufF
                                   .batch_tokens_max = 16},
                                  source);
   EXPECT_TRUE(body);
-  if (here.stage == 0)
+  if (here.stage == 0) {
     EXPECT_TRUE(device->load(program->program,
                              {.layers = {0, 0}, .embed = here.rank == 0, .head = HeadPlace::apart},
                              source));
+  }
   return source.tensors;
 }
 
@@ -162,25 +177,21 @@ int load_and_compare(const Placement& placement, std::uint32_t part, const GgufF
 TEST(FetchModel, PartsLoadFromTheRangesThatWereFetched) {
   const TestModel model("Q4_0");
   const GgufFile whole = model.open();
-  const std::atomic<bool> stop = false;
   for (const TestShape& shape : {TestShape{.borders = {1, 3}}, TestShape{.shares = {{1, 1}}},
                                  TestShape{.borders = {2}, .shares = {{1, 1}, {1, 2}}}}) {
     const Placement placement = test_placement(whole, shape);
     for (std::uint32_t part = 0; part < placement.parts.size(); ++part) {
-      const TestFolder folder;
-      TestHolders nodes(whole);
-      nodes.add("node-a");
-      auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+      Fetching fetching(whole);
+      fetching.nodes.add("node-a");
+      auto copy = fetching.headers();
       ASSERT_TRUE(copy) << copy.error().message();
       const auto file = GgufFile::open(copy->path(0));
       ASSERT_TRUE(file) << file.error().message();
       const auto ranges = part_ranges(placement, part, *file);
       ASSERT_TRUE(ranges) << ranges.error().message();
-      double done = 0;
-      const auto fetched =
-          fetch_ranges(nodes.holders(), *copy, *ranges, [&](double now) { done = now; }, stop);
+      const auto fetched = fetching.ranges(*copy, *ranges);
       ASSERT_TRUE(fetched) << fetched.error().message();
-      EXPECT_EQ(done, 1);
+      EXPECT_EQ(fetching.done, 1);
       EXPECT_GT(load_and_compare(placement, part, *file, whole), 0);
       EXPECT_LT(bytes_on_disk(copy->path(0)), whole.file_bytes() * 9 / 10);
     }
@@ -194,15 +205,13 @@ TEST(FetchModel, EveryNodeHasTheHeadForRanking) {
   config.classes = {"yes", "no"};
   const TestModel model(config, "Q8_0");
   const GgufFile whole = model.open();
-  const std::atomic<bool> stop = false;
-  const TestFolder folder;
-  TestHolders nodes(whole);
-  nodes.add("node-a");
-  auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+  Fetching fetching(whole);
+  fetching.nodes.add("node-a");
+  auto copy = fetching.headers();
   ASSERT_TRUE(copy) << copy.error().message();
   const auto file = GgufFile::open(copy->path(0));
   ASSERT_TRUE(file) << file.error().message();
-  ASSERT_TRUE(fetch_ranges(nodes.holders(), *copy, program_ranges(*file), nullptr, stop));
+  ASSERT_TRUE(fetching.ranges(*copy, program_ranges(*file)));
   const auto here = Classifier::of(*file), there = Classifier::of(whole);
   ASSERT_TRUE(here && *here != nullptr && there);
   const std::vector<float> hidden(config.d_model, 0.5f);
@@ -210,93 +219,87 @@ TEST(FetchModel, EveryNodeHasTheHeadForRanking) {
   EXPECT_NE((*here)->probabilities(hidden)[0], 0.5f);  // which zeros would give
 }
 
+// One model, all of which is wanted.
+class FetchModelTest : public testing::Test {
+ protected:
+  // Some of the whole file.
+  std::int64_t bytes(double part) const {
+    return static_cast<std::int64_t>(part * static_cast<double>(whole_.file_bytes()));
+  }
+  static std::vector<FileRange> all(const SparseCopy& copy) {
+    return {{0, {0, copy.files()[0].size}}};
+  }
+
+  const TestModel model_{"Q8_0"};
+  const GgufFile whole_ = model_.open();
+  Fetching fetching_{whole_};
+  TestHolders& nodes_ = fetching_.nodes;
+};
+
 // A node may be unplugged in the midst of giving: another one goes on from there.
-TEST(FetchModel, GoesOnWithAnotherHolder) {
-  const TestModel model("Q8_0");
-  const GgufFile whole = model.open();
-  const std::atomic<bool> stop = false;
-  const TestFolder folder;
-  TestHolders nodes(whole);
-  nodes.add("node-a", static_cast<std::int64_t>(whole.file_bytes() / 3));
-  nodes.add("node-b", static_cast<std::int64_t>(whole.file_bytes() / 3));
-  nodes.add("node-c");
-  auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+TEST_F(FetchModelTest, GoesOnWithAnotherHolder) {
+  nodes_.add("node-a", bytes(0.33));
+  nodes_.add("node-b", bytes(0.33));
+  nodes_.add("node-c");
+  auto copy = fetching_.headers();
   ASSERT_TRUE(copy) << copy.error().message();
-  const std::vector<FileRange> all = {{0, {0, copy->files()[0].size}}};
-  const auto fetched = fetch_ranges(nodes.holders(), *copy, all, nullptr, stop);
+  const auto fetched = fetching_.ranges(*copy, all(*copy));
   ASSERT_TRUE(fetched) << fetched.error().message();
-  EXPECT_FALSE(nodes.is_alive("node-a"));
-  EXPECT_FALSE(nodes.is_alive("node-b"));
+  EXPECT_FALSE(nodes_.is_alive("node-a"));
+  EXPECT_FALSE(nodes_.is_alive("node-b"));
   // The next life of the process finds it.
-  const auto again = SparseCopy::open(folder / "copy");
+  const auto again = SparseCopy::open(fetching_.folder / "copy");
   ASSERT_TRUE(again && *again);
-  EXPECT_TRUE((*again)->missing(all).empty());
-  std::ifstream is((*again)->path(0), std::ios::binary), should(whole.files()[0], std::ios::binary);
+  EXPECT_TRUE((*again)->missing(all(**again)).empty());
+  std::ifstream is((*again)->path(0), std::ios::binary);
+  std::ifstream should(whole_.files()[0], std::ios::binary);
   EXPECT_TRUE(std::equal(std::istreambuf_iterator<char>(is), std::istreambuf_iterator<char>(),
                          std::istreambuf_iterator<char>(should), std::istreambuf_iterator<char>()));
 }
 
 // What came before everybody was gone is not asked for again.
-TEST(FetchModel, KeepsWhatCameWhenAllHoldersAreLost) {
-  const TestModel model("Q8_0");
-  const GgufFile whole = model.open();
-  const std::atomic<bool> stop = false;
-  const TestFolder folder;
+TEST_F(FetchModelTest, KeepsWhatCameWhenAllHoldersAreLost) {
+  nodes_.add("node-a", bytes(0.5));
   Bytes left = 0;
-  std::vector<FileRange> all;
   {
-    TestHolders nodes(whole);
-    nodes.add("node-a", static_cast<std::int64_t>(whole.file_bytes() / 2));
-    auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+    auto copy = fetching_.headers();
     ASSERT_TRUE(copy) << copy.error().message();
-    all = {{0, {0, copy->files()[0].size}}};
-    const auto fetched = fetch_ranges(nodes.holders(), *copy, all, nullptr, stop);
+    const auto fetched = fetching_.ranges(*copy, all(*copy));
     EXPECT_TRUE(fetched.is(Errc::unavailable));
     EXPECT_NE(fetched.error().message().find("node-a"), std::string::npos);
-    for (const FileRange& range : copy->missing(all)) left += range.bytes.size();
-    EXPECT_LT(left, whole.file_bytes() * 2 / 3);
+    for (const FileRange& range : copy->missing(all(*copy))) left += range.bytes.size();
+    EXPECT_LT(left, whole_.file_bytes() * 2 / 3);
     // Room that was taken for what did not come was given back.
-    EXPECT_LT(bytes_on_disk(copy->path(0)), whole.file_bytes() * 3 / 4);
+    EXPECT_LT(bytes_on_disk(copy->path(0)), whole_.file_bytes() * 3 / 4);
   }
-  TestHolders nodes(whole);
-  nodes.add("node-b", static_cast<std::int64_t>(left + 64 * kKiB));
-  auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+  nodes_.add("node-b", static_cast<std::int64_t>(left + 64 * kKiB));
+  auto copy = fetching_.headers();
   ASSERT_TRUE(copy) << copy.error().message();
-  const auto fetched = fetch_ranges(nodes.holders(), *copy, all, nullptr, stop);
+  const auto fetched = fetching_.ranges(*copy, all(*copy));
   EXPECT_TRUE(fetched) << fetched.error().message();
 }
 
 // Weights of another model would answer nonsense.
-TEST(FetchModel, RefusesAnotherModel) {
-  const TestModel model("Q8_0");
-  const GgufFile whole = model.open();
-  const std::atomic<bool> stop = false;
-  const TestFolder folder;
-  TestHolders nodes(whole);
-  nodes.add("node-a");
-  ModelHolders holders = nodes.holders();
+TEST_F(FetchModelTest, RefusesAnotherModel) {
+  nodes_.add("node-a");
+  const fs::path folder = fetching_.folder / "copy";
+  ModelHolders holders = nodes_.holders();
   holders.identity[0] = holders.identity[0] == '0' ? '1' : '0';
-  const auto unknown = fetch_headers(holders, folder / "copy", stop);
-  EXPECT_TRUE(unknown.is(Errc::unavailable));
-  EXPECT_FALSE(fs::exists(folder / "copy"));
+  EXPECT_TRUE(fetch_headers(holders, folder, fetching_.stop).is(Errc::unavailable));
+  EXPECT_FALSE(fs::exists(folder));
   holders.nodes.clear();
-  EXPECT_TRUE(fetch_headers(holders, folder / "copy", stop).is(Errc::unavailable));
+  EXPECT_TRUE(fetch_headers(holders, folder, fetching_.stop).is(Errc::unavailable));
 }
 
 // A copy that a crash, or somebody's hand, has broken is made anew.
-TEST(FetchModel, ABrokenCopyIsMadeAnew) {
-  const TestModel model("Q8_0");
-  const GgufFile whole = model.open();
-  const std::atomic<bool> stop = false;
-  const TestFolder folder;
-  TestHolders nodes(whole);
-  nodes.add("node-a");
-  ASSERT_TRUE(fetch_headers(nodes.holders(), folder / "copy", stop));
-  std::ofstream(folder / "copy" / "presence") << "nonsense";
-  const auto copy = fetch_headers(nodes.holders(), folder / "copy", stop);
+TEST_F(FetchModelTest, ABrokenCopyIsMadeAnew) {
+  nodes_.add("node-a");
+  ASSERT_TRUE(fetching_.headers());
+  std::ofstream(fetching_.folder / "copy" / "presence") << "nonsense";
+  const auto copy = fetching_.headers();
   ASSERT_TRUE(copy) << copy.error().message();
   fs::remove(copy->path(0));
-  ASSERT_TRUE(fetch_headers(nodes.holders(), folder / "copy", stop));
+  ASSERT_TRUE(fetching_.headers());
 }
 
 TEST(SparseCopy, SaysHowMuchRoomIsMissing) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/file_bytes.h"
 #include "base/units.h"
 
 namespace drystone {
@@ -34,21 +35,9 @@ Result<SocketHandle> open_file(const fs::path& path, int flags) {
 
 Result<void> write_all(const SocketHandle& handle, const fs::path& path, Bytes offset,
                        std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written =
-        ::pwrite(handle.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return failed(path, "write", written < 0 ? errno : EIO);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    offset += static_cast<Bytes>(written);
-  }
-  return {};
-}
-
-Result<void> sync_folder(const fs::path& folder) {
-  const SocketHandle handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (handle.get() < 0 || ::fsync(handle.get()) != 0) return failed(folder, "write", errno);
-  return {};
+  auto done = write_at(handle.get(), offset, bytes);
+  if (!done) return std::move(done).error().with(path.string() + ": cannot write");
+  return done;
 }
 
 Result<std::string> read_text(const SocketHandle& handle, const fs::path& path) {
@@ -57,13 +46,8 @@ Result<std::string> read_text(const SocketHandle& handle, const fs::path& path) 
   if (static_cast<Bytes>(status.st_size) > kSideFileMax)
     return Error(Errc::corrupt, fmt::format("{}: it is too long", path.string()));
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  for (std::size_t at = 0; at < text.size();) {
-    const ssize_t got =
-        ::pread(handle.get(), text.data() + at, text.size() - at, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return failed(path, "read", got < 0 ? errno : EIO);
-    at += static_cast<std::size_t>(got);
-  }
+  if (auto done = read_at(handle.get(), 0, std::as_writable_bytes(std::span(text))); !done)
+    return std::move(done).error().with(path.string() + ": cannot read");
   return text;
 }
 

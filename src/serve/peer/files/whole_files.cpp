@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/file_bytes.h"
 #include "net/socket_handle.h"
 
 namespace drystone {
@@ -21,17 +22,9 @@ class DiskFiles final : public WholeFiles {
   const ModelFiles& files() const override { return files_; }
 
   Result<void> read(std::size_t file, Bytes offset, std::span<std::byte> into) const override {
-    while (!into.empty()) {
-      const ssize_t got =
-          ::pread(handles_[file].get(), into.data(), into.size(), static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0)
-        return Error(Errc::io, fmt::format("{}: {} at byte {}", files_[file].name,
-                                           got < 0 ? std::strerror(errno) : "it ends", offset));
-      into = into.subspan(static_cast<std::size_t>(got));
-      offset += static_cast<Bytes>(got);
-    }
-    return {};
+    auto done = read_at(handles_[file].get(), offset, into);
+    if (!done) return std::move(done).error().with(files_[file].name);
+    return done;
   }
 
  private:

@@ -32,9 +32,8 @@ Result<Started> start(const PartNode& node, const Placement& placement, std::uin
   return started;
 }
 
-Result<std::uint32_t> part_of(const Placement& placement, const std::string& node) {
-  for (std::uint32_t i = 0; i < placement.parts.size(); ++i)
-    if (placement.parts[i].node == node) return i;
+Result<std::uint32_t> own_part(const Placement& placement, const std::string& node) {
+  if (const auto index = placement.index_of(node)) return *index;
   return Error(Errc::invalid_argument,
                fmt::format("{} has no part on {}", placement.instance, node));
 }
@@ -44,7 +43,7 @@ Result<std::uint32_t> part_of(const Placement& placement, const std::string& nod
 Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Placement& placement,
                                                 const GgufFile& file, PartOptions options,
                                                 const std::atomic<bool>& stop) {
-  const std::uint32_t part = TRY(part_of(placement, node.self));
+  const std::uint32_t part = TRY(own_part(placement, node.self));
   CHECK(part != 0);
   std::optional<GgufFile> opened;
   Started started = TRY(start(node, placement, part, file, std::move(options), stop, opened));
@@ -54,7 +53,7 @@ Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Plac
 Result<std::unique_ptr<Engine>> start_head(const PartNode& node, const Placement& placement,
                                            GgufFile file, PartOptions options, EngineOptions engine,
                                            const std::atomic<bool>& stop) {
-  const std::uint32_t part = TRY(part_of(placement, node.self));
+  const std::uint32_t part = TRY(own_part(placement, node.self));
   CHECK(part == 0 && placement.parts.size() > 1, part, placement.parts.size());
   std::optional<GgufFile> opened;
   Started started = TRY(start(node, placement, part, file, std::move(options), stop, opened));

@@ -1,8 +1,8 @@
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 
 #include <fmt/format.h>
 
-namespace drystone::cluster {
+namespace drystone {
 namespace {
 
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
@@ -51,4 +51,4 @@ Result<void> from_base32(std::string_view text, std::span<std::uint8_t> bytes) {
   return {};
 }
 
-}  // namespace drystone::cluster
+}  // namespace drystone

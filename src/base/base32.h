@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace drystone::cluster {
+namespace drystone {
 
 // Lower-case base32 (RFC 4648: a-z, 2-7) without padding: ids, keys and codes in texts.
 std::string to_base32(std::span<const std::uint8_t> bytes);
@@ -17,4 +17,4 @@ std::string to_base32(std::span<const std::uint8_t> bytes);
 // then hold anything.
 Result<void> from_base32(std::string_view text, std::span<std::uint8_t> bytes);
 
-}  // namespace drystone::cluster
+}  // namespace drystone

@@ -1,11 +1,11 @@
-#include "cluster/wire/base32.h"
+#include "base/base32.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <vector>
 
-namespace drystone::cluster {
+namespace drystone {
 namespace {
 
 std::vector<std::uint8_t> bytes(std::string_view text) { return {text.begin(), text.end()}; }
@@ -40,4 +40,4 @@ TEST(Base32, RefusesAllButTheOneForm) {
 }
 
 }  // namespace
-}  // namespace drystone::cluster
+}  // namespace drystone
