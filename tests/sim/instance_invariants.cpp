@@ -101,8 +101,9 @@ void InstanceInvariants::published(const std::string& instance, const Epoch& epo
 
 void InstanceInvariants::handed(std::size_t machine, const Placement& placement, Epoch& before) {
   if (placement.epoch <= before)
-    fail(fmt::format("machine {} is handed epoch {} of {} after {}", machine,
-                     placement.epoch.number, placement.instance, before.number));
+    fail(fmt::format("machine {} is handed epoch {} ({}) of {} after {} ({})", machine,
+                     placement.epoch.number, placement.epoch.keeper, placement.instance,
+                     before.number, before.keeper));
   before = placement.epoch;
   if (const auto valid = validate(placement); !valid) fail(valid.error().message());
 }

@@ -1,5 +1,6 @@
 #include "cluster/instance/holder.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -97,6 +98,16 @@ void Holder::begin(const Placement& placement, const InstanceMap& map,
     parts_.insert_or_assign(placement.instance, std::move(part));
     return;
   }
+  // Unloaded and wanted again before the keeper noticed: as the others' parts have ended, or will,
+  // this one begins with the next epoch.
+  if (const auto ended = ended_.find(placement.instance);
+      !had && ended != ended_.end() && placement.epoch <= ended->second) {
+    part.state.phase = PartPhase::lost;
+    part.state.error = "it was unloaded meanwhile";
+    part.handed_out = false;
+    parts_.insert_or_assign(placement.instance, std::move(part));
+    return;
+  }
   const bool whole =
       had && own->second.handed_out &&
       (own->second.state.phase == PartPhase::ready || own->second.state.phase == PartPhase::lost);
@@ -107,7 +118,11 @@ void Holder::begin(const Placement& placement, const InstanceMap& map,
 
 void Holder::drop(const std::string& instance, std::vector<InstanceAction>& actions) {
   const auto own = parts_.find(instance);
-  if (own->second.handed_out) actions.push_back(DropPart{instance, own->second.state.epoch});
+  if (own->second.handed_out) {
+    actions.push_back(DropPart{instance, own->second.state.epoch});
+    Epoch& ended = ended_[instance];
+    ended = std::max(ended, own->second.state.epoch);
+  }
   parts_.erase(own);
 }
 

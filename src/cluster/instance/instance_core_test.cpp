@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+
 #include "cluster/instance/sim/sim_cluster.h"
 #include "cluster/plan/sample_cluster.h"
 
@@ -524,6 +526,55 @@ TEST(InstanceCore, ANewKeeperLeavesWhatWorksAlone) {
 }
 
 // Nobody has the file.
+// An epoch names one placement for ever: two nodes that connect by it hold parts of the same.
+TEST(InstanceCore, AnEpochThatALaterWritingHidIsNotUsedAgain) {
+  SimMap map;
+  const auto put_figures = [&](Bytes memory) {
+    const NodeFigures figures{.id = "a", .name = "a", .limit_bytes = memory};
+    map.put("figures/a", to_json(figures), "a");
+  };
+  const PlaceValue elsewhere{.epoch = {1, "z"}, .refused = "no node is left"};
+  put_figures(kMiB);
+  map.put("model/llama", to_json(small_model()), "a");
+  map.put("want/llama", to_json(kWanted), "a");
+  map.put("place/llama", to_json(elsewhere), "z");
+  InstanceCore core({.self = "a", .boot = 1}, map);
+  const auto epochs_until = [&](int seconds) {
+    std::vector<std::uint64_t> epochs;
+    core.tick(std::chrono::seconds(seconds));
+    for (auto actions = core.take_actions(); !actions.empty(); actions = core.take_actions())
+      for (const InstanceAction& action : actions)
+        if (const auto* publish = std::get_if<Publish>(&action)) {
+          map.put(publish->key, publish->value, "a");
+          core.key_changed(publish->key);
+          if (publish->key == "place/llama")
+            epochs.push_back(place_value_from_json(publish->value)->epoch.number);
+        }
+    return epochs;
+  };
+  EXPECT_EQ(epochs_until(30), (std::vector<std::uint64_t>{2})) << "refused: too small";
+  map.put("place/llama", to_json(elsewhere), "z");
+  core.key_changed("place/llama");
+  put_figures(kLarge);
+  core.key_changed("figures/a");
+  EXPECT_EQ(epochs_until(60), (std::vector<std::uint64_t>{3}));
+}
+
+// A part is handed out once for each epoch, also when nobody wanted it for a moment.
+TEST(InstanceCore, UnloadedAndWantedAgainAtOnceBeginsWithTheNextEpoch) {
+  TestCluster cluster(31, {"a", "b"}, kLarge);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.gets_ready());
+  cluster.trace();
+  cluster.unwant("llama");
+  cluster.run(2);
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.gets_ready());
+  const std::string trace = cluster.trace();
+  EXPECT_EQ(count(trace, "loads llama epoch 1"), 0u) << trace;
+  EXPECT_EQ(count(trace, "loads llama epoch 2"), 2u) << trace;
+}
+
 TEST(InstanceCore, SaysThatNobodyHasTheModel) {
   TestCluster cluster(18);
   cluster.add_node("a", kLarge);

@@ -261,6 +261,33 @@ TEST_F(ReplayQueueTest, AnotherAnswerThanTheDeliveredOneEndsIt) {
   EXPECT_EQ(seen.text(), "ab");
 }
 
+// A simulation decides what time it is, and when the queue does something.
+TEST(ReplayQueue, ADrivenOneActsOnlyWhenItIsTold) {
+  struct ManualClock final : Clock {
+    Nanoseconds monotonic() const override { return now; }
+    WallTime wall() const override { return WallTime(now); }
+    Nanoseconds now{};
+  } clock;
+  ReplayQueue queue({.instance = "stories", .pause_max = milliseconds(20), .driven = true}, clock);
+  SeenAnswer goes_on, gives_up;
+  ASSERT_TRUE(queue.submit(goes_on.job({.prompt = {1}})));
+  auto head = std::make_shared<ScriptedQueue>();
+  queue.set_head(1, head);
+  queue.work();
+  head->write(1, "a");
+  head->end(1, GenerateResult{});
+  EXPECT_TRUE(goes_on.over());
+  queue.set_head(2, nullptr, "node atlas does not answer");
+  ASSERT_TRUE(queue.submit(gives_up.job({.prompt = {2}})));
+  queue.work();
+  EXPECT_FALSE(gives_up.over());
+  clock.now += milliseconds(20);
+  EXPECT_FALSE(gives_up.over());
+  queue.work();
+  EXPECT_TRUE(gives_up.over());
+  EXPECT_EQ(head.use_count(), 1) << "the head before was let go of";
+}
+
 TEST(ReplayQueue, EndsWhatIsLeftWhenItGoes) {
   const SystemClock clock;
   auto head = std::make_shared<ScriptedQueue>();
