@@ -16,8 +16,9 @@ std::string wrongly_refused(const InstanceCore& core, const std::string& instanc
   const InstanceMap& map = core.map();
   std::map<std::string, Bytes> taken;
   std::set<std::string> replicas;
+  const auto wanted = map.wanted();
   for (const auto& [other, place] : map.places()) {
-    if (other == instance || !place.placement) continue;
+    if (other == instance || !place.placement || !wanted.contains(other)) continue;
     for (const PlacedPart& part : place.placement->parts) {
       taken[part.node] += part.bytes.total();
       if (place.placement->model == desired.model) replicas.insert(part.node);
@@ -46,12 +47,12 @@ std::string disagreement_of(const InstanceMachine& machine, const InstanceMachin
   const auto places = map.places();
   if (machine.parts().ending()) return "has parts that are still ending";
   const auto held = machine.parts().held(/*ready=*/false), ready = machine.parts().held(true);
-  for (const auto& [instance, epoch] : held) {
+  for (const auto& [instance, placement] : held) {
     const auto place = places.find(instance);
     if (!wanted.contains(instance) || place == places.end())
       return fmt::format("holds {}, which nobody wants", instance);
-    if (place->second.epoch != epoch)
-      return fmt::format("holds epoch {} of {}, which has {}", epoch.number, instance,
+    if (place->second.placement != placement)
+      return fmt::format("holds epoch {} of {}, which has {}", placement.epoch.number, instance,
                          place->second.epoch.number);
   }
   for (const auto& [instance, desired] : wanted) {
@@ -93,8 +94,10 @@ void InstanceInvariants::holds(std::size_t machine, Bytes held, Bytes capacity) 
                      format_bytes(held), format_bytes(capacity)));
 }
 
-void InstanceInvariants::published(const std::string& instance, const Epoch& epoch) {
-  if (!published_.emplace(fmt::format("{} {} {}", instance, epoch.number, epoch.keeper)).second)
+void InstanceInvariants::published(const std::string& instance, const Epoch& epoch,
+                                   std::uint64_t life) {
+  if (!published_.emplace(fmt::format("{} {} {} {}", instance, epoch.number, epoch.keeper, life))
+           .second)
     fail(fmt::format("epoch {} of {} is published twice by {}", epoch.number, instance,
                      epoch.keeper));
 }

@@ -21,7 +21,8 @@
 //  3. An answer that ends well is whole. Else it ends with an error that says why (`unavailable` or
 //     `out_of_memory`), or as cancelled: by its client, or because the model was unloaded. It ends
 //     once. Only the end of the node that holds the client's connection cuts it off.
-//  4. An epoch of an instance is published once: there are no two placements of the same one.
+//  4. In the life of a keeper no epoch of an instance is published twice. (One that started afresh
+//     may not know of its last ones; 6 must hold all the same.)
 //  5. A node is handed a part of a higher epoch than any before in its life, and placements are
 //     complete.
 // Within kAgreedWithin after the last fault (machines that crashed for good stay away):
@@ -46,9 +47,9 @@ class InstanceInvariants {
   const std::vector<std::string>& failures() const { return failures_; }
   void fail(std::string sentence);
 
-  void holds(std::size_t machine, Bytes held, Bytes capacity);                  // 1
-  void published(const std::string& instance, const Epoch& epoch);              // 4
-  void handed(std::size_t machine, const Placement& placement, Epoch& before);  // 5
+  void holds(std::size_t machine, Bytes held, Bytes capacity);                          // 1
+  void published(const std::string& instance, const Epoch& epoch, std::uint64_t life);  // 4
+  void handed(std::size_t machine, const Placement& placement, Epoch& before);          // 5
   // 6 and 7, of the machines that run: "" or what is still wrong.
   static std::string disagreement(const Machines& machines);
 

@@ -69,6 +69,7 @@ InstanceMachine::InstanceMachine(Options options, World& world)
 void InstanceMachine::begin_life() {
   life_ = std::make_unique<Life>();
   Life& life = *life_;
+  life.number = ++lives_;
   if (options_.slow_plans) life.plans = std::make_unique<SimPlans>(world_.network);
   for (const auto& [key, text] : machine_.core()->list("")) life.view.set(key, &text);
   life.core = std::make_unique<InstanceCore>(
@@ -217,7 +218,7 @@ void InstanceMachine::carry_out(const InstanceAction& action) {
       const std::string instance = one->key.substr(kPlacePrefix.size());
       const auto value = place_value_from_json(one->value);
       CHECK(value.has_value(), instance);
-      world_.invariants.published(instance, value->epoch);
+      world_.invariants.published(instance, value->epoch, life_->number);
       std::string parts = value->placement ? "" : " refused: " + value->refused;
       if (value->placement)
         for (const PlacedPart& part : value->placement->parts)

@@ -114,6 +114,7 @@ class InstanceMachine final : public SimNode {
     std::map<std::string, std::shared_ptr<SimRoute>> routes;  // by instance
     std::map<std::string, Epoch> handed;
     Time ticked{};
+    std::uint64_t number = 0;
   };
 
   void on_event(const cluster::ClusterEvent& event);
@@ -131,6 +132,7 @@ class InstanceMachine final : public SimNode {
   SimClock clock_;
   std::vector<Packet> outbox_;
   std::unique_ptr<Life> life_;
+  std::uint64_t lives_ = 0;
   bool awake_ = false, closing_ = false;
 };
 

@@ -225,10 +225,10 @@ std::shared_ptr<SimEngine> SimParts::head(const std::string& instance, std::uint
   return at->second->phase == Phase::ready ? at->second->engine : nullptr;
 }
 
-std::map<std::string, Epoch> SimParts::held(bool ready) const {
-  std::map<std::string, Epoch> held;
+std::map<std::string, Placement> SimParts::held(bool ready) const {
+  std::map<std::string, Placement> held;
   for (const auto& [instance, part] : current_)
-    if (!ready || part->phase == Phase::ready) held[instance] = part->placement.epoch;
+    if (!ready || part->phase == Phase::ready) held[instance] = part->placement;
   return held;
 }
 

@@ -47,8 +47,8 @@ class SimParts {
   // The head of an instance that is ready here in this epoch, else null.
   std::shared_ptr<SimEngine> head(const std::string& instance, std::uint64_t epoch) const;
   Bytes reserved() const { return ledger_.reserved(); }
-  // Epochs that parts here have, by instance; only `ready` ones if so. Those that end are not told.
-  std::map<std::string, Epoch> held(bool ready) const;
+  // What parts here are of, by instance; only `ready` ones if so. Those that end are not told.
+  std::map<std::string, Placement> held(bool ready) const;
   bool ending() const;
 
   // Faults.

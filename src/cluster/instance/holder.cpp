@@ -75,7 +75,13 @@ void Holder::follow(const std::string& instance, const PlaceValue& place, const 
   const bool takes_part = place.placement.has_value() && place.placement->part_of(self_) != nullptr;
   const auto own = parts_.find(instance);
   // An older one may have won in the map: its keeper will see our state and make a newer one.
-  if (own != parts_.end() && own->second.state.epoch >= place.epoch) return;
+  if (own != parts_.end() && own->second.state.epoch >= place.epoch) {
+    // Its keeper has started afresh since, and nobody knew of the first one any more: not even the
+    // parts can tell them apart, so all begin again.
+    if (own->second.state.epoch == place.epoch && place.placement != own->second.placement)
+      failed(instance, place.epoch, "its epoch stands for another placement now");
+    return;
+  }
   if (takes_part)
     begin(*place.placement, map, actions);
   else if (own != parts_.end())

@@ -526,38 +526,101 @@ TEST(InstanceCore, ANewKeeperLeavesWhatWorksAlone) {
 }
 
 // Nobody has the file.
-// An epoch names one placement for ever: two nodes that connect by it hold parts of the same.
-TEST(InstanceCore, AnEpochThatALaterWritingHidIsNotUsedAgain) {
-  SimMap map;
-  const auto put_figures = [&](Bytes memory) {
-    const NodeFigures figures{.id = "a", .name = "a", .limit_bytes = memory};
-    map.put("figures/a", to_json(figures), "a");
-  };
-  const PlaceValue elsewhere{.epoch = {1, "z"}, .refused = "no node is left"};
-  put_figures(kMiB);
-  map.put("model/llama", to_json(small_model()), "a");
-  map.put("want/llama", to_json(kWanted), "a");
-  map.put("place/llama", to_json(elsewhere), "z");
-  InstanceCore core({.self = "a", .boot = 1}, map);
-  const auto epochs_until = [&](int seconds) {
-    std::vector<std::uint64_t> epochs;
-    core.tick(std::chrono::seconds(seconds));
-    for (auto actions = core.take_actions(); !actions.empty(); actions = core.take_actions())
+// One core over a map that a test writes as it likes, without ledger or figures that change.
+class LoneCore {
+ public:
+  explicit LoneCore(std::initializer_list<std::string> models) {
+    for (const std::string& name : models) {
+      ModelFigures model = small_model();
+      model.name = name;
+      put("model/" + name, to_json(model));
+    }
+  }
+  void figures(const std::string& node, Bytes memory) {
+    put("figures/" + node, to_json(NodeFigures{.id = node, .name = node, .limit_bytes = memory}));
+  }
+  void put(const std::string& key, const boost::json::value& value) {
+    map.put(key, value, "z");
+    if (core) core->key_changed(key);
+  }
+  // Placements that are published, and what the core asks for besides.
+  std::vector<PlaceValue> at(int seconds) {
+    if (!core) core.emplace(InstanceCore::Options{.self = "a", .boot = 1}, map);
+    std::vector<PlaceValue> places;
+    core->tick(std::chrono::seconds(seconds));
+    for (auto actions = core->take_actions(); !actions.empty(); actions = core->take_actions())
       for (const InstanceAction& action : actions)
         if (const auto* publish = std::get_if<Publish>(&action)) {
-          map.put(publish->key, publish->value, "a");
-          core.key_changed(publish->key);
-          if (publish->key == "place/llama")
-            epochs.push_back(place_value_from_json(publish->value)->epoch.number);
+          put(publish->key, publish->value);
+          if (publish->key.starts_with("place/"))
+            places.push_back(*place_value_from_json(publish->value));
         }
-    return epochs;
-  };
-  EXPECT_EQ(epochs_until(30), (std::vector<std::uint64_t>{2})) << "refused: too small";
-  map.put("place/llama", to_json(elsewhere), "z");
-  core.key_changed("place/llama");
-  put_figures(kLarge);
-  core.key_changed("figures/a");
-  EXPECT_EQ(epochs_until(60), (std::vector<std::uint64_t>{3}));
+    return places;
+  }
+
+  SimMap map;
+  std::optional<InstanceCore> core;
+};
+
+// An epoch names one placement: two nodes that connect by it hold parts of the same.
+TEST(InstanceCore, AnEpochThatALaterWritingHidIsNotUsedAgain) {
+  LoneCore lone({"llama"});
+  const PlaceValue elsewhere{.epoch = {1, "z"}, .refused = "no node is left"};
+  lone.figures("a", kMiB);
+  lone.put("want/llama", to_json(kWanted));
+  lone.put("place/llama", to_json(elsewhere));
+  const auto refused = lone.at(30);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].epoch.number, 2u);
+  lone.put("place/llama", to_json(elsewhere));
+  lone.figures("a", kLarge);
+  const auto placed = lone.at(60);
+  ASSERT_EQ(placed.size(), 1u);
+  EXPECT_TRUE(placed[0].placement);
+  EXPECT_EQ(placed[0].epoch.number, 3u);
+}
+
+// ... and where a keeper that started afresh could not know, all parts begin again.
+TEST(InstanceCore, AnEpochThatStandsForAnotherPlacementIsReplaced) {
+  LoneCore lone({"llama"});
+  lone.figures("a", kLarge);
+  lone.put("want/llama", to_json(kWanted));
+  const auto placed = lone.at(30);
+  ASSERT_EQ(placed.size(), 1u);
+  lone.core->part_loaded("llama", placed[0].epoch);
+  EXPECT_TRUE(lone.at(31).empty());
+  PlaceValue other = placed[0];
+  other.placement->context /= 2;
+  lone.put("place/llama", to_json(other));
+  const auto again = lone.at(32);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_GT(again[0].epoch, placed[0].epoch);
+}
+
+// What gives way makes room for what was refused a moment before.
+TEST(InstanceCore, WhatGivesWayMakesRoomForOthers) {
+  LoneCore lone({"big", "alice"});
+  lone.figures("a", kSmall);
+  lone.figures("b", kSmall);
+  lone.put("want/big", to_json(DesiredInstance{.model = "big", .context = 1024, .stages = 2}));
+  lone.at(0);
+  lone.core->node_alive("b");
+  lone.at(30);
+  lone.put("want/alice",
+           to_json(DesiredInstance{.model = "alice", .context = 64, .kv_format = KvFormat::f16}));
+  ModelFigures alice = small_model();
+  alice.name = "alice";
+  alice.layers.resize(10);
+  lone.put("model/alice", to_json(alice));
+  EXPECT_TRUE(lone.core->statuses().size() == 2);
+  lone.at(40);
+  ASSERT_EQ(lone.core->statuses()[0].phase, InstancePhase::refused);
+  lone.core->node_dead("b");
+  lone.at(50);
+  ASSERT_EQ(lone.core->statuses()[0].phase, InstancePhase::refused);
+  ASSERT_EQ(lone.core->statuses()[1].phase, InstancePhase::refused);
+  lone.at(60);
+  EXPECT_EQ(lone.core->statuses()[0].phase, InstancePhase::loading);
 }
 
 // A part is handed out once for each epoch, also when nobody wanted it for a moment.

@@ -222,6 +222,8 @@ void Keeper::publish(const Turn& turn, PlaceValue value) {
                             !present->second.placement && present->second.epoch == turn.highest &&
                             present->second.refused == value.refused;
   if (same_refusal) return;
+  // Its memory may be free for what was refused before it in this pass.
+  if (present != current_.end() && present->second.placement) ++inputs_;
   value.epoch = next_epoch(turn.instance, turn.highest);
   if (value.placement) value.placement->epoch = value.epoch;
   turn.actions.push_back(Publish{place_key(turn.instance), to_json(value)});

@@ -344,7 +344,7 @@ void ReplayQueue::Core::take_end(std::uint64_t key, const JobPointer& job, std::
     }
     if (job->broken) {
       result = *job->broken;
-    } else if (job->cancelled && !result) {
+    } else if (job->cancelled && (!result || job->moving)) {
       result = job->answer.cancelled();
     } else if (result) {
       result = job->answer.whole(*std::move(result), now());

@@ -122,8 +122,12 @@ TEST_F(ReplayQueueTest, AnAnswerThatFillsTheContextComesToItsEnd) {
   EXPECT_EQ(fourth->wait_for(1).written, ids_of("full"));
   fourth->end(1, Error(Errc::limit, "too long"));
   EXPECT_EQ(fourth->wait_for(2).written, ids_of("ful"));
-  fourth->write(2, "full");
-  fourth->end(2, GenerateResult{.finish = FinishReason::length});
+  fourth->lose();  // that one is lost as well
+  auto fifth = std::make_shared<ScriptedQueue>();
+  queue.set_head(5, fifth);
+  EXPECT_EQ(fifth->wait_for(1).written, ids_of("ful"));
+  fifth->write(1, "full");
+  fifth->end(1, GenerateResult{.finish = FinishReason::length});
   ASSERT_TRUE(other.wait());
   EXPECT_EQ(other.text(), "full");
 }
@@ -246,6 +250,18 @@ TEST_F(ReplayQueueTest, MovesToANewHeadWhileTheOldOneLives) {
   second->end(1, GenerateResult{});
   ASSERT_TRUE(seen.wait());
   EXPECT_EQ(seen.text(), "once");
+}
+
+// Its old head may come to the end before it hears of that; the client has none of it.
+TEST_F(ReplayQueueTest, CancelsWhatMoves) {
+  queue.set_head(1, first);
+  const auto id = queue.submit(seen.job(request()));
+  queue.set_head(2, second);
+  queue.cancel(*id);
+  first->write(1, "all");
+  first->end(1, GenerateResult{.completion_tokens = 3});
+  EXPECT_EQ(seen.wait()->finish, FinishReason::cancelled);
+  EXPECT_EQ(seen.wait()->completion_tokens, 0u);
 }
 
 TEST_F(ReplayQueueTest, AnotherAnswerThanTheDeliveredOneEndsIt) {
