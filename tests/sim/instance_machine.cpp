@@ -63,6 +63,7 @@ InstanceMachine::InstanceMachine(Options options, World& world)
         return machine_.id();
       }()),
       clock_(world.network) {
+  machine_.writes_late = true;
   machine_.on_event = [this](const ClusterEvent& event) { on_event(event); };
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -46,7 +47,11 @@ std::vector<Packet> Machine::take_outbox() {
   if (!core_) return packets;
   for (const cluster::ClusterEvent& event : core_->take_events())
     if (on_event) on_event(event);
-  if (core_->take_unsaved()) disk_ = core_->saved();
+  unwritten_ |= core_->take_unsaved();
+  if (unwritten_ && !writes_late) {
+    disk_ = core_->saved();
+    unwritten_ = false;
+  }
   for (cluster::Outgoing& out : core_->take_outbox()) {
     if (out.text.size() > cluster::kMessageBytesMax)
       complaints.push_back(fmt::format("a message of {} bytes", out.text.size()));
@@ -55,6 +60,11 @@ std::vector<Packet> Machine::take_outbox() {
       packets.push_back({.peer = found->second, .text = core_->self() + std::move(out.text)});
   }
   return packets;
+}
+
+void Machine::crash() {
+  if (core_ && std::exchange(unwritten_, false)) disk_ = core_->saved();
+  core_.reset();
 }
 
 void Machine::make_identity(std::uint64_t seed) {

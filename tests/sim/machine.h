@@ -48,8 +48,11 @@ class Machine final : public SimNode {
                    Time now, std::uint64_t seed);
   // From the disk, if there is anything on it. Returns false if the disk's text was refused.
   bool boot(Time now, std::uint64_t seed);
-  void crash() { core_.reset(); }
+  void crash();
 
+  // Its disk is written when it crashes, not at every change: cheaper, and the same wherever nobody
+  // writes what nodes say of themselves.
+  bool writes_late = false;
   // Everything that went wrong in this machine's eyes; messages refused for being from no member
   // are not wrong.
   std::vector<std::string> complaints;
@@ -66,6 +69,7 @@ class Machine final : public SimNode {
   std::unique_ptr<cluster::TestCrypto> crypto_;
   std::unique_ptr<cluster::ClusterCore> core_;
   std::string disk_;
+  bool unwritten_ = false;
 };
 
 }  // namespace drystone::sim
