@@ -46,8 +46,7 @@ void SimParts::drop(const std::string& instance, const Epoch& epoch, Time now) {
 std::vector<std::string> SimParts::partners(const Part& part) const {
   std::vector<std::string> nodes;
   for (const PlacedPart& other : part.placement.parts)
-    if (other.node != rooms_.self && (part.is_head() || other.node == part.placement.head))
-      nodes.push_back(other.node);
+    if (other.node != rooms_.self) nodes.push_back(other.node);
   return nodes;
 }
 
