@@ -590,7 +590,7 @@ TEST(InstanceCore, AnEpochThatStandsForAnotherPlacementIsReplaced) {
   lone.core->part_loaded("llama", placed[0].epoch);
   EXPECT_TRUE(lone.at(31).empty());
   PlaceValue other = placed[0];
-  other.placement->context /= 2;
+  other.placement->parts[0].bytes.working += 1;
   lone.put("place/llama", to_json(other));
   const auto again = lone.at(32);
   ASSERT_EQ(again.size(), 1u);

@@ -359,6 +359,10 @@ bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result
   if (job.moving || (result && result->finish == FinishReason::cancelled)) {
     // Its queue ended, or will.
     wait_for_head(job, Error(Errc::unavailable, "its node gave it up"));
+    if (job.head == head) {  // perhaps no other one comes: this one is asked again
+      job.head = 0;
+      job.not_before = now() + options.retry_every;
+    }
     return true;
   }
   if (result) return false;

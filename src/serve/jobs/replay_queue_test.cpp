@@ -252,6 +252,19 @@ TEST_F(ReplayQueueTest, MovesToANewHeadWhileTheOldOneLives) {
   EXPECT_EQ(seen.text(), "once");
 }
 
+// Its engine was ended and made anew, and nobody here heard of that.
+TEST_F(ReplayQueueTest, AsksAHeadAgainThatGaveItUp) {
+  queue.set_head(1, first);
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  first->write(1, "on");
+  first->end(1, GenerateResult{.finish = FinishReason::cancelled});
+  EXPECT_EQ(first->wait_for(2).written, ids_of("on"));
+  first->write(2, "once");
+  first->end(2, GenerateResult{});
+  ASSERT_TRUE(seen.wait());
+  EXPECT_EQ(seen.text(), "once");
+}
+
 // Its old head may come to the end before it hears of that; the client has none of it.
 TEST_F(ReplayQueueTest, CancelsWhatMoves) {
   queue.set_head(1, first);
