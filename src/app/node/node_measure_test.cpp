@@ -51,8 +51,8 @@ TEST(NodeMeasure, MeasuresEveryTypeOfWeights) {
 // look at the clock is 4 milliseconds later, but for some that half a second is lost before.
 TEST(NodeMeasure, PausesChangeNothing) {
   const MeasureOptions options{.isa = *choose_isa(""), .threads = 1, .memory_bytes = 256 * kMiB};
-  const Measured quiet = measure_node(options, TestClock(0.001));
-  TestClock paused(0.001);
+  const Measured quiet = measure_node(options, TestClock(0.004));
+  TestClock paused(0.004);
   paused.pause(/*every=*/211, /*pause_s=*/0.5);
   EXPECT_EQ(measure_node(options, paused), quiet);
   EXPECT_TRUE(quiet.read_bandwidth && quiet.steps.more_layers && quiet.products.contains("q4_0"));
