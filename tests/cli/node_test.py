@@ -168,6 +168,20 @@ class NodeTest(ProgramTest):
         self.wait_for(atlas, {"atlas": "alive"})
 
     # All APIs work wherever the model is, and whichever node is asked.
+    # Who quantizes a model anew keeps its file's name.
+    def test_a_name_is_free_when_its_model_is_gone(self):
+        node = self.up("atlas")
+        model = self.folder / "same.gguf"
+        self.output("synth", "--preset", "tiny-qwen3", "--seed", 1, model)
+        self.output("--api", node.api, "load", model, "--context", 512)
+        self.output("synth", "--preset", "tiny-qwen3", "--seed", 2, model)
+        told = self.error("--api", node.api, "load", model, "--context", 512)
+        self.assertIn("another model is loaded as same", told)
+        self.assertIn("drystone unload same", told)
+        self.output("--api", node.api, "unload", "same")
+        self.output("--api", node.api, "load", model, "--context", 512)
+        self.output("--api", node.api, "run", "same", "Once", "--temperature", 0, "-n", 4)
+
     def test_ranking_and_embeddings_are_those_of_one_machine(self):
         atlas = self.up("atlas")
         nova = self.up("nova", "--join", self.code(atlas))

@@ -35,7 +35,9 @@ using cluster::ClusterEvent;
 
 constexpr std::chrono::milliseconds kTickEvery{250};
 constexpr std::chrono::seconds kFiguresWithin{15};
-constexpr std::chrono::milliseconds kFiguresLookEvery{100};
+constexpr std::chrono::seconds kGoneWithin{15};  // what was just unloaded
+constexpr std::chrono::milliseconds kLookEvery{100};
+constexpr std::size_t kUnloadedMax = 256;  // models that the map knows though nobody wants them
 constexpr int kRoundsMax = 64;  // of actions at once; what is left comes with the next tick
 
 // Another number each time.
@@ -98,7 +100,10 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
     LinkTable links;
   };
   Machines machines_for(const std::string& model) const;
+  bool is_placed(const std::string& model) const;
   Result<void> check_name(ModelCatalog::Found& found) const;
+  Result<void> wait_for_name(const ModelCatalog::Found& found);
+  Result<void> forget_models();
   Result<void> put(const std::string& key, const json::value& value);
   Result<void> want(ModelCatalog::Found found, const DesiredInstance& desired);
   Result<void> unload(const std::string& model);
@@ -404,25 +409,58 @@ Result<Plan> InstanceHost::Inner::plan(const ModelFigures& model, const DesiredI
   return drystone::plan(model, machines.nodes, machines.links, request);
 }
 
-// Adds the holders that are known already. Errors: invalid_argument (another model has its name).
+bool InstanceHost::Inner::is_placed(const std::string& model) const {
+  for (std::uint32_t i = 0; i < kReplicasMax; ++i) {
+    const auto place = core.map().place(instance_name(model, i));
+    if (place && place->placement) return true;
+  }
+  return false;
+}
+
+// Adds the holders that are known already. A name is free again when its model is gone.
+// Errors: invalid_argument (another model has its name).
 Result<void> InstanceHost::Inner::check_name(ModelCatalog::Found& found) const {
   const std::string& model = found.source.model;
-  if (const auto before = known(model)) {
-    const ModelSource& source = before->source;
-    if (source.identity != found.source.identity)
-      return Error(Errc::invalid_argument,
-                   fmt::format("another model is called {} in this cluster ({}). Rename the file, "
-                               "or unload that one and wait until it is gone",
-                               model, source.path));
+  const auto before = known(model);
+  if (!before) return {};
+  const ModelSource& source = before->source;
+  if (source.identity == found.source.identity) {
     for (const std::string& holder : source.holders)
       if (std::ranges::find(found.source.holders, holder) == found.source.holders.end())
         found.source.holders.push_back(holder);
+  } else if (view.get(want_key(model)) != nullptr) {
+    return Error(
+        Errc::invalid_argument,
+        fmt::format("another model is loaded as {0} in this cluster ({1}). `drystone unload "
+                    "{0}` ends that one; or rename the file",
+                    model, source.path));
+  } else if (is_placed(model)) {
+    return Error(Errc::unavailable,
+                 fmt::format("another model that was loaded as {} ({}) is just being unloaded; try "
+                             "again in some seconds",
+                             model, source.path));
+  }
+  return {};
+}
+
+// So that the map is bounded: what is not loaded can be found again by its file.
+Result<void> InstanceHost::Inner::forget_models() {
+  const std::vector<std::string> keys = view.keys(kSourcePrefix);
+  std::size_t left = keys.size();
+  for (const std::string& key : keys) {
+    if (left <= kUnloadedMax) break;
+    const std::string model = key.substr(kSourcePrefix.size());
+    if (view.get(want_key(model)) != nullptr || is_placed(model)) continue;
+    TRY(put(key, nullptr));
+    TRY(put(std::string(kModelPrefix) + model, nullptr));
+    --left;
   }
   return {};
 }
 
 Result<void> InstanceHost::Inner::want(ModelCatalog::Found found, const DesiredInstance& desired) {
   TRY(check_name(found));
+  TRY(forget_models());
   TRY(put(std::string(kSourcePrefix) + desired.model, to_json(found.source)));
   TRY(put(std::string(kModelPrefix) + desired.model, to_json(found.figures)));
   TRY(put(want_key(desired.model), to_json(desired)));
@@ -456,6 +494,19 @@ Result<ModelCatalog::Found> InstanceHost::Inner::find(const std::string& path_or
   return here;
 }
 
+// The model that had its name may be on its way out.
+Result<void> InstanceHost::Inner::wait_for_name(const ModelCatalog::Found& found) {
+  const auto deadline = clock.monotonic() + kGoneWithin;
+  while (true) {
+    auto is_free = ask([found](Inner& inner) {
+      ModelCatalog::Found asked = found;
+      return inner.check_name(asked);
+    });
+    if (is_free || !is_free.is(Errc::unavailable) || clock.monotonic() >= deadline) return is_free;
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
 // Nodes that have just come are measured first: who plans without them would plan anew in a moment.
 void InstanceHost::Inner::wait_for_figures() {
   const auto deadline = clock.monotonic() + kFiguresWithin;
@@ -468,7 +519,7 @@ void InstanceHost::Inner::wait_for_figures() {
   while (clock.monotonic() < deadline) {
     const auto known = ask(complete);
     if (!known || *known) return;
-    std::this_thread::sleep_for(kFiguresLookEvery);
+    std::this_thread::sleep_for(kLookEvery);
   }
 }
 
@@ -531,10 +582,7 @@ Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
                                               DesiredInstance desired) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   desired.model = found.source.model;
-  TRY(inner_->ask([found](Inner& inner) {
-    ModelCatalog::Found asked = found;
-    return inner.check_name(asked);
-  }));
+  TRY(inner_->wait_for_name(found));
   inner_->wait_for_figures();
   const std::string waited = inner_->wait_until_measured("a load").waited;
   const Plan planned = TRY(inner_->plan(found.figures, desired));

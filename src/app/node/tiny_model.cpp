@@ -40,7 +40,7 @@ class PlainSource final : public TensorSource {
     return Tensor{type, bytes_};
   }
   Result<DType> type(const TensorSpec& spec) override { return type_of(spec); }
-  void release(const TensorSpec&) override {}
+  Result<void> release(const TensorSpec&) override { return {}; }
 
  private:
   DType type_of(const TensorSpec& spec) const {
