@@ -55,6 +55,24 @@ class NodeTest(ProgramTest):
             self.assertLess(time.monotonic(), deadline, self.nodes(process))
             time.sleep(0.1)
 
+    def look_at_links(self, process):
+        """The link between the two nodes, as soon as it is measured; what is not known is absent."""
+        deadline = time.monotonic() + 60
+        while True:
+            nodes = json.loads(self.output("--api", process.api, "nodes", "--json"))
+            self.assertNotIn('""', json.dumps([node.get("figures", {}).get("machine") for node in nodes]))
+            links = [node.get("links", []) for node in nodes]
+            if all(links):
+                break
+            self.assertLess(time.monotonic(), deadline, nodes)
+            time.sleep(0.5)
+        for node, other in (nodes, nodes[::-1]):
+            used = [link for link in node["links"] if link["used"]]
+            self.assertEqual([link["to_name"] for link in used], [other["name"]])
+            self.assertGreater(used[0]["bandwidth_bytes_per_s"], 1e6)
+            self.assertGreater(used[0]["latency_us"], 0)
+        self.assertRegex(self.output("nodes", "--api", process.api), r"\d [MG]B/s, [\d.]+ [um]s")
+
     def test_two_nodes_join_by_a_code_and_part(self):
         atlas = self.up("atlas")
         code = self.code(atlas)
@@ -63,6 +81,7 @@ class NodeTest(ProgramTest):
         self.wait_for(atlas, both)
         self.wait_for(nova, both)
         self.assertIn("NAME", self.output("nodes", "--api", atlas.api))
+        self.look_at_links(atlas)
         self.assertEqual(self.end(nova), 0)
         self.wait_for(atlas, {"atlas": "alive", "nova": "dead"})
         nova = self.up("nova")

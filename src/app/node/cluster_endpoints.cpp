@@ -6,6 +6,7 @@
 
 #include "app/node/ask_loop.h"
 #include "app/node/join_cluster.h"
+#include "app/node/nodes_json.h"
 #include "cluster/wire/json_fields.h"
 #include "serve/http/request_fields.h"
 
@@ -19,35 +20,6 @@ namespace {
 constexpr std::chrono::seconds kAnswerWithin{5};
 constexpr std::size_t kBodyBytesMax = 8192;
 constexpr std::int64_t kExpiresDefaultS = 3600, kExpiresMaxS = 30 * 24 * 3600;
-
-std::string_view shown(cluster::NodeState state) {
-  switch (state) {
-    case cluster::NodeState::alive:
-      return "alive";
-    case cluster::NodeState::suspect:
-      return "suspect";
-    default:
-      return "dead";
-  }
-}
-
-json::array to_json(ClusterHost& host) {
-  json::array list;
-  for (const ClusterHost::Node& node : host.nodes()) {
-    json::object shown_node{
-        {"name", node.name},    {"id", node.id},           {"state", shown(node.state)},
-        {"self", node.is_self}, {"address", node.address}, {"version", node.version},
-        {"api", node.api}};
-    if (node.state == cluster::NodeState::left) shown_node["stopped"] = true;
-    if (const std::string* figures = host.core().get("figures/" + node.id)) {
-      auto parsed =
-          parse_json(*figures, {.bytes_max = cluster::kMapValueBytesMax, .depth_max = 16});
-      if (parsed) shown_node["figures"] = *std::move(parsed);
-    }
-    list.push_back(std::move(shown_node));
-  }
-  return list;
-}
 
 class ClusterEndpoints final : public Endpoints {
  public:
@@ -152,7 +124,7 @@ awaitable<std::optional<std::string>> ClusterEndpoints::only_text(const HttpRequ
 
 awaitable<void> ClusterEndpoints::nodes(const HttpRequest& request, ReplySink& sink) {
   const Work work = [](ClusterHost& host, const Done& done) {
-    done(json::serialize(to_json(host)));
+    done(json::serialize(nodes_json(host)));
   };
   co_await answer(request, sink, work, kAnswerWithin);
 }

@@ -1,7 +1,6 @@
 #include "app/node/instance_host.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "app/load/engine_metrics.h"
+#include "app/node/figures_wait.h"
 #include "app/node/instance_json.h"
 #include "app/node/instance_view.h"
 #include "app/node/loop_call.h"
@@ -60,6 +60,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
         clock(own_clock),
         self(cluster.self()),
         own_name(name_of(self)),
+        figures_wait(options.measured_within, [this](const std::string& text) { say(text); }),
         part_dialer(DataPurpose::part, cluster.dialer()),
         job_dialer(DataPurpose::jobs, cluster.dialer()),
         switchboard(clock),
@@ -88,7 +89,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   auto ask(Work work);
   Result<ModelCatalog::Found> find(const std::string& path_or_name);
   void wait_for_figures();
-  std::string wait_until_measured();
+  FiguresWait::Outcome wait_until_measured(const std::string& who);
   Result<Plan> plan(const ModelFigures& model, const DesiredInstance& desired,
                     std::uint32_t prompt_tokens = 0);
 
@@ -113,6 +114,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   ModelCatalog& catalog;
   const Clock& clock;
   const std::string self, own_name;
+  FiguresWait figures_wait;
   PurposeDialer part_dialer, job_dialer;
   Switchboard switchboard;
   VisitGate<JobServer> job_gate;
@@ -521,34 +523,12 @@ void InstanceHost::Inner::wait_for_figures() {
   }
 }
 
-// What was waited for and what it has come to, for people; "": nothing.
-std::string InstanceHost::Inner::wait_until_measured() {
-  const auto start = clock.monotonic();
-  const auto look = [](Inner& inner) -> Result<std::vector<std::string>> {
-    return unmeasured(inner.core.map(), inner.cluster.core().alive());
-  };
-  std::string first;
-  while (true) {
-    const auto missing = ask(look);
-    const auto waited = clock.monotonic() - start;
-    if (!missing || missing->empty() || waited >= options.measured_within) {
-      if (first.empty()) return "";
-      return fmt::format("waited {:.1f} s for figures of {}{}",
-                         std::chrono::duration<double>(waited).count(), first,
-                         missing && missing->empty() ? "" : ": planned without");
-    }
-    if (first.empty()) {
-      constexpr std::size_t kNamed = 5;
-      const std::size_t named = std::min(missing->size(), kNamed);
-      first = fmt::format(
-          "{}",
-          fmt::join(missing->begin(), missing->begin() + static_cast<std::ptrdiff_t>(named), ", "));
-      if (named < missing->size()) first += fmt::format(" and {} more", missing->size() - named);
-      say(fmt::format("a load waits for figures of {}, {} ms at most", first,
-                      options.measured_within.count()));
-    }
-    std::this_thread::sleep_for(kLookEvery);
-  }
+FiguresWait::Outcome InstanceHost::Inner::wait_until_measured(const std::string& who) {
+  return figures_wait.wait(clock, who, [this] {
+    return ask([](Inner& inner) -> Result<std::vector<Unmeasured>> {
+      return unmeasured(inner.core.map(), inner.cluster.core().alive());
+    });
+  });
 }
 
 Result<json::array> InstanceHost::instances() {
@@ -585,12 +565,17 @@ std::vector<ModelLoad> InstanceHost::loads() {
   return all ? *std::move(all) : std::vector<ModelLoad>();
 }
 
-Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance desired,
-                                std::uint32_t prompt_tokens) {
+Result<InstanceHost::Planned> InstanceHost::plan(const std::string& path_or_name,
+                                                 DesiredInstance desired,
+                                                 std::uint32_t prompt_tokens) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   desired.model = found.source.model;
   inner_->wait_for_figures();
-  return inner_->plan(found.figures, desired, prompt_tokens);
+  const FiguresWait::Outcome figures = inner_->wait_until_measured("a plan");
+  Planned planned{.plan = TRY(inner_->plan(found.figures, desired, prompt_tokens)),
+                  .waited = figures.waited};
+  for (const Unmeasured& one : figures.missing) planned.unmeasured.push_back(one.what);
+  return planned;
 }
 
 Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
@@ -599,7 +584,7 @@ Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
   desired.model = found.source.model;
   TRY(inner_->wait_for_name(found));
   inner_->wait_for_figures();
-  const std::string waited = inner_->wait_until_measured();
+  const std::string waited = inner_->wait_until_measured("a load").waited;
   const Plan planned = TRY(inner_->plan(found.figures, desired));
   if (planned.offers.empty())
     return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");

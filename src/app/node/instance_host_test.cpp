@@ -306,6 +306,8 @@ TEST_F(InstanceHostTest, ALoadWaitsForWhatIsBeingMeasured) {
   const auto loaded = nodes[0]->instances->load(kDemoModelName, wish(std::nullopt));
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(loaded->waited, "waited 0.3 s for figures of n1: planned without");
+  EXPECT_EQ(nodes[0]->instances->load(kDemoModelName, wish(std::nullopt))->waited, "")
+      << "they did not come the last time";
 }
 
 // What can never fit is said at once, with figures, and changes nothing.

@@ -121,6 +121,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
                        .version = options.cluster.version,
                        .threads = static_cast<int>(options.threads),
                        .memory_bytes = options.memory_bytes.value_or(0),
+                       .measure_anew = options.measure_anew,
                        .reserved_bytes = [&instances] { return instances->reserved_bytes(); },
                        .say = say},
                       *host, door, clock);
@@ -173,6 +174,7 @@ Result<void> run_node(NodeOptions options) {
     Lived lived = TRY(live(options, signals));
     if (lived.end == ClusterHost::End::stopped || signals.asked()) return {};
     options.cluster.join_code.clear();
+    options.measure_anew = false;
     options.cluster.peer_port = lived.peer_port;
     options.api.port = lived.api_port;
     // Where the nodes are that let this one in; of one life's cluster, not of the next one's.

@@ -336,6 +336,24 @@ TEST_P(Plans, ANewWishReloadsNothingBecauseOfALink) {
   EXPECT_EQ(cluster.trace(), "");
 }
 
+// Nodes measure themselves again and take what is better, be it ten times as much.
+TEST_P(Plans, NothingIsPlacedAnewBecauseOfFiguresOfANode) {
+  TestCluster cluster(29, {"a", "b"}, kLarge, GetParam());
+  cluster.measure_node("b", 1e11);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.gets_ready());
+  ASSERT_EQ(cluster.status("a", "llama").placement->head, "a");
+  cluster.run(15);
+  cluster.trace();
+  cluster.measure_node("a", 1e10);
+  cluster.measure_node("b", 1e12);
+  cluster.run(40);
+  cluster.want(kWanted);  // again
+  cluster.run(10);
+  EXPECT_TRUE(cluster.status("a", "llama").answered);
+  EXPECT_EQ(cluster.trace(), "");
+}
+
 // A part that breaks (a pipe error) comes back at once, with the weights that are there.
 TEST(InstanceCore, ABrokenPartComesBackAtOnce) {
   TestCluster cluster(11, {"a", "b"}, kLarge);
