@@ -5,10 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "instance_scenario.h"
 #include "scenario.h"
 
-// cluster_sim --seed S | --seeds FROM..TO: runs simulated clusters and prints, for each seed in
-// which an invariant broke, what broke and the command that replays it. Exit status 1 if any did.
+// cluster_sim --seed S | --seeds FROM..TO: runs simulated clusters, for each seed one that is about
+// its members (scenario.h) and one that runs models (instance_scenario.h), and prints, for each
+// seed in which an invariant broke, what broke and the command that replays it. Exit status 1 if
+// any did.
 namespace {
 
 constexpr std::uint64_t kFailedSeedsMax = 10;  // then it stops
@@ -29,8 +32,19 @@ void print(std::uint64_t seed, const std::vector<std::string>& failures, const c
   if (!failures.empty()) fmt::print("to replay: {} --seed {}\n", program, seed);
 }
 
+// Both clusters of a seed, one after the other.
+drystone::sim::Outcome run(std::uint64_t seed, bool verbose) {
+  drystone::sim::Outcome both = drystone::sim::run_scenario(seed, verbose);
+  drystone::sim::Outcome models = drystone::sim::run_instances(seed);
+  both.packets += models.packets;
+  both.log.emplace_back("-- the cluster that runs models");
+  for (std::string& sentence : models.log) both.log.push_back(std::move(sentence));
+  for (std::string& failure : models.failures) both.failures.push_back(std::move(failure));
+  return both;
+}
+
 int run_one(std::uint64_t seed, const char* program) {
-  const drystone::sim::Outcome outcome = drystone::sim::run_scenario(seed, /*verbose=*/true);
+  const drystone::sim::Outcome outcome = run(seed, /*verbose=*/true);
   for (const std::string& sentence : outcome.log) fmt::print("{}\n", sentence);
   print(seed, outcome.failures, program);
   fmt::print("{} packets, {}\n", outcome.packets,
@@ -41,7 +55,7 @@ int run_one(std::uint64_t seed, const char* program) {
 int run_many(std::uint64_t from, std::uint64_t to, const char* program) {
   std::uint64_t failed = 0, packets = 0, seed = from;
   for (; seed <= to && failed < kFailedSeedsMax; ++seed) {
-    const drystone::sim::Outcome outcome = drystone::sim::run_scenario(seed);
+    const drystone::sim::Outcome outcome = run(seed, /*verbose=*/false);
     print(seed, outcome.failures, program);
     failed += outcome.failures.empty() ? 0 : 1;
     packets += outcome.packets;

@@ -1,5 +1,6 @@
 #include "cluster/instance/holder.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -74,7 +75,13 @@ void Holder::follow(const std::string& instance, const PlaceValue& place, const 
   const bool takes_part = place.placement.has_value() && place.placement->part_of(self_) != nullptr;
   const auto own = parts_.find(instance);
   // An older one may have won in the map: its keeper will see our state and make a newer one.
-  if (own != parts_.end() && own->second.state.epoch >= place.epoch) return;
+  if (own != parts_.end() && own->second.state.epoch >= place.epoch) {
+    // Its keeper has started afresh since, and nobody knew of the first one any more: not even the
+    // parts can tell them apart, so all begin again.
+    if (own->second.state.epoch == place.epoch && place.placement != own->second.placement)
+      failed(instance, place.epoch, "its epoch stands for another placement now");
+    return;
+  }
   if (takes_part)
     begin(*place.placement, map, actions);
   else if (own != parts_.end())
@@ -97,6 +104,16 @@ void Holder::begin(const Placement& placement, const InstanceMap& map,
     parts_.insert_or_assign(placement.instance, std::move(part));
     return;
   }
+  // Unloaded and wanted again before the keeper noticed: as the others' parts have ended, or will,
+  // this one begins with the next epoch.
+  if (const auto ended = ended_.find(placement.instance);
+      !had && ended != ended_.end() && placement.epoch <= ended->second) {
+    part.state.phase = PartPhase::lost;
+    part.state.error = "it was unloaded meanwhile";
+    part.handed_out = false;
+    parts_.insert_or_assign(placement.instance, std::move(part));
+    return;
+  }
   const bool whole =
       had && own->second.handed_out &&
       (own->second.state.phase == PartPhase::ready || own->second.state.phase == PartPhase::lost);
@@ -107,7 +124,11 @@ void Holder::begin(const Placement& placement, const InstanceMap& map,
 
 void Holder::drop(const std::string& instance, std::vector<InstanceAction>& actions) {
   const auto own = parts_.find(instance);
-  if (own->second.handed_out) actions.push_back(DropPart{instance, own->second.state.epoch});
+  if (own->second.handed_out) {
+    actions.push_back(DropPart{instance, own->second.state.epoch});
+    Epoch& ended = ended_[instance];
+    ended = std::max(ended, own->second.state.epoch);
+  }
   parts_.erase(own);
 }
 

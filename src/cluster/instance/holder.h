@@ -44,7 +44,8 @@ class Holder {
 
   const std::string self_;
   const std::uint64_t boot_;
-  std::map<std::string, Part> parts_;  // by instance
+  std::map<std::string, Part> parts_;   // by instance
+  std::map<std::string, Epoch> ended_;  // by instance: the highest that was dropped
 };
 
 // Whether a node's part is made of the same weights and the same cache in both placements.

@@ -94,7 +94,7 @@ void Keeper::clean(const KeeperView& view, const std::map<std::string, DesiredIn
     if (wanted.contains(instance) || !place.placement) continue;
     const Time since = orphans_.try_emplace(instance, view.now).first->second;
     if (view.now - since < kOrphanWait) continue;
-    const PlaceValue over{.epoch = {place.epoch.number + 1, self_}, .refused = "unloaded"};
+    const PlaceValue over{.epoch = next_epoch(instance, place.epoch), .refused = "unloaded"};
     actions.push_back(Publish{place_key(instance), to_json(over)});
   }
   std::erase_if(orphans_, [&](const auto& orphan) {
@@ -222,10 +222,18 @@ void Keeper::publish(const Turn& turn, PlaceValue value) {
                             !present->second.placement && present->second.epoch == turn.highest &&
                             present->second.refused == value.refused;
   if (same_refusal) return;
-  value.epoch = {turn.highest.number + 1, self_};
+  // Its memory may be free for what was refused before it in this pass.
+  if (present != current_.end() && present->second.placement) ++inputs_;
+  value.epoch = next_epoch(turn.instance, turn.highest);
   if (value.placement) value.placement->epoch = value.epoch;
   turn.actions.push_back(Publish{place_key(turn.instance), to_json(value)});
   current_.insert_or_assign(turn.instance, std::move(value));
+}
+
+Epoch Keeper::next_epoch(const std::string& instance, const Epoch& highest) {
+  std::uint64_t& used = used_[instance];
+  used = std::max(used, highest.number) + 1;
+  return {used, self_};
 }
 
 }  // namespace drystone

@@ -137,6 +137,7 @@ class Keeper {
   void answer(Turn& turn);
   void give_up(Turn& turn);
   void publish(const Turn& turn, PlaceValue value);
+  Epoch next_epoch(const std::string& instance, const Epoch& highest);
 
   void clean(const KeeperView& view, const std::map<std::string, DesiredInstance>& wanted,
              std::vector<InstanceAction>& actions);
@@ -178,6 +179,8 @@ class Keeper {
   std::set<std::string> at_start_;             // instances that were wanted at the first look
   std::map<std::string, Kept> kept_;           // by instance
   std::map<std::string, PlaceValue> current_;  // places, with those of this pass
+  // Numbers that this keeper has used: another's later writing may have hidden them from the map.
+  std::map<std::string, std::uint64_t> used_;  // by instance; outlasts rest()
   std::map<std::string, Time> orphans_;        // placements that nobody asks for, since when
   std::map<std::string, Time> old_records_;    // LoadRecords too
   std::map<std::string, Time> came_;           // nodes

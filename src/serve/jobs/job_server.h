@@ -1,12 +1,10 @@
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <string>
 
 #include "net/data_stream.h"
-#include "serve/http/served_model.h"
 #include "serve/jobs/frame_sender.h"
+#include "serve/jobs/server_jobs.h"
 
 namespace drystone {
 
@@ -15,14 +13,10 @@ namespace drystone {
 // falls too far behind is let go, so the threads of the models never wait for a network.
 class JobServer {
  public:
-  static constexpr std::size_t kJobsMax = 1024;               // of one connection at once
-  static constexpr std::size_t kWaitingBytesMax = 32u << 20;  // of answers that are not sent yet
+  static constexpr std::size_t kJobsMax = ServerJobs::kJobsMax;  // of one connection at once
+  static constexpr std::size_t kWaitingBytesMax = 32u << 20;     // of answers that are not sent yet
 
-  // The model of an instance that is ready here in this epoch; jobs hold it until they end, and may
-  // let go of it on any thread, its own among them (a lease of a ModelHost may). Errors tell the
-  // other node that the instance is lost.
-  using Find = std::function<Result<std::shared_ptr<ServedModel>>(const std::string& instance,
-                                                                  std::uint64_t epoch)>;
+  using Find = ServerJobs::Find;
   struct Options {
     std::size_t waiting_bytes_max = kWaitingBytesMax;
     JobWaits waits = {};

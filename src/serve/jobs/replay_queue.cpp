@@ -64,6 +64,7 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
   Error given_up(const Job& job) const;
   void cancel(std::uint64_t key);
   void work();
+  std::optional<Clock::Nanoseconds> work_due(std::unique_lock<std::mutex>& lock);
   std::optional<Clock::Nanoseconds> work_once(std::unique_lock<std::mutex>& lock);
 
   const Options options;
@@ -85,7 +86,7 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
 
 ReplayQueue::ReplayQueue(Options options, const Clock& clock)
     : core_(std::make_shared<Core>(std::move(options), clock)) {
-  core_->worker = std::jthread([core = core_.get()] { core->work(); });
+  if (!core_->options.driven) core_->worker = std::jthread([core = core_.get()] { core->work(); });
 }
 
 ReplayQueue::~ReplayQueue() {
@@ -95,7 +96,7 @@ ReplayQueue::~ReplayQueue() {
     core_->stopping = true;
     core_->changed.notify_all();
     lock.unlock();
-    core_->worker.join();
+    if (core_->worker.joinable()) core_->worker.join();
     lock.lock();
     left.swap(core_->jobs);
     // What attempts say from now on is not heard; what is being told ends first.
@@ -198,6 +199,12 @@ std::size_t ReplayQueue::position(std::uint64_t key) const {
   core_->retired.push_back(std::move(queue));
   core_->changed.notify_all();
   return before;
+}
+
+void ReplayQueue::work() {
+  CHECK(core_->options.driven);
+  std::unique_lock lock(core_->mutex);
+  static_cast<void>(core_->work_due(lock));
 }
 
 void ReplayQueue::cancel(std::uint64_t id) { core_->cancel(id); }
@@ -337,7 +344,7 @@ void ReplayQueue::Core::take_end(std::uint64_t key, const JobPointer& job, std::
     }
     if (job->broken) {
       result = *job->broken;
-    } else if (job->cancelled && !result) {
+    } else if (job->cancelled && (!result || job->moving)) {
       result = job->answer.cancelled();
     } else if (result) {
       result = job->answer.whole(*std::move(result), now());
@@ -449,6 +456,18 @@ void ReplayQueue::Core::cancel(std::uint64_t key) {
 void ReplayQueue::Core::work() {
   std::unique_lock lock(mutex);
   while (!stopping) {
+    const auto next = work_due(lock);
+    if (stopping) break;
+    if (next)
+      changed.wait_for(lock, *next);
+    else
+      changed.wait(lock);
+  }
+}
+
+// All that there is to do now; how long until there is more, nullopt until something changes.
+std::optional<Clock::Nanoseconds> ReplayQueue::Core::work_due(std::unique_lock<std::mutex>& lock) {
+  while (!stopping) {
     const auto next = work_once(lock);
     if (stopping) break;
     if (!retired.empty()) {
@@ -456,13 +475,11 @@ void ReplayQueue::Core::work() {
       lock.unlock();
       gone.clear();
       lock.lock();
-      continue;
+    } else if (!next || *next > Clock::Nanoseconds(0)) {
+      return next;
     }
-    if (next)
-      changed.wait_for(lock, *next);
-    else
-      changed.wait(lock);
   }
+  return std::nullopt;
 }
 
 // Starts or gives up one job that waits, without the lock; nothing to do: how long until there is,

@@ -26,6 +26,7 @@ class ReplayQueue final : public JobQueue {
     std::string instance;                         // for messages
     std::chrono::milliseconds pause_max{60'000};  // without a head, or without a token from one
     std::chrono::milliseconds retry_every{200};   // when the new head is too busy for a replay
+    bool driven = false;  // it has no thread: its owner calls work(), now and then
   };
   explicit ReplayQueue(Options options, const Clock& clock);  // borrows the clock
   ~ReplayQueue() override;                                    // ends what is left, as cancelled
@@ -47,6 +48,9 @@ class ReplayQueue final : public JobQueue {
   void cancel(std::uint64_t id) override;
   void cancel_all() override;
   std::size_t position(std::uint64_t id) const override;  // 0 while there is no head
+
+  // Where it is driven: does what its thread would have done by now.
+  void work();
 
  private:
   struct Core;

@@ -122,8 +122,12 @@ TEST_F(ReplayQueueTest, AnAnswerThatFillsTheContextComesToItsEnd) {
   EXPECT_EQ(fourth->wait_for(1).written, ids_of("full"));
   fourth->end(1, Error(Errc::limit, "too long"));
   EXPECT_EQ(fourth->wait_for(2).written, ids_of("ful"));
-  fourth->write(2, "full");
-  fourth->end(2, GenerateResult{.finish = FinishReason::length});
+  fourth->lose();  // that one is lost as well
+  auto fifth = std::make_shared<ScriptedQueue>();
+  queue.set_head(5, fifth);
+  EXPECT_EQ(fifth->wait_for(1).written, ids_of("ful"));
+  fifth->write(1, "full");
+  fifth->end(1, GenerateResult{.finish = FinishReason::length});
   ASSERT_TRUE(other.wait());
   EXPECT_EQ(other.text(), "full");
 }
@@ -248,6 +252,18 @@ TEST_F(ReplayQueueTest, MovesToANewHeadWhileTheOldOneLives) {
   EXPECT_EQ(seen.text(), "once");
 }
 
+// Its old head may come to the end before it hears of that; the client has none of it.
+TEST_F(ReplayQueueTest, CancelsWhatMoves) {
+  queue.set_head(1, first);
+  const auto id = queue.submit(seen.job(request()));
+  queue.set_head(2, second);
+  queue.cancel(*id);
+  first->write(1, "all");
+  first->end(1, GenerateResult{.completion_tokens = 3});
+  EXPECT_EQ(seen.wait()->finish, FinishReason::cancelled);
+  EXPECT_EQ(seen.wait()->completion_tokens, 0u);
+}
+
 TEST_F(ReplayQueueTest, AnotherAnswerThanTheDeliveredOneEndsIt) {
   queue.set_head(1, first);
   ASSERT_TRUE(queue.submit(seen.job(request())));
@@ -259,6 +275,33 @@ TEST_F(ReplayQueueTest, AnotherAnswerThanTheDeliveredOneEndsIt) {
   second->end(1, GenerateResult{});
   EXPECT_TRUE(seen.wait().is(Errc::corrupt));
   EXPECT_EQ(seen.text(), "ab");
+}
+
+// A simulation decides what time it is, and when the queue does something.
+TEST(ReplayQueue, ADrivenOneActsOnlyWhenItIsTold) {
+  struct ManualClock final : Clock {
+    Nanoseconds monotonic() const override { return now; }
+    WallTime wall() const override { return WallTime(now); }
+    Nanoseconds now{};
+  } clock;
+  ReplayQueue queue({.instance = "stories", .pause_max = milliseconds(20), .driven = true}, clock);
+  SeenAnswer goes_on, gives_up;
+  ASSERT_TRUE(queue.submit(goes_on.job({.prompt = {1}})));
+  auto head = std::make_shared<ScriptedQueue>();
+  queue.set_head(1, head);
+  queue.work();
+  head->write(1, "a");
+  head->end(1, GenerateResult{});
+  EXPECT_TRUE(goes_on.over());
+  queue.set_head(2, nullptr, "node atlas does not answer");
+  ASSERT_TRUE(queue.submit(gives_up.job({.prompt = {2}})));
+  queue.work();
+  EXPECT_FALSE(gives_up.over());
+  clock.now += milliseconds(20);
+  EXPECT_FALSE(gives_up.over());
+  queue.work();
+  EXPECT_TRUE(gives_up.over());
+  EXPECT_EQ(head.use_count(), 1) << "the head before was let go of";
 }
 
 TEST(ReplayQueue, EndsWhatIsLeftWhenItGoes) {

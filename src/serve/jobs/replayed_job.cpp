@@ -15,13 +15,14 @@ GenerateRequest ReplayedJob::next_attempt() {
   GenerateRequest next = request_;
   ++attempts_;
   if (delivered_.size() > next.written.size()) next.written = delivered_;
-  if (std::exchange(short_, false) && !next.written.empty()) next.written.pop_back();
+  if (full_at_ == delivered_.size() && !next.written.empty()) next.written.pop_back();
   return next;
 }
 
 bool ReplayedJob::shorten() {
-  if (shortened_ || attempts_ < 2 || delivered_.empty()) return false;
-  return short_ = shortened_ = true;
+  if (full_at_ || attempts_ < 2 || delivered_.empty()) return false;
+  full_at_ = delivered_.size();
+  return true;
 }
 
 Result<std::optional<Delta>> ReplayedJob::take(const Delta& delta, Clock::Nanoseconds now) {

@@ -19,7 +19,8 @@ class ReplayedJob {
   // client's own.
   GenerateRequest next_attempt();
   // A replay is refused as too long: the answer had reached its end. Without its last token it
-  // fits, and that token comes again. False: this was tried, or there is none.
+  // fits, and that token comes again; so do further replays. False: this was tried, or there is
+  // none.
   bool shorten();
 
   // What of `delta` the client does not have yet; it counts as delivered. nullopt: nothing. Errors:
@@ -44,7 +45,8 @@ class ReplayedJob {
   std::size_t delivered_bytes_ = 0;
   std::size_t at_token_ = 0, at_byte_ = 0;  // of the present attempt
   int attempts_ = 0;
-  bool short_ = false, shortened_ = false, progress_ = false;
+  bool progress_ = false;
+  std::optional<std::size_t> full_at_;  // tokens behind which there is no room for one more
   std::optional<std::uint32_t> cached_, held_;
   Clock::Nanoseconds submitted_;
   std::optional<Clock::Nanoseconds> admitted_, first_token_;
