@@ -36,9 +36,10 @@ class InstanceHost {
     std::chrono::milliseconds measured_within{5000};
   };
   struct Wish {
-    std::string model;   // its name
-    std::string advice;  // of the plan
-    std::string waited;  // for which figures, a sentence for people; "": for none
+    std::string model;        // its name
+    std::string advice;       // of the plan
+    std::string waited;       // for which figures, a sentence for people; "": for none
+    DesiredInstance desired;  // as it stands in the shared state
   };
   // Borrows all for its life. Before ClusterHost::run(), whose events it listens to, and before the
   // server, whose endpoints may ask it at once.

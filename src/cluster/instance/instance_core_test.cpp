@@ -86,6 +86,33 @@ TEST(InstanceCore, PlacesAgainWhenANodeIsLost) {
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
+// Who polls the state gives up where it says that it failed: while it is being replaced it does
+// not.
+TEST(InstanceCore, WhatIsLostIsLoadingUntilItIsReplaced) {
+  TestCluster cluster(1, {"a", "b", "c"}, kSmall);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.gets_ready());
+  const Placement before = *cluster.status("a", "llama").placement;
+  const std::string lost = before.parts[1].node;
+  const std::string left = lost == "c" ? "b" : "c";  // not the keeper: it only looks on
+  cluster.kill(lost);
+  bool seen = false;
+  for (int i = 0; i < 100; ++i) {
+    cluster.run(0.1);
+    const InstanceStatus status = cluster.status(left, "llama");
+    EXPECT_NE(status.phase, InstancePhase::failed) << status.message;
+    if (status.placement->epoch == before.epoch && status.phase == InstancePhase::loading) {
+      seen = true;
+      const auto part = status.parts.find(lost);
+      ASSERT_NE(part, status.parts.end());
+      if (status.message == lost + " is gone: it is placed anew")
+        EXPECT_EQ(part->second.phase, PartPhase::lost);
+    }
+  }
+  EXPECT_TRUE(seen) << cluster.trace();
+  EXPECT_EQ(cluster.status(left, "llama").phase, InstancePhase::ready) << cluster.trace();
+}
+
 // The keeper itself may be the one that is lost.
 TEST(InstanceCore, AnotherKeeperTakesOver) {
   TestCluster cluster(2, {"a", "b", "c"}, kSmall);
