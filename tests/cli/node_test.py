@@ -218,7 +218,7 @@ class NodeTest(ProgramTest):
         self.assertIn(made["id"], self.output("--api", nova.api, "invite", "--withdraw", made["id"][:6]))
         self.assertIn("no invitation is open", self.output("--api", nova.api, "invite", "--list"))
         pine = self.up("pine")
-        self.assertIn("no such invitation", self.error("--api", pine.api, "join", made["code"]))
+        self.assertIn("ask for a new code", self.error("--api", pine.api, "join", made["code"]))
         self.error("invite", "--withdraw", "", exit_code=2)
 
     # The cluster has the key already: the way on is the same command, and it costs no further use.
