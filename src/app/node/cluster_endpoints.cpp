@@ -32,7 +32,9 @@ class ClusterEndpoints final : public Endpoints {
       });
     };
     add("GET", "/cluster/v1/nodes", &ClusterEndpoints::nodes);
+    add("GET", "/cluster/v1/invitations", &ClusterEndpoints::invitations);
     add("POST", "/cluster/v1/invitations", &ClusterEndpoints::invite);
+    add("POST", "/cluster/v1/invitations/withdraw", &ClusterEndpoints::withdraw);
     add("POST", "/cluster/v1/join", &ClusterEndpoints::join);
     add("POST", "/cluster/v1/leave", &ClusterEndpoints::leave);
     add("POST", "/cluster/v1/nodes/remove", &ClusterEndpoints::remove);
@@ -52,7 +54,9 @@ class ClusterEndpoints final : public Endpoints {
   static ApiResult<json::object> body(const HttpRequest& request);
 
   awaitable<void> nodes(const HttpRequest& request, ReplySink& sink);
+  awaitable<void> invitations(const HttpRequest& request, ReplySink& sink);
   awaitable<void> invite(const HttpRequest& request, ReplySink& sink);
+  awaitable<void> withdraw(const HttpRequest& request, ReplySink& sink);
   awaitable<void> join(const HttpRequest& request, ReplySink& sink);
   awaitable<void> leave(const HttpRequest& request, ReplySink& sink);
   awaitable<void> remove(const HttpRequest& request, ReplySink& sink);
@@ -129,6 +133,31 @@ awaitable<void> ClusterEndpoints::nodes(const HttpRequest& request, ReplySink& s
   co_await answer(request, sink, work, kAnswerWithin);
 }
 
+// Never the codes: nobody keeps them.
+awaitable<void> ClusterEndpoints::invitations(const HttpRequest& request, ReplySink& sink) {
+  const Work work = [](ClusterHost& host, const Done& done) {
+    json::array list;
+    for (const cluster::OpenInvitation& open : host.invitations())
+      list.push_back({{"id", open.id},
+                      {"expires_unix_s", open.expires_s},
+                      {"uses", open.uses},
+                      {"used", open.used}});
+    done(json::serialize(list));
+  };
+  co_await answer(request, sink, work, kAnswerWithin);
+}
+
+awaitable<void> ClusterEndpoints::withdraw(const HttpRequest& request, ReplySink& sink) {
+  const auto invitation = co_await only_text(request, sink, "invitation");
+  if (!invitation) co_return;
+  const Work work = [beginning = *invitation](ClusterHost& host, const Done& done) {
+    const auto id = host.withdraw(beginning);
+    if (!id) return done(id.error());
+    done(json::serialize(json::object{{"withdrawn", *id}}));
+  };
+  co_await answer(request, sink, work, kAnswerWithin);
+}
+
 awaitable<void> ClusterEndpoints::invite(const HttpRequest& request, ReplySink& sink) {
   const auto object = body(request);
   std::int64_t expires_s = kExpiresDefaultS, uses = 1;
@@ -156,10 +185,11 @@ awaitable<void> ClusterEndpoints::invite(const HttpRequest& request, ReplySink& 
       std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count() +
       expires_s;
   const Work work = [until, uses, addresses](ClusterHost& host, const Done& done) {
-    const auto code =
+    const auto made =
         host.invite({.expires_s = until, .uses = static_cast<std::uint32_t>(uses)}, addresses);
-    if (!code) return done(code.error());
-    done(json::serialize(json::object{{"code", *code}, {"expires_unix_s", until}, {"uses", uses}}));
+    if (!made) return done(made.error());
+    done(json::serialize(json::object{
+        {"id", made->id}, {"code", made->code}, {"expires_unix_s", until}, {"uses", uses}}));
   };
   co_await answer(request, sink, work, kAnswerWithin);
 }
@@ -168,9 +198,11 @@ awaitable<void> ClusterEndpoints::join(const HttpRequest& request, ReplySink& si
   const auto code = co_await only_text(request, sink, "code");
   if (!code) co_return;
   const Work work = [code = *code](ClusterHost& host, const Done& done) {
-    host.join(code, [&host, done](Result<void> joined) {
+    host.join(code, [&host, done](ClusterHost::Joined joined) {
       if (!joined) return done(std::move(joined).error());
-      done(json::serialize(json::object{{"joined", true}, {"node", host.self()}}));
+      done(json::serialize(json::object{{"joined", true},
+                                        {"node", host.self()},
+                                        {"dropped", json::array(joined->begin(), joined->end())}}));
     });
   };
   co_await answer(request, sink, work, kJoinWithin + kAnswerWithin);

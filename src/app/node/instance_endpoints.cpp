@@ -79,7 +79,10 @@ class InstanceEndpoints final : public Endpoints {
   Result<json::value> load(const HttpRequest& asked) {
     const LoadRequest request = TRY(parse_load_request(asked.body));
     const InstanceHost::Wish wish = TRY(host_.load(request.path_or_name, request.desired));
-    return json::value{{"model", wish.model}, {"advice", wish.advice}, {"waited", wish.waited}};
+    return json::value{{"model", wish.model},
+                       {"advice", wish.advice},
+                       {"waited", wish.waited},
+                       {"wish", to_json(wish.desired)}};
   }
 
   InstanceHost& host_;

@@ -98,6 +98,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   struct Machines {
     std::vector<NodeFigures> nodes;
     LinkTable links;
+    std::vector<std::pair<std::string, std::string>> dead;  // id and name of the other members
   };
   Machines machines_for(const std::string& model) const;
   bool is_placed(const std::string& model) const;
@@ -105,7 +106,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   Result<void> wait_for_name(const ModelCatalog::Found& found);
   Result<void> forget_models();
   Result<void> put(const std::string& key, const json::value& value);
-  Result<void> want(ModelCatalog::Found found, const DesiredInstance& desired);
+  Result<DesiredInstance> want(ModelCatalog::Found found, DesiredInstance desired);
   Result<void> unload(const std::string& model);
 
   const Options options;
@@ -251,9 +252,10 @@ PartRunner::Events InstanceHost::Inner::part_events() {
           .failed =
               [later](const std::string& instance, const Epoch& epoch, const std::string& error) {
                 later([=](Inner& inner) {
+                  const std::string named = with_names(inner.cluster.core(), error);
                   inner.say(fmt::format("{}: this node's part ended (epoch {}): {}", instance,
-                                        epoch.number, error));
-                  inner.core.part_failed(instance, epoch, error);
+                                        epoch.number, named));
+                  inner.core.part_failed(instance, epoch, named);
                 });
               }};
 }
@@ -382,7 +384,11 @@ InstanceHost::Inner::Machines InstanceHost::Inner::machines_for(const std::strin
     if (!place || !place->placement) continue;
     for (const PlacedPart& part : place->placement->parts) own[part.node] += part.bytes.total();
   }
-  Machines machines{.nodes = {}, .links = map.links()};
+  Machines machines{.nodes = {}, .links = map.links(), .dead = {}};
+  for (const auto& [id, name] : node_names(cluster.core()))
+    if (cluster.core().state(id) == cluster::NodeState::dead ||
+        cluster.core().state(id) == cluster::NodeState::left)
+      machines.dead.emplace_back(id, name);
   for (const std::string& id : cluster.core().alive())
     if (const NodeFigures* figures = map.node(id)) {
       const Bytes reserved = figures->reserved_bytes;
@@ -406,6 +412,7 @@ Result<Plan> InstanceHost::Inner::plan(const ModelFigures& model, const DesiredI
   PlanRequest request = desired.request(desired.model);
   request.replicas = desired.replicas > 1 ? std::optional(desired.replicas) : std::nullopt;
   request.prompt_tokens = prompt_tokens;
+  request.dead = machines.dead;
   return drystone::plan(model, machines.nodes, machines.links, request);
 }
 
@@ -458,15 +465,21 @@ Result<void> InstanceHost::Inner::forget_models() {
   return {};
 }
 
-Result<void> InstanceHost::Inner::want(ModelCatalog::Found found, const DesiredInstance& desired) {
+Result<DesiredInstance> InstanceHost::Inner::want(ModelCatalog::Found found,
+                                                  DesiredInstance desired) {
   TRY(check_name(found));
   TRY(forget_models());
+  // Also where two ask within a millisecond.
+  desired.asked = wall_ms(clock);
+  const auto wanted = core.map().wanted();
+  if (const auto before = wanted.find(desired.model); before != wanted.end())
+    desired.asked = std::max(desired.asked, before->second.asked + 1);
   TRY(put(std::string(kSourcePrefix) + desired.model, to_json(found.source)));
   TRY(put(std::string(kModelPrefix) + desired.model, to_json(found.figures)));
   TRY(put(want_key(desired.model), to_json(desired)));
   cluster.follow();
   wake();
-  return {};
+  return desired;
 }
 
 Result<void> InstanceHost::Inner::unload(const std::string& model) {
@@ -534,9 +547,12 @@ FiguresWait::Outcome InstanceHost::Inner::wait_until_measured(const std::string&
 Result<json::array> InstanceHost::instances() {
   return inner_->ask([](Inner& inner) -> Result<json::array> {
     json::array all;
+    const auto wanted = inner.core.map().wanted();
     for (const InstanceStatus& status : inner.core.statuses()) {
       json::object one =
           to_json(status, [&](const std::string& node) { return inner.name_of(node); });
+      if (const auto wish = wanted.find(status.instance); wish != wanted.end())
+        one["wish"] = to_json(wish->second);
       one["current"] = inner.is_current(status);
       one["served"] = static_cast<bool>(inner.models->find(status.model));
       all.push_back(std::move(one));
@@ -588,9 +604,12 @@ Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
   const Plan planned = TRY(inner_->plan(found.figures, desired));
   if (planned.offers.empty())
     return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");
-  desired.asked = wall_ms(inner_->clock);
-  TRY(inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); }));
-  return Wish{.model = desired.model, .advice = planned.advice, .waited = waited};
+  auto wanted =
+      TRY(inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); }));
+  return Wish{.model = desired.model,
+              .advice = planned.advice,
+              .waited = waited,
+              .desired = std::move(wanted)};
 }
 
 Result<void> InstanceHost::unload(const std::string& model) {

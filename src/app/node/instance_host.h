@@ -36,9 +36,10 @@ class InstanceHost {
     std::chrono::milliseconds measured_within{5000};
   };
   struct Wish {
-    std::string model;   // its name
-    std::string advice;  // of the plan
-    std::string waited;  // for which figures, a sentence for people; "": for none
+    std::string model;        // its name
+    std::string advice;       // of the plan
+    std::string waited;       // for which figures, a sentence for people; "": for none
+    DesiredInstance desired;  // as it stands in the shared state
   };
   struct Planned {
     Plan plan;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <thread>
 
@@ -74,6 +75,22 @@ struct Lived {
 
 std::uint16_t port_of(const std::string& url) {
   return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+
+// Folders are looked at anew with every load, so one that is missing may come yet: a disk that is
+// mounted later. What is there and no folder never becomes one.
+Result<void> check_model_folders(const std::vector<std::string>& folders) {
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    if (std::filesystem::is_directory(folder, error)) continue;
+    if (std::filesystem::exists(folder, error))
+      return Error(
+          Errc::invalid_argument,
+          fmt::format("--models {}: it is no folder; name the one that the file is in", folder));
+    say(fmt::format("--models {}: there is no such folder; it is looked for again with every load",
+                    folder));
+  }
+  return {};
 }
 
 // One life of the node: from its state to its end.
@@ -168,6 +185,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
 
 Result<void> run_node(NodeOptions options) {
   options.cluster.say = say;
+  TRY(check_model_folders(options.model_folders));
   const std::vector<std::string> named = options.cluster.peers;
   StopSignals signals;
   while (true) {

@@ -88,6 +88,30 @@ TEST(InstanceCore, PlacesAgainWhenANodeIsLost) {
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
+// Who polls the state gives up where it says that it failed: while it is being replaced it does
+// not.
+TEST(InstanceCore, WhatIsLostIsLoadingUntilItIsReplaced) {
+  TestCluster cluster(1, {"a", "b", "c"}, kSmall, /*plans_are_slow=*/true);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.gets_ready());
+  const Placement before = *cluster.status("a", "llama").placement;
+  const std::string lost = before.parts[1].node;
+  const std::string left = lost == "c" ? "b" : "c";  // not the keeper: it only looks on
+  cluster.kill(lost);
+  bool seen = false;
+  for (int i = 0; i < 30; ++i) {
+    cluster.run(0.5);
+    const InstanceStatus status = cluster.status(left, "llama");
+    EXPECT_NE(status.phase, InstancePhase::failed) << status.message;
+    if (status.message != lost + " is gone: it is placed anew") continue;
+    seen = true;
+    EXPECT_EQ(status.phase, InstancePhase::loading);
+    EXPECT_EQ(status.parts.at(lost).phase, PartPhase::lost);
+  }
+  EXPECT_TRUE(seen) << cluster.trace();
+  EXPECT_EQ(cluster.status(left, "llama").phase, InstancePhase::ready) << cluster.trace();
+}
+
 // The keeper itself may be the one that is lost.
 TEST(InstanceCore, AnotherKeeperTakesOver) {
   TestCluster cluster(2, {"a", "b", "c"}, kSmall);

@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "base/rng.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 
 namespace drystone {
 namespace {
