@@ -14,7 +14,6 @@
 
 namespace drystone {
 
-
 // Both directions, and whether either end is closed.
 struct MemoryWire {
   explicit MemoryWire(std::size_t capacity) : capacity_bytes(capacity) {}
@@ -49,7 +48,8 @@ class MemoryStream final : public DataStream {
   StreamPeer peer_{.key = std::nullopt, .address = "memory"};
 };
 
-inline Result<void> MemoryStream::exchange(Parts parts, std::span<std::byte> into, StreamWait wait) {
+inline Result<void> MemoryStream::exchange(Parts parts, std::span<std::byte> into,
+                                           StreamWait wait) {
   std::deque<std::byte>& in = wire_->to[our_end_];
   std::deque<std::byte>& out = wire_->to[other_end_];
   const auto deadline = std::chrono::steady_clock::now() + wait.within;
