@@ -33,7 +33,8 @@ class TensorSource {
   // The type that read() would give, without the bytes. Errors: those of read().
   virtual Result<DType> type(const TensorSpec& spec) = 0;
   // The device has taken what it needs of this tensor; a file mapping may drop its pages.
-  virtual void release(const TensorSpec& spec) = 0;
+  // Errors: io (the bytes that were taken are not the file's).
+  virtual Result<void> release(const TensorSpec& spec) = 0;
 };
 
 enum class KvType { f16, f32, q8_0 };

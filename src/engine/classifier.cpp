@@ -20,7 +20,7 @@ Result<Classifier> Classifier::load(const TensorSpec& spec, std::vector<std::str
   for (std::uint32_t row = 0; row < spec.rows; ++row)
     dequantize_row(tensor.type, tensor.bytes.data() + row * bytes,
                    classifier.weights_.data() + std::size_t{row} * spec.cols, spec.cols);
-  source.release(spec);
+  TRY(source.release(spec));
   return classifier;
 }
 

@@ -11,7 +11,7 @@ class TwoRows final : public TensorSource {
     return Tensor{DType::f32, std::as_bytes(std::span(values))};
   }
   Result<DType> type(const TensorSpec&) override { return DType::f32; }
-  void release(const TensorSpec&) override {}
+  Result<void> release(const TensorSpec&) override { return {}; }
   const std::vector<float> values = {1, 0, 2, 0, 1, 0};
 };
 

@@ -5,10 +5,10 @@
 #include <array>
 #include <thread>
 
-#include "net/memory_stream.h"
 #include "net/tcp_data_stream.h"
 #include "net/test_bytes.h"
 #include "net/test_channels.h"
+#include "net/test_memory_stream.h"
 #include "net/tls_data_stream.h"
 
 namespace drystone {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "net/frame.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace drystone;

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "net/memory_stream.h"
 #include "net/test_bytes.h"
+#include "net/test_memory_stream.h"
 
 namespace drystone {
 namespace {

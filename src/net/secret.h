@@ -31,11 +31,6 @@ Digest sha256(std::span<const std::byte> message);
 // RFC 2104. Any length of key; fewer than 16 bytes make no secret.
 Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> message);
 
-// RFC 5869, extract and expand: keys of any length up to 8160 bytes from one secret. Different
-// `purpose` texts give keys that say nothing of each other. CHECK: out.size() is 1 to 8160.
-void hkdf_sha256(std::span<const std::byte> secret, std::span<const std::byte> salt,
-                 std::string_view purpose, std::span<std::byte> out);
-
 // Takes the same time wherever the difference is. Different sizes are unequal at once.
 bool equal_in_constant_time(std::span<const std::byte> a, std::span<const std::byte> b);
 

@@ -27,20 +27,6 @@ TEST(Secret, HmacIsThatOfRfc4231) {
             from_hex("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"));
 }
 
-TEST(Secret, HkdfIsThatOfRfc5869) {
-  std::vector<std::byte> key(42);
-  const auto info = from_hex("f0f1f2f3f4f5f6f7f8f9");
-  hkdf_sha256(from_hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"),
-              from_hex("000102030405060708090a0b0c"),
-              {reinterpret_cast<const char*>(info.data()), info.size()}, key);
-  EXPECT_EQ(key, from_hex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208"
-                          "d5b887185865"));
-  // Test case 3: neither salt nor info.
-  hkdf_sha256(from_hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"), {}, "", key);
-  EXPECT_EQ(key, from_hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395"
-                          "faa4b61a96c8"));
-}
-
 TEST(Secret, ComparesAllOfBoth) {
   const auto a = pattern(32, 1);
   auto b = a;

@@ -34,15 +34,18 @@ struct TestNode {
 // For tests: both ends of one TLS connection, driven by one thread.
 struct ChannelPair {
   ChannelPair(const TestNode& client_node, const TestNode& server_node,
-              Protocol protocol = Protocol::data, TlsPolicy client_policy = nullptr)
+              Protocol protocol = Protocol::data, TlsPolicy client_policy = nullptr,
+              std::uint64_t records_per_key = 1 << 20)
       : client(std::make_unique<TlsChannel>(
             *client_node.tls, TlsChannel::Options{.socket = sockets.client.get(),
                                                   .side = TlsSide::client,
                                                   .protocol = protocol,
-                                                  .policy = std::move(client_policy)})),
+                                                  .policy = std::move(client_policy),
+                                                  .records_per_key = records_per_key})),
         server(std::make_unique<TlsChannel>(
-            *server_node.tls,
-            TlsChannel::Options{.socket = sockets.server.get(), .side = TlsSide::server})) {}
+            *server_node.tls, TlsChannel::Options{.socket = sockets.server.get(),
+                                                  .side = TlsSide::server,
+                                                  .records_per_key = records_per_key})) {}
 
   // Steps both until both are through, or one of them fails.
   void shake_hands() {

@@ -123,7 +123,10 @@ struct TlsChannel::Bio {
 };
 
 TlsChannel::TlsChannel(const TlsContext& context, Options options)
-    : socket_(options.socket), policy_(std::move(options.policy)), input_(kHandshakeInputBytes) {
+    : socket_(options.socket),
+      policy_(std::move(options.policy)),
+      input_(kHandshakeInputBytes),
+      records_per_key_(options.records_per_key) {
   ssl_ = context.new_connection(options.side, options.protocol, policy_ ? &policy_ : nullptr);
   BIO* bio = Bio::make(*this);
   SSL_set_bio(ssl_, bio, bio);

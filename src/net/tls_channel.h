@@ -32,6 +32,8 @@ class TlsChannel {
     TlsSide side;
     Protocol protocol = Protocol::control;  // of a client; a server takes what is asked for
     TlsPolicy policy = nullptr;             // empty: the context's
+    // Records before the sending key is replaced; AES-GCM allows 2^24.5 (RFC 8446, 5.5).
+    std::uint64_t records_per_key = std::uint64_t{1} << 23;
   };
 
   TlsChannel(const TlsContext& context, Options options);
@@ -67,10 +69,6 @@ class TlsChannel {
 
   // Bytes that one record carries at most.
   static constexpr std::size_t kRecordBytes = 16 << 10;
-  // Records before the sending key is replaced; AES-GCM allows 2^24.5 (RFC 8446, 5.5).
-  static constexpr std::uint64_t kRecordsPerKey = std::uint64_t{1} << 23;
-  // For tests: how many records one key sends.
-  void set_records_per_key(std::uint64_t records) { records_per_key_ = records; }
 
  private:
   struct Bio;  // what OpenSSL takes for the socket
@@ -98,7 +96,8 @@ class TlsChannel {
   std::vector<std::byte> unsent_;
   std::size_t unsent_begin_ = 0;
   int send_error_ = 0;
-  std::uint64_t records_ = 0, records_per_key_ = kRecordsPerKey;
+  const std::uint64_t records_per_key_;
+  std::uint64_t records_ = 0;
 };
 
 }  // namespace drystone

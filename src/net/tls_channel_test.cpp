@@ -107,11 +107,9 @@ TEST(TlsChannel, CarriesBytesOfAnySizeBothWays) {
 // AES-GCM allows some millions of records for a key; a busy link sends them within hours.
 TEST(TlsChannel, KeysAreReplacedWithoutAPause) {
   const TestNode atlas, nova;
-  ChannelPair pair(atlas, nova);
+  ChannelPair pair(atlas, nova, Protocol::data, nullptr, /*records_per_key=*/3);
   pair.shake_hands();
   ASSERT_TRUE(pair.shaken());
-  pair.client->set_records_per_key(3);
-  pair.server->set_records_per_key(2);
   for (std::uint64_t i = 0; i < 400; ++i) {
     ASSERT_EQ(carry(*pair.client, *pair.server, pattern(100, i)), pattern(100, i)) << i;
     ASSERT_EQ(carry(*pair.server, *pair.client, pattern(50, i)), pattern(50, i)) << i;

@@ -1,10 +1,12 @@
 """Nodes on this machine, by their addresses: the state folder, the commands, the local API."""
 
 import http.client
+import http.server
 import json
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import unittest
 import urllib.request
@@ -55,6 +57,24 @@ class NodeTest(ProgramTest):
             self.assertLess(time.monotonic(), deadline, self.nodes(process))
             time.sleep(0.1)
 
+    def look_at_links(self, process):
+        """The link between the two nodes, as soon as it is measured; what is not known is absent."""
+        deadline = time.monotonic() + 60
+        while True:
+            nodes = json.loads(self.output("--api", process.api, "nodes", "--json"))
+            self.assertNotIn('""', json.dumps([node.get("figures", {}).get("machine") for node in nodes]))
+            links = [node.get("links", []) for node in nodes]
+            if all(links):
+                break
+            self.assertLess(time.monotonic(), deadline, nodes)
+            time.sleep(0.5)
+        for node, other in (nodes, nodes[::-1]):
+            used = [link for link in node["links"] if link["used"]]
+            self.assertEqual([link["to_name"] for link in used], [other["name"]])
+            self.assertGreater(used[0]["bandwidth_bytes_per_s"], 1e6)
+            self.assertGreater(used[0]["latency_us"], 0)
+        self.assertRegex(self.output("nodes", "--api", process.api), r"\d [MG]B/s, [\d.]+ [um]s")
+
     def test_two_nodes_join_by_a_code_and_part(self):
         atlas = self.up("atlas")
         code = self.code(atlas)
@@ -63,6 +83,7 @@ class NodeTest(ProgramTest):
         self.wait_for(atlas, both)
         self.wait_for(nova, both)
         self.assertIn("NAME", self.output("nodes", "--api", atlas.api))
+        self.look_at_links(atlas)
         self.assertEqual(self.end(nova), 0)
         self.wait_for(atlas, {"atlas": "alive", "nova": "dead"})
         nova = self.up("nova")
@@ -149,6 +170,20 @@ class NodeTest(ProgramTest):
         self.wait_for(atlas, {"atlas": "alive"})
 
     # All APIs work wherever the model is, and whichever node is asked.
+    # Who quantizes a model anew keeps its file's name.
+    def test_a_name_is_free_when_its_model_is_gone(self):
+        node = self.up("atlas")
+        model = self.folder / "same.gguf"
+        self.output("synth", "--preset", "tiny-qwen3", "--seed", 1, model)
+        self.output("--api", node.api, "load", model, "--context", 512)
+        self.output("synth", "--preset", "tiny-qwen3", "--seed", 2, model)
+        told = self.error("--api", node.api, "load", model, "--context", 512)
+        self.assertIn("another model is loaded as same", told)
+        self.assertIn("drystone unload same", told)
+        self.output("--api", node.api, "unload", "same")
+        self.output("--api", node.api, "load", model, "--context", 512)
+        self.output("--api", node.api, "run", "same", "Once", "--temperature", 0, "-n", 4)
+
     def test_ranking_and_embeddings_are_those_of_one_machine(self):
         atlas = self.up("atlas")
         nova = self.up("nova", "--join", self.code(atlas))
@@ -196,6 +231,113 @@ class NodeTest(ProgramTest):
             self.assertEqual(post("/cluster/v1/invitations", body)[0], 400, body)
         self.assertEqual(post("/cluster/v1/nodes/remove", {})[0], 400)
         self.assertEqual(post("/cluster/v1/nodes/remove", {"node": "x"})[0], 404)
+
+    # What is open can be looked at and ended; the code itself is shown once, to whoever asked for it.
+    def test_invitations_are_listed_and_withdrawn(self):
+        atlas = self.up("atlas")
+        self.assertIn("no invitation is open", self.output("--api", atlas.api, "invite", "--list"))
+        made = json.loads(self.output("--api", atlas.api, "invite", "--uses", 3, "--json"))
+        listed = self.output("--api", atlas.api, "invite", "--list")
+        self.assertIn(made["id"], listed)
+        self.assertIn("lets in 3 more of 3, for 60 min", listed)
+        secret = made["code"].split("@")[0]
+        self.assertNotIn(secret[:14], listed + self.output("--api", atlas.api, "invite", "--list", "--json"))
+        nova = self.up("nova")
+        self.output("--api", nova.api, "join", made["code"])
+        self.wait_for(atlas, {"atlas": "alive", "nova": "alive"})
+        self.assertEqual(json.loads(self.output("--api", nova.api, "invite", "--list", "--json")),
+                         [{"id": made["id"], "expires_unix_s": made["expires_unix_s"], "uses": 3, "used": 1}])
+        self.assertIn("invite --list", self.error("--api", nova.api, "invite", "--withdraw", "0" * 16))
+        self.assertIn(made["id"], self.output("--api", nova.api, "invite", "--withdraw", made["id"][:6]))
+        self.assertIn("no invitation is open", self.output("--api", nova.api, "invite", "--list"))
+        pine = self.up("pine")
+        self.assertIn("ask for a new code", self.error("--api", pine.api, "join", made["code"]))
+        self.error("invite", "--withdraw", "", exit_code=2)
+
+    # The cluster has the key already: the way on is the same command, and it costs no further use.
+    def test_a_full_disk_while_joining_is_mended_by_joining_again(self):
+        atlas, nova = self.up("atlas"), self.up("nova")
+        code = self.code(atlas)  # for one
+        blocked = self.folder / "nova" / "cluster.json.part"
+        blocked.mkdir()
+        said = self.error("--api", nova.api, "join", code)
+        self.assertIn("has let this node in, but it cannot keep that", said)
+        self.assertIn("run the same command again", said)
+        self.assertEqual(self.nodes(nova), {"nova": "alive"})
+        blocked.rmdir()
+        self.output("--api", nova.api, "join", code)
+        self.wait_for(nova, {"atlas": "alive", "nova": "alive"})
+
+    # Nobody has to find out later that a model is not served any more.
+    def test_joining_tells_which_models_are_given_up(self):
+        atlas, nova = self.up("atlas"), self.up("nova")
+        self.output("--api", nova.api, "load", "pebble", "--context", 512)
+        said = self.output("--api", nova.api, "join", self.code(atlas))
+        self.assertIn("this node ran pebble until now and does not any more", said)
+        self.assertIn("another cluster: pebble.", (self.folder / "nova.log").read_text())
+        self.assertEqual(json.loads(self.output("--api", nova.api, "ps", "--json")), [])
+        bare = self.up("bare")
+        self.assertEqual(json.loads(self.output("--api", bare.api, "join", self.code(atlas), "--json"))["dropped"], [])
+
+    # What was mistyped is said where it was typed, with what may stand there.
+    def test_choices_are_checked_before_anything_is_sent(self):
+        for command in ("load", "plan"):
+            for flag, value, known in (("--kv", "q3", "f16, f32 or q8_0"), ("--rows", "f8", "f32, f16 or q8"),
+                                       ("--for", "all", "one_stream, many_streams or prompt")):
+                said = self.start(command, "pebble", flag, value, exit_code=2).stderr.decode()
+                self.assertIn(f"{flag}: {value}: expected {known}", said)
+
+    # A folder may be mounted later; a file never becomes one.
+    def test_model_folders_that_are_none(self):
+        atlas = self.up("atlas", "--models", self.folder / "later")
+        self.assertIn("there is no such folder", (self.folder / "atlas.log").read_text())
+        self.assertIn("is a folder", self.error("--api", atlas.api, "load", "/etc"))
+        said = self.error("up", "--state", self.folder / "b", "--api", "127.0.0.1:0", "--peer-port", 0, "--no-discovery",
+                          "--models", self.file("model.gguf", b""))
+        self.assertIn("it is no folder", said)
+
+
+class FakeNode(http.server.BaseHTTPRequestHandler):
+    """A node where another load comes in between."""
+
+    ours = {"model": "mid", "context": 1024, "streams": 1, "replicas": 1, "kv_format": "f16", "stages": 3, "asked": 1}
+    theirs = {**ours, "context": 2048, "stages": 2, "asked": 2}
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, body):
+        text = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer({"model": "mid", "advice": "", "waited": "", "wish": self.ours})
+
+    def do_GET(self):
+        self.answer([{"instance": "mid", "model": "mid", "state": "ready", "current": True, "served": True, "progress": 1.0,
+                      "wish": self.server.stands, "parts": [{"name": "n4"}, {"name": "n2"}]}])
+
+
+class ReplacedLoadTest(ProgramTest):
+    def fake(self, stands):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeNode)
+        server.stands = stands
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    # Of two loads at once the one that lost must not say that all is as it asked for.
+    def test_a_load_that_was_replaced_fails(self):
+        said = self.error("--api", self.fake(FakeNode.theirs), "load", "mid", "--stages", 3, "--context", 1024)
+        self.assertIn("replaced by another load of mid (2 stages, context 2048)", said)
+        self.assertIn("mid is ready", self.output("--api", self.fake(FakeNode.ours), "load", "mid", "--stages", 3))
+        again = {**FakeNode.ours, "asked": 7}  # somebody wants the very same
+        self.assertIn("mid is ready", self.output("--api", self.fake(again), "load", "mid", "--stages", 3))
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ TEST(ShardCuts, SourceReadsColumnsAtBlocks) {
   EXPECT_EQ(part->bytes.size(), 256u * 2 * 18);
   EXPECT_TRUE(std::ranges::equal(part->bytes.subspan(5 * 36, 36),
                                  whole->bytes.subspan(5 * 40 * 18 + 3 * 18, 36)));
-  source->release(down);
+  EXPECT_TRUE(source->release(down));
   down.first_col = 16;
   EXPECT_TRUE(source->read(down).is(Errc::unsupported));
   EXPECT_TRUE(source->type(down).is(Errc::unsupported));

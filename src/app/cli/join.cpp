@@ -3,6 +3,7 @@
 #include "app/cli/api_flags.h"
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
+#include "app/cli/json_look.h"
 
 namespace drystone {
 namespace {
@@ -20,6 +21,15 @@ Result<void> join(const JoinFlags& flags) {
     print_json(answer);
   else
     fmt::print("joined; `drystone nodes` shows who is there\n");
+  std::string dropped;
+  for (const auto& model : list_of(answer, "dropped"))
+    if (const auto* name = model.if_string())
+      dropped += (dropped.empty() ? "" : ", ") + printable(*name);
+  if (!dropped.empty() && !flags.api.json)
+    fmt::print(
+        "this node ran {} until now and does not any more: `drystone load` has the cluster "
+        "run it\n",
+        dropped);
   return {};
 }
 

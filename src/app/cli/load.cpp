@@ -46,11 +46,14 @@ std::string where(const json::value& instance) {
 // What `load` has seen of the instances of its model.
 class Watch {
  public:
-  Watch(std::string model, bool quiet) : model_(std::move(model)), quiet_(quiet) {
+  // `wish`: ours, as the node has written it down; null of a node that does not tell.
+  Watch(std::string model, json::value wish, bool quiet)
+      : model_(std::move(model)), wish_(std::move(wish)), quiet_(quiet) {
     if (!quiet) bar_ = progress_bar("loading " + model_);
   }
 
-  // True: all are ready. Errors: it was refused, or fails again and again.
+  // True: all are ready. Errors: it was refused, fails again and again, or somebody else asked for
+  // the model in another way.
   Result<bool> look(const json::value& instances) {
     const auto* list = instances.if_array();
     if (list == nullptr) return Error(Errc::corrupt, "what the node answers is no list");
@@ -59,6 +62,7 @@ class Watch {
     own_.clear();
     for (const json::value& one : *list) {
       if (text_of(one, "model") != model_) continue;
+      TRY(look_at_wish(one));
       own_.push_back(one);
       ++all;
       const std::string state = text_of(one, "state");
@@ -79,6 +83,18 @@ class Watch {
   const json::array& instances() const { return own_; }
 
  private:
+  Result<void> look_at_wish(const json::value& instance) const {
+    const json::value* wish = field_of(instance, "wish");
+    if (wish == nullptr || !wish->is_object() || !wish_.is_object()) return {};
+    // Who asks for the very same later gets what we wait for.
+    json::object theirs = wish->as_object(), ours = wish_.as_object();
+    theirs.erase("asked"), ours.erase("asked");
+    if (theirs == ours) return {};
+    return Error(Errc::cancelled,
+                 fmt::format("replaced by another load of {} ({}); this one asked for {}", model_,
+                             wish_text(theirs), wish_text(ours)));
+  }
+
   Result<void> look_at_failure(const json::value& instance, const std::string& state) {
     if (state != "failed") return {};
     const std::string key = fmt::format("{} {}", text_of(instance, "instance"),
@@ -97,6 +113,7 @@ class Watch {
   }
 
   const std::string model_;
+  const json::value wish_;
   const bool quiet_;
   std::function<void(double)> bar_;
   std::set<std::string> failed_;
@@ -111,7 +128,8 @@ Result<void> load(const LoadFlags& flags) {
     notice("load", advice);
   if (const std::string waited = text_of(answer, "waited"); !waited.empty() && !flags.api.json)
     notice("load", waited);
-  Watch watch(model, flags.api.json);
+  const json::value* wish = field_of(answer, "wish");
+  Watch watch(model, wish == nullptr ? json::value() : *wish, flags.api.json);
   std::chrono::milliseconds unseen{};
   while (!TRY(watch.look(TRY(node.get("/cluster/v1/instances"))))) {
     unseen = watch.instances().empty() ? unseen + kLookEvery : std::chrono::milliseconds(0);

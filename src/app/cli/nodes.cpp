@@ -1,10 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "app/cli/api_flags.h"
 #include "app/cli/command.h"
 #include "app/cli/commands.h"
+#include "app/cli/json_look.h"
+#include "cluster/plan/plan_text.h"
 
 namespace drystone {
 namespace {
@@ -34,6 +39,23 @@ void print_table(const std::vector<Column>& columns) {
     print_row([&](const Column& column) { return column.rows[i]; });
 }
 
+// By id: the link that is used from the node that is asked, "1.2 GB/s, 50 us".
+std::map<std::string, std::string> links_of(const json::array& nodes) {
+  std::map<std::string, std::string> links;
+  for (const json::value& node : nodes) {
+    if (!truth_of(node, "self", false)) continue;
+    for (const json::value& link : list_of(node, "links")) {
+      const auto there = number_of(link, "bandwidth_bytes_per_s");
+      const auto back = number_of(link, "bandwidth_back_bytes_per_s");
+      const auto latency_us = number_of(link, "latency_us");
+      if (!truth_of(link, "used", false) || !there || !back || !latency_us) continue;
+      links[text_of(link, "to")] = fmt::format("{}, {}", format_per_second(std::min(*there, *back)),
+                                               format_seconds(*latency_us * 1e-6));
+    }
+  }
+  return links;
+}
+
 Result<void> nodes(const ApiFlags& flags) {
   const NodeClient node = TRY(connect_node(flags));
   const auto answer = TRY(node.get("/cluster/v1/nodes"));
@@ -43,17 +65,18 @@ Result<void> nodes(const ApiFlags& flags) {
     print_json(answer);
     return {};
   }
-  std::vector<Column> columns = {{"NAME"}, {"STATE"}, {"ADDRESS"}, {"VERSION"}, {"ID"}};
+  std::vector<Column> columns = {{"NAME"}, {"STATE"}, {"ADDRESS"}, {"LINK"}, {"VERSION"}, {"ID"}};
+  const auto links = links_of(*list);
   for (const json::value& one : *list) {
-    const json::value* self = one.is_object() ? one.as_object().if_contains("self") : nullptr;
-    const bool is_self = self && self->is_bool() && self->as_bool();
+    const bool is_self = truth_of(one, "self", false);
     columns[0].rows.push_back(text_of(one, "name") + (is_self ? " (this one)" : ""));
     columns[1].rows.push_back(text_of(one, "state"));
-    for (std::size_t i : {2, 3}) {
-      const std::string text = text_of(one, i == 2 ? "address" : "version");
-      columns[i].rows.push_back(text.empty() ? "unknown" : text);
-    }
-    columns[4].rows.push_back(text_of(one, "id"));
+    const auto or_unknown = [](const std::string& text) { return text.empty() ? "unknown" : text; };
+    const auto link = links.find(text_of(one, "id"));
+    columns[2].rows.push_back(or_unknown(text_of(one, "address")));
+    columns[3].rows.push_back(is_self ? "" : link == links.end() ? "unknown" : link->second);
+    columns[4].rows.push_back(or_unknown(text_of(one, "version")));
+    columns[5].rows.push_back(text_of(one, "id"));
   }
   print_table(columns);
   return {};

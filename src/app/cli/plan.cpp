@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "app/cli/api_flags.h"
 #include "app/cli/command.h"
@@ -33,6 +35,38 @@ std::string bytes_of(const json::value& share, std::string_view name) {
   return format_bytes(static_cast<Bytes>(number_of(share, name).value_or(0)));
 }
 
+// What keeps speeds from being known, once for all offers.
+void print_unmeasured(const json::value& answer) {
+  static constexpr std::size_t kShown = 5;
+  const auto joined = [](const std::vector<std::string>& all) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i)
+      text += (i > 0 ? ", " : "") + all[i];
+    return all.size() > kShown ? fmt::format("{} and {} more", text, all.size() - kShown) : text;
+  };
+  const auto collect = [](const json::array& items, std::vector<std::string>& all) {
+    for (const json::value& item : items)
+      if (item.is_string())
+        if (std::string text = printable(std::string_view(item.as_string()));
+            std::ranges::find(all, text) == all.end())
+          all.push_back(std::move(text));
+  };
+  if (const std::string waited = text_of(answer, "waited"); !waited.empty())
+    fmt::print("{}\n", waited);
+  std::vector<std::string> pending, unknown;
+  collect(list_of(answer, "unmeasured"), pending);
+  for (const json::value& offer : list_of(answer, "offers"))
+    if (const auto* estimate = field_of(offer, "estimate"))
+      collect(list_of(*estimate, "unknown"), unknown);
+  if (!pending.empty())
+    fmt::print(
+        "Not measured yet: {}. Speeds that depend on it are unknown. A node measures itself within "
+        "about 10 s of its first start, its links follow: ask again then.\n\n",
+        joined(pending));
+  else if (!unknown.empty())
+    fmt::print("Not measured, so speeds that depend on it are unknown: {}\n\n", joined(unknown));
+}
+
 void print_offer(std::size_t number, const json::value& offer, bool with_terms) {
   const json::value none;
   const auto* found = field_of(offer, "estimate");
@@ -48,16 +82,14 @@ void print_offer(std::size_t number, const json::value& offer, bool with_terms) 
         bytes_of(share, "available_bytes"), bytes_of(share, "reserve_bytes"));
   if (const std::string reason = text_of(offer, "reason"); !reason.empty())
     fmt::print("   {}\n", reason);
-  const auto print_list = [&](const char* name, const char* before, std::size_t most) {
-    const json::array& items = list_of(estimate, name);
-    for (std::size_t i = 0; i < std::min(items.size(), most); ++i)
-      if (items[i].is_string())
-        fmt::print("   {}{}\n", before, printable(std::string_view(items[i].as_string())));
-    if (items.size() > most) fmt::print("   {}{} more\n", before, items.size() - most);
+  if (!with_terms) return;
+  const auto print_list = [&](const char* name, const char* before) {
+    for (const json::value& item : list_of(estimate, name))
+      if (item.is_string())
+        fmt::print("   {}{}\n", before, printable(std::string_view(item.as_string())));
   };
-  constexpr std::size_t kUnknownShown = 3;
-  if (with_terms) print_list("terms", "  ", SIZE_MAX);
-  print_list("unknown", "not measured: ", with_terms ? SIZE_MAX : kUnknownShown);
+  print_list("terms", "  ");
+  print_list("unknown", "not measured: ");
 }
 
 Result<void> plan(const PlanFlags& flags) {
@@ -70,6 +102,7 @@ Result<void> plan(const PlanFlags& flags) {
   if (flags.api.json) {
     print_json(answer);
   } else {
+    print_unmeasured(answer);
     if (const std::string advice = text_of(answer, "advice"); !advice.empty())
       fmt::print("{}\n\n", advice);
     for (std::size_t i = 0; i < offers.size(); ++i) print_offer(i + 1, offers[i], flags.all);

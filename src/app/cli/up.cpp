@@ -94,6 +94,8 @@ void add_up(CLI::App& app, int& exit_code) {
       ->type_name("N");
   command.add_option("--memory", flags->memory_gib, "What models may take [what is free]")
       ->type_name("GiB");
+  command.add_flag("--measure", node.measure_anew,
+                   "Throw away what it has measured of its speed, and measure anew");
   add_access_flags(command, flags->listen);
   command.footer(R"(Example, on two machines:
   first$  drystone up                     and in another window:  drystone invite

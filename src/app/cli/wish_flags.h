@@ -24,4 +24,7 @@ void add_wish_flags(CLI::App& command, WishFlags& flags);
 // whole path: the node works in another folder.
 boost::json::object wish_of(const WishFlags& flags);
 
+// A wish as it stands in the shared state, for people: "2 stages, context 2048".
+std::string wish_text(const boost::json::value& wish);
+
 }  // namespace drystone

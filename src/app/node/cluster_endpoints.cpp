@@ -6,6 +6,7 @@
 
 #include "app/node/ask_loop.h"
 #include "app/node/join_cluster.h"
+#include "app/node/nodes_json.h"
 #include "cluster/wire/json_fields.h"
 #include "serve/http/request_fields.h"
 
@@ -20,35 +21,6 @@ constexpr std::chrono::seconds kAnswerWithin{5};
 constexpr std::size_t kBodyBytesMax = 8192;
 constexpr std::int64_t kExpiresDefaultS = 3600, kExpiresMaxS = 30 * 24 * 3600;
 
-std::string_view shown(cluster::NodeState state) {
-  switch (state) {
-    case cluster::NodeState::alive:
-      return "alive";
-    case cluster::NodeState::suspect:
-      return "suspect";
-    default:
-      return "dead";
-  }
-}
-
-json::array to_json(ClusterHost& host) {
-  json::array list;
-  for (const ClusterHost::Node& node : host.nodes()) {
-    json::object shown_node{
-        {"name", node.name},    {"id", node.id},           {"state", shown(node.state)},
-        {"self", node.is_self}, {"address", node.address}, {"version", node.version},
-        {"api", node.api}};
-    if (node.state == cluster::NodeState::left) shown_node["stopped"] = true;
-    if (const std::string* figures = host.core().get("figures/" + node.id)) {
-      auto parsed =
-          parse_json(*figures, {.bytes_max = cluster::kMapValueBytesMax, .depth_max = 16});
-      if (parsed) shown_node["figures"] = *std::move(parsed);
-    }
-    list.push_back(std::move(shown_node));
-  }
-  return list;
-}
-
 class ClusterEndpoints final : public Endpoints {
  public:
   ClusterEndpoints(ClusterHost& host, const Clock& clock) : host_(host), clock_(clock) {}
@@ -60,7 +32,9 @@ class ClusterEndpoints final : public Endpoints {
       });
     };
     add("GET", "/cluster/v1/nodes", &ClusterEndpoints::nodes);
+    add("GET", "/cluster/v1/invitations", &ClusterEndpoints::invitations);
     add("POST", "/cluster/v1/invitations", &ClusterEndpoints::invite);
+    add("POST", "/cluster/v1/invitations/withdraw", &ClusterEndpoints::withdraw);
     add("POST", "/cluster/v1/join", &ClusterEndpoints::join);
     add("POST", "/cluster/v1/leave", &ClusterEndpoints::leave);
     add("POST", "/cluster/v1/nodes/remove", &ClusterEndpoints::remove);
@@ -80,7 +54,9 @@ class ClusterEndpoints final : public Endpoints {
   static ApiResult<json::object> body(const HttpRequest& request);
 
   awaitable<void> nodes(const HttpRequest& request, ReplySink& sink);
+  awaitable<void> invitations(const HttpRequest& request, ReplySink& sink);
   awaitable<void> invite(const HttpRequest& request, ReplySink& sink);
+  awaitable<void> withdraw(const HttpRequest& request, ReplySink& sink);
   awaitable<void> join(const HttpRequest& request, ReplySink& sink);
   awaitable<void> leave(const HttpRequest& request, ReplySink& sink);
   awaitable<void> remove(const HttpRequest& request, ReplySink& sink);
@@ -152,7 +128,32 @@ awaitable<std::optional<std::string>> ClusterEndpoints::only_text(const HttpRequ
 
 awaitable<void> ClusterEndpoints::nodes(const HttpRequest& request, ReplySink& sink) {
   const Work work = [](ClusterHost& host, const Done& done) {
-    done(json::serialize(to_json(host)));
+    done(json::serialize(nodes_json(host)));
+  };
+  co_await answer(request, sink, work, kAnswerWithin);
+}
+
+// Never the codes: nobody keeps them.
+awaitable<void> ClusterEndpoints::invitations(const HttpRequest& request, ReplySink& sink) {
+  const Work work = [](ClusterHost& host, const Done& done) {
+    json::array list;
+    for (const cluster::OpenInvitation& open : host.invitations())
+      list.push_back({{"id", open.id},
+                      {"expires_unix_s", open.expires_s},
+                      {"uses", open.uses},
+                      {"used", open.used}});
+    done(json::serialize(list));
+  };
+  co_await answer(request, sink, work, kAnswerWithin);
+}
+
+awaitable<void> ClusterEndpoints::withdraw(const HttpRequest& request, ReplySink& sink) {
+  const auto invitation = co_await only_text(request, sink, "invitation");
+  if (!invitation) co_return;
+  const Work work = [beginning = *invitation](ClusterHost& host, const Done& done) {
+    const auto id = host.withdraw(beginning);
+    if (!id) return done(id.error());
+    done(json::serialize(json::object{{"withdrawn", *id}}));
   };
   co_await answer(request, sink, work, kAnswerWithin);
 }
@@ -184,10 +185,11 @@ awaitable<void> ClusterEndpoints::invite(const HttpRequest& request, ReplySink& 
       std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count() +
       expires_s;
   const Work work = [until, uses, addresses](ClusterHost& host, const Done& done) {
-    const auto code =
+    const auto made =
         host.invite({.expires_s = until, .uses = static_cast<std::uint32_t>(uses)}, addresses);
-    if (!code) return done(code.error());
-    done(json::serialize(json::object{{"code", *code}, {"expires_unix_s", until}, {"uses", uses}}));
+    if (!made) return done(made.error());
+    done(json::serialize(json::object{
+        {"id", made->id}, {"code", made->code}, {"expires_unix_s", until}, {"uses", uses}}));
   };
   co_await answer(request, sink, work, kAnswerWithin);
 }
@@ -196,9 +198,11 @@ awaitable<void> ClusterEndpoints::join(const HttpRequest& request, ReplySink& si
   const auto code = co_await only_text(request, sink, "code");
   if (!code) co_return;
   const Work work = [code = *code](ClusterHost& host, const Done& done) {
-    host.join(code, [&host, done](Result<void> joined) {
+    host.join(code, [&host, done](ClusterHost::Joined joined) {
       if (!joined) return done(std::move(joined).error());
-      done(json::serialize(json::object{{"joined", true}, {"node", host.self()}}));
+      done(json::serialize(json::object{{"joined", true},
+                                        {"node", host.self()},
+                                        {"dropped", json::array(joined->begin(), joined->end())}}));
     });
   };
   co_await answer(request, sink, work, kJoinWithin + kAnswerWithin);

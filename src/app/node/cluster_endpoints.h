@@ -7,7 +7,9 @@ namespace drystone {
 
 // The local API of membership (docs/formats/cluster.md):
 //   GET  /cluster/v1/nodes
+//   GET  /cluster/v1/invitations
 //   POST /cluster/v1/invitations   {"expires_s", "uses", "addresses"}
+//   POST /cluster/v1/invitations/withdraw  {"invitation"}
 //   POST /cluster/v1/join          {"code"}
 //   POST /cluster/v1/leave
 //   POST /cluster/v1/nodes/remove  {"node"}

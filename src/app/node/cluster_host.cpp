@@ -1,6 +1,7 @@
 #include "app/node/cluster_host.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -84,14 +85,19 @@ class Host final : public ClusterHost {
   Result<std::string> id_of(const std::string& name) override {
     return find_node(node_names(*core_), name);
   }
-  Result<std::string> invite(const cluster::InvitationTerms& terms, bool with_addresses) override;
+  Result<Invited> invite(const cluster::InvitationTerms& terms, bool with_addresses) override;
+  std::vector<cluster::OpenInvitation> invitations() override {
+    return core_->invitations(clock_.wall());
+  }
+  Result<std::string> withdraw(const std::string& beginning) override;
   Result<void> remove(const std::string& name) override;
   Result<void> leave() override;
-  void join(const std::string& code, std::function<void(Result<void>)> done) override;
+  void join(const std::string& code, std::function<void(Joined)> done) override;
 
  private:
   Result<void> listen_for_peers();
   Result<void> join_first();
+  void tell_of_dropped(const std::vector<std::string>& models) const;
 
   Result<void> receive(const PublicKey& key, std::string_view text,
                        const std::optional<tcp::endpoint>& from);
@@ -187,8 +193,10 @@ Result<void> Host::listen_for_peers() {
                                     },
                                 .on_data =
                                     [this](std::unique_ptr<DataStream> stream) {
-                                      if (running_ && data_handler_)
-                                        data_handler_(streams_.guard(std::move(stream)));
+                                      if (!running_ || !data_handler_) return;
+                                      // It may have been put out since the handshake.
+                                      auto guarded = streams_.guard_member(std::move(stream));
+                                      if (guarded) data_handler_(*std::move(guarded));
                                     }}));
   port_ = listener_->port();
   return {};
@@ -200,6 +208,7 @@ Result<void> Host::join_first() {
     options_.say("--join is left out: this node is in a cluster with others already");
     return {};
   }
+  tell_of_dropped(entered->dropped);
   contacts_.push_back(std::move(entered->by));
   core_ = std::move(entered->core);
   return {};
@@ -207,7 +216,11 @@ Result<void> Host::join_first() {
 
 void Host::start_saver() {
   saver_ = std::make_unique<StateSaver>(
-      loop_.get_executor(), folder_, [this] { return core_->saved(); }, options_.say);
+      loop_.get_executor(), folder_,
+      [this]() -> StateSaver::MakeText {
+        return [saved = core_->snapshot()] { return to_text(saved); };
+      },
+      options_.say);
 }
 
 ClusterHost::End Host::run() {
@@ -320,7 +333,8 @@ void Host::put_out(const std::string& node) {
 
 // --- what a person asks for
 
-Result<std::string> Host::invite(const cluster::InvitationTerms& terms, bool with_addresses) {
+Result<ClusterHost::Invited> Host::invite(const cluster::InvitationTerms& terms,
+                                          bool with_addresses) {
   const auto secret = TRY(core_->invite(terms, clock_.wall()));
   follow();
   std::vector<std::string> addresses;
@@ -330,7 +344,15 @@ Result<std::string> Host::invite(const cluster::InvitationTerms& terms, bool wit
   }
   addresses.resize(std::min(addresses.size(), cluster::kCodeAddressesMax));
   if (surroundings_) surroundings_->announce_now();
-  return to_text(cluster::InvitationCode{.secret = secret, .addresses = std::move(addresses)});
+  return Invited{.id = cluster::invitation_id(secret, *crypto_),
+                 .code = to_text(
+                     cluster::InvitationCode{.secret = secret, .addresses = std::move(addresses)})};
+}
+
+Result<std::string> Host::withdraw(const std::string& beginning) {
+  std::string id = TRY(core_->withdraw(beginning, clock_.wall()));
+  follow();
+  return id;
 }
 
 Result<void> Host::remove(const std::string& name) {
@@ -349,11 +371,20 @@ Result<void> Host::leave() {
   return {};
 }
 
-void Host::join(const std::string& code, std::function<void(Result<void>)> done) {
+void Host::tell_of_dropped(const std::vector<std::string>& models) const {
+  if (!models.empty())
+    options_.say(
+        fmt::format("what this node ran until now it gives up, as it comes into another "
+                    "cluster: {}. `drystone load` has that one run it",
+                    fmt::join(models, ", ")));
+}
+
+void Host::join(const std::string& code, std::function<void(Joined)> done) {
   joining_->join(code, *core_, [this, done = std::move(done)](Result<Joining::Entered> entered) {
     if (!entered) return done(std::move(entered).error());
     contacts_.push_back(std::move(entered->by));
-    done({});
+    tell_of_dropped(entered->dropped);
+    done(std::move(entered->dropped));
     begin_end(End::restart);
   });
 }

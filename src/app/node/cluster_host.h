@@ -82,17 +82,24 @@ class ClusterHost {
   // The id of a member by its id, the beginning of its id, or its name.
   // Errors: not_found, invalid_argument (several have that name)
   virtual Result<std::string> id_of(const std::string& name) = 0;
-  // The code to hand over, with this node's addresses in it or without. Errors: those of
-  // ClusterCore::invite.
-  virtual Result<std::string> invite(const cluster::InvitationTerms& terms,
-                                     bool with_addresses) = 0;
+  struct Invited {
+    std::string id;    // for people, no secret
+    std::string code;  // to hand over
+  };
+  // With this node's addresses in the code or without. Errors: those of ClusterCore::invite.
+  virtual Result<Invited> invite(const cluster::InvitationTerms& terms, bool with_addresses) = 0;
+  virtual std::vector<cluster::OpenInvitation> invitations() = 0;
+  // Gives its id. Errors: those of ClusterCore::withdraw.
+  virtual Result<std::string> withdraw(const std::string& beginning) = 0;
   // Errors: as id_of, and those of ClusterCore::remove; the node itself: as leave.
   virtual Result<void> remove(const std::string& name) = 0;
   // Ends run() with restart. Errors: invalid_argument (it is alone).
   virtual Result<void> leave() = 0;
-  // Ends run() with restart if all goes well. Calls `done` once, on the loop.
+  // Ends run() with restart if all goes well. Calls `done` once, on the loop, with the models that
+  // it ran until now and that the other cluster does not know of.
   // Errors: invalid_argument (the code; in a cluster with others; refused), unavailable, io.
-  virtual void join(const std::string& code, std::function<void(Result<void>)> done) = 0;
+  using Joined = Result<std::vector<std::string>>;
+  virtual void join(const std::string& code, std::function<void(Joined)> done) = 0;
 };
 
 }  // namespace drystone

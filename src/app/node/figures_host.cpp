@@ -20,11 +20,15 @@
 #include "app/node/link_prober.h"
 #include "app/node/loop_call.h"
 #include "app/node/machine_facts.h"
-#include "app/node/measured.h"
+#include "app/node/measure_again.h"
+#include "app/node/measure_turn.h"
 #include "app/node/node_measure.h"
 #include "app/node/node_memory.h"
 #include "app/node/node_name.h"
+#include "app/node/node_speed.h"
+#include "app/node/own_measured.h"
 #include "app/node/probe_schedule.h"
+#include "app/node/processor_use.h"
 #include "app/node/system_memory.h"
 #include "cluster/instance/map_view.h"
 #include "serve/peer/probe/link_probe.h"
@@ -74,7 +78,8 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
         threads(threads_or_default(options.threads)),
         gate(std::make_shared<ProbeGate>()),
         prober(host.tls(), the_clock, *gate),
-        schedule(std::hash<std::string>{}(self)) {}
+        schedule(std::hash<std::string>{}(self)),
+        again(clock.monotonic()) {}
 
   // What `work` gives on the cluster's loop; nullopt: the loop has ended or is stuck, or we stop.
   template <typename Work>
@@ -104,8 +109,9 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
     figures.cores = static_cast<std::uint32_t>(usable_processors());
     if (options.memory_bytes > 0) figures.limit_bytes = options.memory_bytes;
     read_memory();
+    know_machine();
     publish_figures();
-    measure();
+    measure_first();
     publish_figures();
     while (wait(kLook)) {
       const auto now = clock.monotonic();
@@ -114,6 +120,7 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
         if (now - facts_told >= kFactsEvery || memory_changed()) publish_figures();
       }
       look_at_links(now);
+      look_at_speed();
     }
   }
 
@@ -126,7 +133,7 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
     memory_read = clock.monotonic();
     const NodeMemory memory = node_memory();
     figures.total_bytes = memory.total;
-    figures.reserved_bytes = options.reserved_bytes ? options.reserved_bytes() : 0;
+    figures.reserved_bytes = reserved_bytes();
     figures.reserve_bytes = system_reserve(memory);
     figures.free_bytes = memory.available;
     // What is reserved and not touched yet is free in the system's eyes only.
@@ -149,7 +156,7 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
     json::object value = to_json(figures);
     value["machine"] = describe_machine({.version = options.version,
                                          .cpu = cpu,
-                                         .isa = isa_name,
+                                         .isa = std::string(isa ? to_string(*isa) : ""),
                                          .threads = threads,
                                          .folders = {options.state}});
     publish(std::string(kFiguresPrefix) + self, value);
@@ -157,33 +164,59 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
     facts_told = clock.monotonic();
   }
 
-  void measure() {
-    const char* forced = std::getenv("DRYSTONE_ISA");
-    const auto isa = choose_isa(forced == nullptr ? "" : forced);
-    if (!isa) return;
+  // What can be told before anything is measured.
+  void know_machine() {
     cpu = cpu_name();
-    isa_name = to_string(*isa);
-    const MeasuredKey key{
-        .cpu = cpu, .isa = isa_name, .version = options.version, .threads = threads};
-    const auto file = options.state / "measured.json";
-    auto measured = read_measured(file, key);
-    if (!measured) {
-      const MeasureTurn turn(clock, kTurnWithin, stopping);
-      if (stopping) return;
-      measured = measure_node({.isa = *isa,
-                               .threads = threads,
-                               .memory_bytes = figures.free_bytes.value_or(0),
-                               .stop = &stopping},
-                              clock);
-      if (stopping) return;
-      // A disk that refuses costs the next start the same again.
-      static_cast<void>(keep_measured(file, key, *measured));
-    }
-    figures.read_bandwidth = measured->read_bandwidth;
-    figures.rates = measured->rates;
-    figures.step_fixed_s = measured->step_fixed_s;
-    figures.layer_fixed_s = measured->layer_fixed_s;
+    const char* forced = std::getenv("DRYSTONE_ISA");
+    if (const auto known = choose_isa(forced == nullptr ? "" : forced)) isa = *known;
+    const std::string isa_name(isa ? to_string(*isa) : "");
+    own.emplace(
+        options.state / "measured.json",
+        MeasuredKey{.cpu = cpu, .isa = isa_name, .version = options.version, .threads = threads},
+        options.measure_anew);
+    figures.measuring = isa && !own->known();
+    if (own->known()) set_speed(figures, *own->known());
   }
+
+  void measure_first() {
+    if (!*figures.measuring) return;
+    const MeasureTurn turn(clock, kTurnWithin, stopping);
+    take(measure([this] { return stopping.load(); }));
+    figures.measuring = false;
+  }
+
+  // What an earlier time took for slow may have been disturbed.
+  void look_at_speed() {
+    const auto before = std::exchange(processors, processor_times());
+    const auto is_free = [this] { return reserved_bytes() == 0; };
+    if (!isa || !again.due(clock.monotonic())) return;
+    bool measured = false;
+    if (is_free() && were_idle(before, processors))
+      if (const MeasureTurn turn(clock, {}, stopping); turn.is_ours()) {
+        const bool better = take(measure([&] { return stopping || !is_free(); }));
+        measured = is_free();
+        if (better && !stopping) publish_figures();
+      }
+    again.done(measured, clock.monotonic());
+  }
+
+  Measured measure(std::function<bool()> stop) {
+    return measure_node({.isa = *isa,
+                         .threads = threads,
+                         .memory_bytes = figures.free_bytes.value_or(0),
+                         .stop = std::move(stop)},
+                        clock);
+  }
+
+  // Whether anything of it is better than what was known. What is partial at an end of the node is
+  // not kept: it would pass for all.
+  bool take(const Measured& found) {
+    if (stopping || !own->take(found)) return false;
+    set_speed(figures, *own->known());
+    return true;
+  }
+
+  Bytes reserved_bytes() const { return options.reserved_bytes ? options.reserved_bytes() : 0; }
 
   void look_at_links(Clock::Nanoseconds now) {
     // The lower id of a pair measures.
@@ -246,7 +279,11 @@ struct FiguresHost::Inner : std::enable_shared_from_this<Inner> {
   const std::shared_ptr<ProbeGate> gate;  // also of streams that are being answered
   LinkProber prober;
   ProbeSchedule schedule;
-  std::string cpu, isa_name;
+  std::string cpu;
+  std::optional<Isa> isa;          // nullopt: the one that is forced is not there
+  std::optional<OwnMeasured> own;  // since know_machine()
+  std::optional<ProcessorTimes> processors;
+  MeasureAgain again;
   NodeFigures figures, told;
   Clock::Nanoseconds memory_read{}, facts_told{};
 

@@ -14,8 +14,9 @@ namespace drystone {
 
 // Tells the cluster what this node has and how fast it and its links are: figures/SELF and
 // link/SELF/PEER in the shared state. Measures the machine at its first start (MeasureTurn, about 5
-// s; kept in the state folder), the links to nodes of higher ids whenever they or addresses change,
-// and answers nodes of lower ids that measure theirs.
+// s; kept in the state folder), and again after every start while nothing is loaded and the machine
+// is idle (MeasureAgain), of which it takes what is better; the links to nodes of higher ids
+// whenever they or addresses change, and answers nodes of lower ids that measure theirs.
 //
 // Works on a thread of its own with low priority.
 class FiguresHost {
@@ -25,6 +26,7 @@ class FiguresHost {
     std::string version;                          // of the program
     int threads = 0;                              // of a part; 0: one per core
     Bytes memory_bytes = 0;                       // the owner's bound for all parts; 0: none
+    bool measure_anew = false;                    // what is kept of earlier starts is thrown away
     std::function<Bytes()> reserved_bytes;        // of the node's ledger; any thread; may be empty
     std::function<void(const std::string&)> say;  // a line for people; any thread; may be empty
   };

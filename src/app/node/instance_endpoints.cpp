@@ -68,14 +68,21 @@ class InstanceEndpoints final : public Endpoints {
 
   Result<json::value> plan(const HttpRequest& asked) {
     const PlanQuestion question = TRY(parse_plan_question(asked.body));
-    return json::value(to_json(TRY(
-        host_.plan(question.wish.path_or_name, question.wish.desired, question.prompt_tokens))));
+    const InstanceHost::Planned planned =
+        TRY(host_.plan(question.wish.path_or_name, question.wish.desired, question.prompt_tokens));
+    json::object answer = to_json(planned.plan);
+    answer["waited"] = planned.waited;
+    answer["unmeasured"] = json::array(planned.unmeasured.begin(), planned.unmeasured.end());
+    return json::value(std::move(answer));
   }
 
   Result<json::value> load(const HttpRequest& asked) {
     const LoadRequest request = TRY(parse_load_request(asked.body));
     const InstanceHost::Wish wish = TRY(host_.load(request.path_or_name, request.desired));
-    return json::value{{"model", wish.model}, {"advice", wish.advice}, {"waited", wish.waited}};
+    return json::value{{"model", wish.model},
+                       {"advice", wish.advice},
+                       {"waited", wish.waited},
+                       {"wish", to_json(wish.desired)}};
   }
 
   InstanceHost& host_;

@@ -1,7 +1,6 @@
 #include "app/node/instance_host.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "app/load/engine_metrics.h"
+#include "app/node/figures_wait.h"
 #include "app/node/instance_json.h"
 #include "app/node/instance_view.h"
 #include "app/node/loop_call.h"
@@ -35,7 +35,9 @@ using cluster::ClusterEvent;
 
 constexpr std::chrono::milliseconds kTickEvery{250};
 constexpr std::chrono::seconds kFiguresWithin{15};
-constexpr std::chrono::milliseconds kFiguresLookEvery{100};
+constexpr std::chrono::seconds kGoneWithin{15};  // what was just unloaded
+constexpr std::chrono::milliseconds kLookEvery{100};
+constexpr std::size_t kUnloadedMax = 256;  // models that the map knows though nobody wants them
 constexpr int kRoundsMax = 64;  // of actions at once; what is left comes with the next tick
 
 // Another number each time.
@@ -58,6 +60,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
         clock(own_clock),
         self(cluster.self()),
         own_name(name_of(self)),
+        figures_wait(options.measured_within, [this](const std::string& text) { say(text); }),
         part_dialer(DataPurpose::part, cluster.dialer()),
         job_dialer(DataPurpose::jobs, cluster.dialer()),
         switchboard(clock),
@@ -86,7 +89,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   auto ask(Work work);
   Result<ModelCatalog::Found> find(const std::string& path_or_name);
   void wait_for_figures();
-  std::string wait_until_measured();
+  FiguresWait::Outcome wait_until_measured(const std::string& who);
   Result<Plan> plan(const ModelFigures& model, const DesiredInstance& desired,
                     std::uint32_t prompt_tokens = 0);
 
@@ -95,11 +98,15 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   struct Machines {
     std::vector<NodeFigures> nodes;
     LinkTable links;
+    std::vector<std::pair<std::string, std::string>> dead;  // id and name of the other members
   };
   Machines machines_for(const std::string& model) const;
+  bool is_placed(const std::string& model) const;
   Result<void> check_name(ModelCatalog::Found& found) const;
+  Result<void> wait_for_name(const ModelCatalog::Found& found);
+  Result<void> forget_models();
   Result<void> put(const std::string& key, const json::value& value);
-  Result<void> want(ModelCatalog::Found found, const DesiredInstance& desired);
+  Result<DesiredInstance> want(ModelCatalog::Found found, DesiredInstance desired);
   Result<void> unload(const std::string& model);
 
   const Options options;
@@ -108,6 +115,7 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   ModelCatalog& catalog;
   const Clock& clock;
   const std::string self, own_name;
+  FiguresWait figures_wait;
   PurposeDialer part_dialer, job_dialer;
   Switchboard switchboard;
   VisitGate<JobServer> job_gate;
@@ -244,9 +252,10 @@ PartRunner::Events InstanceHost::Inner::part_events() {
           .failed =
               [later](const std::string& instance, const Epoch& epoch, const std::string& error) {
                 later([=](Inner& inner) {
+                  const std::string named = with_names(inner.cluster.core(), error);
                   inner.say(fmt::format("{}: this node's part ended (epoch {}): {}", instance,
-                                        epoch.number, error));
-                  inner.core.part_failed(instance, epoch, error);
+                                        epoch.number, named));
+                  inner.core.part_failed(instance, epoch, named);
                 });
               }};
 }
@@ -375,7 +384,11 @@ InstanceHost::Inner::Machines InstanceHost::Inner::machines_for(const std::strin
     if (!place || !place->placement) continue;
     for (const PlacedPart& part : place->placement->parts) own[part.node] += part.bytes.total();
   }
-  Machines machines{.nodes = {}, .links = map.links()};
+  Machines machines{.nodes = {}, .links = map.links(), .dead = {}};
+  for (const auto& [id, name] : node_names(cluster.core()))
+    if (cluster.core().state(id) == cluster::NodeState::dead ||
+        cluster.core().state(id) == cluster::NodeState::left)
+      machines.dead.emplace_back(id, name);
   for (const std::string& id : cluster.core().alive())
     if (const NodeFigures* figures = map.node(id)) {
       const Bytes reserved = figures->reserved_bytes;
@@ -399,34 +412,74 @@ Result<Plan> InstanceHost::Inner::plan(const ModelFigures& model, const DesiredI
   PlanRequest request = desired.request(desired.model);
   request.replicas = desired.replicas > 1 ? std::optional(desired.replicas) : std::nullopt;
   request.prompt_tokens = prompt_tokens;
+  request.dead = machines.dead;
   return drystone::plan(model, machines.nodes, machines.links, request);
 }
 
-// Adds the holders that are known already. Errors: invalid_argument (another model has its name).
+bool InstanceHost::Inner::is_placed(const std::string& model) const {
+  for (std::uint32_t i = 0; i < kReplicasMax; ++i) {
+    const auto place = core.map().place(instance_name(model, i));
+    if (place && place->placement) return true;
+  }
+  return false;
+}
+
+// Adds the holders that are known already. A name is free again when its model is gone.
+// Errors: invalid_argument (another model has its name).
 Result<void> InstanceHost::Inner::check_name(ModelCatalog::Found& found) const {
   const std::string& model = found.source.model;
-  if (const auto before = known(model)) {
-    const ModelSource& source = before->source;
-    if (source.identity != found.source.identity)
-      return Error(Errc::invalid_argument,
-                   fmt::format("another model is called {} in this cluster ({}). Rename the file, "
-                               "or unload that one and wait until it is gone",
-                               model, source.path));
+  const auto before = known(model);
+  if (!before) return {};
+  const ModelSource& source = before->source;
+  if (source.identity == found.source.identity) {
     for (const std::string& holder : source.holders)
       if (std::ranges::find(found.source.holders, holder) == found.source.holders.end())
         found.source.holders.push_back(holder);
+  } else if (view.get(want_key(model)) != nullptr) {
+    return Error(
+        Errc::invalid_argument,
+        fmt::format("another model is loaded as {0} in this cluster ({1}). `drystone unload "
+                    "{0}` ends that one; or rename the file",
+                    model, source.path));
+  } else if (is_placed(model)) {
+    return Error(Errc::unavailable,
+                 fmt::format("another model that was loaded as {} ({}) is just being unloaded; try "
+                             "again in some seconds",
+                             model, source.path));
   }
   return {};
 }
 
-Result<void> InstanceHost::Inner::want(ModelCatalog::Found found, const DesiredInstance& desired) {
+// So that the map is bounded: what is not loaded can be found again by its file.
+Result<void> InstanceHost::Inner::forget_models() {
+  const std::vector<std::string> keys = view.keys(kSourcePrefix);
+  std::size_t left = keys.size();
+  for (const std::string& key : keys) {
+    if (left <= kUnloadedMax) break;
+    const std::string model = key.substr(kSourcePrefix.size());
+    if (view.get(want_key(model)) != nullptr || is_placed(model)) continue;
+    TRY(put(key, nullptr));
+    TRY(put(std::string(kModelPrefix) + model, nullptr));
+    --left;
+  }
+  return {};
+}
+
+Result<DesiredInstance> InstanceHost::Inner::want(ModelCatalog::Found found,
+                                                  DesiredInstance desired) {
   TRY(check_name(found));
+  TRY(forget_models());
+  // Also where two ask within a millisecond.
+  desired.asked = wall_ms(clock);
+  const auto wanted = core.map().wanted();
+  if (const auto before = wanted.find(desired.model); before != wanted.end())
+    desired.asked = std::max(desired.asked, before->second.asked + 1);
   TRY(put(std::string(kSourcePrefix) + desired.model, to_json(found.source)));
   TRY(put(std::string(kModelPrefix) + desired.model, to_json(found.figures)));
   TRY(put(want_key(desired.model), to_json(desired)));
   cluster.follow();
   wake();
-  return {};
+  return desired;
 }
 
 Result<void> InstanceHost::Inner::unload(const std::string& model) {
@@ -454,6 +507,19 @@ Result<ModelCatalog::Found> InstanceHost::Inner::find(const std::string& path_or
   return here;
 }
 
+// The model that had its name may be on its way out.
+Result<void> InstanceHost::Inner::wait_for_name(const ModelCatalog::Found& found) {
+  const auto deadline = clock.monotonic() + kGoneWithin;
+  while (true) {
+    auto is_free = ask([found](Inner& inner) {
+      ModelCatalog::Found asked = found;
+      return inner.check_name(asked);
+    });
+    if (is_free || !is_free.is(Errc::unavailable) || clock.monotonic() >= deadline) return is_free;
+    std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
 // Nodes that have just come are measured first: who plans without them would plan anew in a moment.
 void InstanceHost::Inner::wait_for_figures() {
   const auto deadline = clock.monotonic() + kFiguresWithin;
@@ -466,46 +532,27 @@ void InstanceHost::Inner::wait_for_figures() {
   while (clock.monotonic() < deadline) {
     const auto known = ask(complete);
     if (!known || *known) return;
-    std::this_thread::sleep_for(kFiguresLookEvery);
+    std::this_thread::sleep_for(kLookEvery);
   }
 }
 
-// What was waited for and what it has come to, for people; "": nothing.
-std::string InstanceHost::Inner::wait_until_measured() {
-  const auto start = clock.monotonic();
-  const auto look = [](Inner& inner) -> Result<std::vector<std::string>> {
-    return unmeasured(inner.core.map(), inner.cluster.core().alive());
-  };
-  std::string first;
-  while (true) {
-    const auto missing = ask(look);
-    const auto waited = clock.monotonic() - start;
-    if (!missing || missing->empty() || waited >= options.measured_within) {
-      if (first.empty()) return "";
-      return fmt::format("waited {:.1f} s for figures of {}{}",
-                         std::chrono::duration<double>(waited).count(), first,
-                         missing && missing->empty() ? "" : ": planned without");
-    }
-    if (first.empty()) {
-      constexpr std::size_t kNamed = 5;
-      const std::size_t named = std::min(missing->size(), kNamed);
-      first = fmt::format(
-          "{}",
-          fmt::join(missing->begin(), missing->begin() + static_cast<std::ptrdiff_t>(named), ", "));
-      if (named < missing->size()) first += fmt::format(" and {} more", missing->size() - named);
-      say(fmt::format("a load waits for figures of {}, {} ms at most", first,
-                      options.measured_within.count()));
-    }
-    std::this_thread::sleep_for(kFiguresLookEvery);
-  }
+FiguresWait::Outcome InstanceHost::Inner::wait_until_measured(const std::string& who) {
+  return figures_wait.wait(clock, who, [this] {
+    return ask([](Inner& inner) -> Result<std::vector<Unmeasured>> {
+      return unmeasured(inner.core.map(), inner.cluster.core().alive());
+    });
+  });
 }
 
 Result<json::array> InstanceHost::instances() {
   return inner_->ask([](Inner& inner) -> Result<json::array> {
     json::array all;
+    const auto wanted = inner.core.map().wanted();
     for (const InstanceStatus& status : inner.core.statuses()) {
       json::object one =
           to_json(status, [&](const std::string& node) { return inner.name_of(node); });
+      if (const auto wish = wanted.find(status.instance); wish != wanted.end())
+        one["wish"] = to_json(wish->second);
       one["current"] = inner.is_current(status);
       one["served"] = static_cast<bool>(inner.models->find(status.model));
       all.push_back(std::move(one));
@@ -534,30 +581,35 @@ std::vector<ModelLoad> InstanceHost::loads() {
   return all ? *std::move(all) : std::vector<ModelLoad>();
 }
 
-Result<Plan> InstanceHost::plan(const std::string& path_or_name, DesiredInstance desired,
-                                std::uint32_t prompt_tokens) {
+Result<InstanceHost::Planned> InstanceHost::plan(const std::string& path_or_name,
+                                                 DesiredInstance desired,
+                                                 std::uint32_t prompt_tokens) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   desired.model = found.source.model;
   inner_->wait_for_figures();
-  return inner_->plan(found.figures, desired, prompt_tokens);
+  const FiguresWait::Outcome figures = inner_->wait_until_measured("a plan");
+  Planned planned{.plan = TRY(inner_->plan(found.figures, desired, prompt_tokens)),
+                  .waited = figures.waited};
+  for (const Unmeasured& one : figures.missing) planned.unmeasured.push_back(one.what);
+  return planned;
 }
 
 Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
                                               DesiredInstance desired) {
   const ModelCatalog::Found found = TRY(inner_->find(path_or_name));
   desired.model = found.source.model;
-  TRY(inner_->ask([found](Inner& inner) {
-    ModelCatalog::Found asked = found;
-    return inner.check_name(asked);
-  }));
+  TRY(inner_->wait_for_name(found));
   inner_->wait_for_figures();
-  const std::string waited = inner_->wait_until_measured();
+  const std::string waited = inner_->wait_until_measured("a load").waited;
   const Plan planned = TRY(inner_->plan(found.figures, desired));
   if (planned.offers.empty())
     return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");
-  desired.asked = wall_ms(inner_->clock);
-  TRY(inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); }));
-  return Wish{.model = desired.model, .advice = planned.advice, .waited = waited};
+  auto wanted =
+      TRY(inner_->ask([found, desired](Inner& inner) { return inner.want(found, desired); }));
+  return Wish{.model = desired.model,
+              .advice = planned.advice,
+              .waited = waited,
+              .desired = std::move(wanted)};
 }
 
 Result<void> InstanceHost::unload(const std::string& model) {

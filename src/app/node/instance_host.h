@@ -32,13 +32,19 @@ class InstanceHost {
     int threads = 0;                              // of each part; 0: one per core
     Bytes memory_bytes = 0;                       // for all parts; 0: what the system has
     std::function<void(const std::string&)> say;  // a line for people; any thread; may be empty
-    // That a load waits for figures that are still being measured.
+    // That a load or a plan waits for figures that are still being measured.
     std::chrono::milliseconds measured_within{5000};
   };
   struct Wish {
-    std::string model;   // its name
-    std::string advice;  // of the plan
-    std::string waited;  // for which figures, a sentence for people; "": for none
+    std::string model;        // its name
+    std::string advice;       // of the plan
+    std::string waited;       // for which figures, a sentence for people; "": for none
+    DesiredInstance desired;  // as it stands in the shared state
+  };
+  struct Planned {
+    Plan plan;
+    std::string waited;                   // as Wish::waited
+    std::vector<std::string> unmeasured;  // what it was made without: "nova", "the link a - b"
   };
   // Borrows all for its life. Before ClusterHost::run(), whose events it listens to, and before the
   // server, whose endpoints may ask it at once.
@@ -64,15 +70,14 @@ class InstanceHost {
   // The same for metrics: its engine's load where the head is here. Empty when the node is
   // stopping.
   std::vector<ModelLoad> loads();
-  // Every sensible way to place a model on those alive, whose figures are waited for up to 15 s;
-  // `path_or_name` as ModelCatalog::find takes it, or a name that the cluster knows. Errors: those
-  // of ModelCatalog::find.
-  // prompt_tokens: as in PlanRequest.
-  Result<Plan> plan(const std::string& path_or_name, DesiredInstance desired,
-                    std::uint32_t prompt_tokens = 0);
-  // Asks the cluster to run it from now on, once what is being measured is known: `measured_within`
-  // more than for a plan. Errors: those of find and of the plan (it can never fit: nothing was
-  // changed); invalid_argument (another model has its name).
+  // Every sensible way to place a model on those alive, whose figures are waited for up to 15 s,
+  // and `measured_within` more where they are being measured; `path_or_name` as ModelCatalog::find
+  // takes it, or a name that the cluster knows. Errors: those of ModelCatalog::find. prompt_tokens:
+  // as in PlanRequest.
+  Result<Planned> plan(const std::string& path_or_name, DesiredInstance desired,
+                       std::uint32_t prompt_tokens = 0);
+  // Asks the cluster to run it from now on; waits as plan() does. Errors: those of find and of the
+  // plan (it can never fit: nothing was changed); invalid_argument (another model has its name).
   Result<Wish> load(const std::string& path_or_name, DesiredInstance desired);
   // Errors: not_found (nobody asked for it).
   Result<void> unload(const std::string& model);

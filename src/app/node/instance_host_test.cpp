@@ -156,6 +156,21 @@ class InstanceHostTest : public testing::Test {
   std::vector<std::unique_ptr<TestNode>> nodes;
 };
 
+// Of two that ask at once each can tell whose wish it is that stands.
+TEST_F(InstanceHostTest, EveryInstanceTellsWhichWishItAnswers) {
+  start(1);
+  const auto first = nodes[0]->instances->load(kDemoModelName, wish(1));
+  ASSERT_TRUE(first) << first.error().message();
+  DesiredInstance other = wish(1);
+  other.context = 256;
+  const auto second = nodes[0]->instances->load(kDemoModelName, other);
+  ASSERT_TRUE(second);
+  EXPECT_GT(second->desired.asked, first->desired.asked);
+  const json::array all = *nodes[0]->instances->instances();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(*desired_from_json(all[0].at("wish")), second->desired);
+}
+
 // The promise to whoever asks: it does not matter which node, nor where the model is.
 TEST_F(InstanceHostTest, EveryNodeServesWhatIsSplitOverAll) {
   start(3);
@@ -306,6 +321,8 @@ TEST_F(InstanceHostTest, ALoadWaitsForWhatIsBeingMeasured) {
   const auto loaded = nodes[0]->instances->load(kDemoModelName, wish(std::nullopt));
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(loaded->waited, "waited 0.3 s for figures of n1: planned without");
+  EXPECT_EQ(nodes[0]->instances->load(kDemoModelName, wish(std::nullopt))->waited, "")
+      << "they did not come the last time";
 }
 
 // What can never fit is said at once, with figures, and changes nothing.

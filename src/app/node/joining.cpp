@@ -8,6 +8,7 @@
 
 #include "app/node/node_name.h"
 #include "app/node/open_core.h"
+#include "cluster/instance/map_view.h"
 #include "net/address_order.h"
 
 namespace drystone {
@@ -24,6 +25,13 @@ Result<void> check_foreign(const cluster::InvitationCode& code, const ClusterCor
   return Error(Errc::invalid_argument,
                "this code invites into the cluster of this very node: give it to `drystone join` "
                "or `drystone up --join` on the machine that is to come in");
+}
+
+std::vector<std::string> wanted_models(const ClusterCore& core) {
+  std::vector<std::string> models;
+  for (const auto& [key, value] : core.list(kWantPrefix))
+    models.push_back(key.substr(kWantPrefix.size()));
+  return models;
 }
 
 }  // namespace
@@ -70,16 +78,17 @@ void Joining::ask(cluster::InvitationCode code, const ClusterCore& own, Done don
                 .peers = options_.peers,
                 .our_port = options_.our_port,
                 .discover = options_.discover};
-  asio::co_spawn(rooms_.loop, try_to_join(std::move(wish), std::move(done)), asio::detached);
+  asio::co_spawn(rooms_.loop, try_to_join(std::move(wish), own, std::move(done)), asio::detached);
 }
 
-asio::awaitable<void> Joining::try_to_join(JoinWish wish, Done done) {
+asio::awaitable<void> Joining::try_to_join(JoinWish wish, const ClusterCore& own, Done done) {
   auto joined = co_await join_cluster(rooms_.tls, rooms_.crypto, rooms_.clock, std::move(wish));
   busy_ = false;
-  done(enter(std::move(joined)));
+  done(enter(std::move(joined), wanted_models(own)));
 }
 
-Result<Joining::Entered> Joining::enter(Result<JoinedCluster> joined) {
+Result<Joining::Entered> Joining::enter(Result<JoinedCluster> joined,
+                                        std::vector<std::string> dropped) {
   if (!joined) return std::move(joined).error();
   if (ended_) return Error(Errc::cancelled, "this node stops");
   options_.pause_saving();
@@ -92,9 +101,14 @@ Result<Joining::Entered> Joining::enter(Result<JoinedCluster> joined) {
   auto core = save();
   if (!core) {
     options_.resume_saving();
-    return std::move(core).error();
+    return Error(core.error().code(),
+                 fmt::format("the cluster has let this node in, but it cannot keep that, and goes "
+                             "on alone: {}. Make room on the disk, then run the same command "
+                             "again: the same code lets it in and loses no further use",
+                             core.error().message()));
   }
-  return Entered{.core = *std::move(core), .by = to_string(joined->by)};
+  return Entered{
+      .core = *std::move(core), .by = to_string(joined->by), .dropped = std::move(dropped)};
 }
 
 }  // namespace drystone

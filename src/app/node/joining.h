@@ -36,6 +36,7 @@ class Joining {
   struct Entered {
     std::unique_ptr<cluster::ClusterCore> core;  // of the other cluster
     std::string by;                              // "host:port" of who let us in
+    std::vector<std::string> dropped;            // models that were wanted in our own
   };
   // Borrows the rooms for its life, which is longer than the loop's.
   Joining(Options options, const Rooms& rooms) : options_(std::move(options)), rooms_(rooms) {}
@@ -45,8 +46,9 @@ class Joining {
   // own cluster; refused), unavailable, io.
   Result<std::optional<Entered>> join_first(const std::string& code,
                                             const cluster::ClusterCore& own);
-  // While the loop runs. Calls `done` once, on it. Errors: as above; invalid_argument (in a cluster
-  // with others); unavailable (it is joining or ending); cancelled (by end()).
+  // While the loop runs. Calls `done` once, on it; `own` must live until then. Errors: as above;
+  // invalid_argument (in a cluster with others); unavailable (it is joining or ending); cancelled
+  // (by end()).
   void join(const std::string& code, const cluster::ClusterCore& own,
             std::function<void(Result<Entered>)> done);
   // The node ends: what is on disk stays.
@@ -56,8 +58,9 @@ class Joining {
   using Done = std::function<void(Result<Entered>)>;
 
   void ask(cluster::InvitationCode code, const cluster::ClusterCore& own, Done done);
-  boost::asio::awaitable<void> try_to_join(JoinWish wish, Done done);
-  Result<Entered> enter(Result<JoinedCluster> joined);
+  boost::asio::awaitable<void> try_to_join(JoinWish wish, const cluster::ClusterCore& own,
+                                           Done done);
+  Result<Entered> enter(Result<JoinedCluster> joined, std::vector<std::string> dropped);
 
   const Options options_;
   const Rooms rooms_;

@@ -95,9 +95,22 @@ std::vector<LinkPath> link_paths(const std::vector<Interface>& ours,
   return paths;
 }
 
-Result<LinkFigures> LinkProber::measure(const std::string& self, const std::string& peer,
-                                        const PublicKey& key, const std::vector<LinkPath>& paths,
-                                        const std::atomic<bool>& stop) {
+json::object to_json(const MeasuredLink& link) {
+  json::object out = to_json(link.used);
+  json::array paths;
+  for (const LinkFigures& path : link.paths) {
+    json::object each = to_json(path);
+    each.erase("from");
+    each.erase("to");
+    paths.push_back(std::move(each));
+  }
+  out["paths"] = std::move(paths);
+  return out;
+}
+
+Result<MeasuredLink> LinkProber::measure(const std::string& self, const std::string& peer,
+                                         const PublicKey& key, const std::vector<LinkPath>& paths,
+                                         const std::atomic<bool>& stop) {
   const ProbeGate::Pass pass(gate_);
   if (!pass) return Error(Errc::limit, "this node is measuring another link");
   const auto probe = [&](const LinkPath& path) -> Result<ProbeFigures> {
@@ -112,7 +125,7 @@ Result<LinkFigures> LinkProber::measure(const std::string& self, const std::stri
                      {}, {.within = kConnectWithin}));
     return probe_link(*stream, clock_);
   };
-  std::optional<LinkFigures> best;
+  MeasuredLink measured;
   std::string why;
   for (const LinkPath& path : paths) {
     if (stop) return Error(Errc::cancelled, "measuring was stopped");
@@ -130,10 +143,11 @@ Result<LinkFigures> LinkProber::measure(const std::string& self, const std::stri
                            .bandwidth_back = figures->bandwidth_back,
                            .from_interface = path.from_interface,
                            .to_interface = path.to_interface};
-    if (!best || slower_way(link) > slower_way(*best)) best = link;
+    measured.paths.push_back(link);
   }
-  if (!best) return Error(Errc::unavailable, why);
-  return *best;
+  if (measured.paths.empty()) return Error(Errc::unavailable, why);
+  measured.used = *std::ranges::max_element(measured.paths, {}, slower_way);
+  return measured;
 }
 
 }  // namespace drystone

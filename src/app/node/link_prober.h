@@ -39,6 +39,14 @@ std::vector<LinkPath> link_paths(const std::vector<Interface>& ours,
                                  const std::vector<PeerInterface>& theirs,
                                  const std::vector<boost::asio::ip::tcp::endpoint>& addresses);
 
+// A link as it was measured: over each pair of interfaces, and which of them is used.
+struct MeasuredLink {
+  LinkFigures used;
+  std::vector<LinkFigures> paths;  // kLinkPathsMax at most; `used` is one of them
+};
+// The value of link/FROM/TO (docs/formats/placement.md): `used`, and all as `paths`.
+boost::json::object to_json(const MeasuredLink& link);
+
 // Measures links. Borrows all for its life; one thread.
 class LinkProber {
  public:
@@ -47,11 +55,11 @@ class LinkProber {
   LinkProber(const TlsContext& tls, const Clock& clock, ProbeGate& gate)
       : tls_(tls), clock_(clock), gate_(gate) {}
 
-  // Every path in turn; figures of the one with the most bandwidth. Errors: limit (one of the two
+  // Every path in turn; used is the one with the most bandwidth. Errors: limit (one of the two
   // nodes is measuring another link), unavailable (no path works: says why), cancelled.
-  Result<LinkFigures> measure(const std::string& self, const std::string& peer,
-                              const PublicKey& key, const std::vector<LinkPath>& paths,
-                              const std::atomic<bool>& stop);
+  Result<MeasuredLink> measure(const std::string& self, const std::string& peer,
+                               const PublicKey& key, const std::vector<LinkPath>& paths,
+                               const std::atomic<bool>& stop);
 
  private:
   const TlsContext& tls_;

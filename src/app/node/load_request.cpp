@@ -37,7 +37,7 @@ Result<std::string> model_of(const boost::json::object& object) {
 Result<LoadRequest> load_request_of(boost::json::object object) {
   LoadRequest request{.path_or_name = TRY(model_of(object))};
   object["model"] = "model";
-  auto desired = desired_from_json(object);
+  auto desired = read_desired(object, kWhat);
   if (!desired) return as_argument(std::move(desired).error());
   request.desired = *std::move(desired);
   request.desired.model.clear();

@@ -31,6 +31,18 @@ TEST(LoadRequest, ThePromptOfAPlan) {
       parse_load_request(R"({"model": "a", "prompt_tokens": 9})").is(Errc::invalid_argument));
 }
 
+// What may stand there is said with what does.
+TEST(LoadRequest, SaysWhatAChoiceMayBe) {
+  const auto refusal = [](const char* body) { return parse_load_request(body).error().message(); };
+  EXPECT_EQ(refusal(R"({"model": "a", "kv_format": "q3"})"),
+            R"(request: "kv_format" is "q3": expected f16, f32 or q8_0)");
+  EXPECT_EQ(refusal(R"({"model": "a", "row_format": "f8"})"),
+            R"(request: "row_format" is "f8": expected f32, f16 or q8)");
+  EXPECT_EQ(refusal(R"({"model": "a", "objective": "all"})"),
+            "request: \"objective\" is \"all\": expected automatic, one_stream, many_streams or "
+            "prompt");
+}
+
 // A mistyped wish must not be half understood.
 TEST(LoadRequest, RefusesWhatItDoesNotUnderstand) {
   for (const char* body : {"", "[]", "{}", R"({"model": ""})", R"({"model": 7})",

@@ -72,12 +72,15 @@ std::string cpu_name() {
 }
 
 json::object describe_machine(const MachineFacts& facts) {
-  json::object out = {{"version", facts.version}, {"isa", facts.isa}, {"threads", facts.threads}};
+  json::object out = {{"version", facts.version}, {"threads", facts.threads}};
   if (!facts.cpu.empty()) out["cpu"] = facts.cpu;
-  out["devices"] =
-      json::array{json::object{{"kind", "cpu"},
-                               {"name", fmt::format("{} ({} thread{})", facts.isa, facts.threads,
-                                                    facts.threads == 1 ? "" : "s")}}};
+  if (!facts.isa.empty()) {
+    out["isa"] = facts.isa;
+    out["devices"] =
+        json::array{json::object{{"kind", "cpu"},
+                                 {"name", fmt::format("{} ({} thread{})", facts.isa, facts.threads,
+                                                      facts.threads == 1 ? "" : "s")}}};
+  }
   out["disks"] = disks(facts.folders);
   out["interfaces"] = interfaces();
   out["temperatures"] = temperatures();

@@ -10,7 +10,7 @@ namespace drystone {
 // What a node says of itself for people, beside what is planned with: stands as `machine` in the
 // value of figures/NODE (docs/formats/placement.md). What the system does not tell is absent.
 struct MachineFacts {
-  std::string version, cpu, isa;
+  std::string version, cpu, isa;  // empty: not known
   int threads = 0;
   std::vector<std::filesystem::path> folders;  // whose disks are told
 };

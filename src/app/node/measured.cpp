@@ -1,8 +1,10 @@
 #include "app/node/measured.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "app/node/kept_text.h"
+#include "app/node/node_speed.h"
 #include "cluster/wire/json_fields.h"
 
 namespace drystone {
@@ -11,14 +13,22 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kFileMax = 1 << 20, kTextMax = 256;
+constexpr double kTimeMin_s = 1e-9, kTimeMax_s = 3600;
 
-// Figures are kept as those of a node, so that they are read as strictly.
+void keep_greater(std::optional<double>& best, const std::optional<double>& other) {
+  best = std::max(best, other);  // none is less than any
+}
+
+// Rates are kept as those of a node, so that they are read as strictly.
 NodeFigures as_figures(const Measured& measured) {
-  return {.id = "self",
-          .read_bandwidth = measured.read_bandwidth,
-          .rates = measured.rates,
-          .step_fixed_s = measured.step_fixed_s,
-          .layer_fixed_s = measured.layer_fixed_s};
+  return {.id = "self", .read_bandwidth = measured.read_bandwidth, .rates = measured.products};
+}
+
+json::object as_json(const StepTimes& steps) {
+  json::object times;
+  for (const auto& [name, time] : kStepTimes)
+    if (steps.*time) times[name] = *(steps.*time);
+  return times;
 }
 
 Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
@@ -30,21 +40,38 @@ Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
   fields.string("version", key.version, kTextMax);
   fields.integer("threads", key.threads, 1, 1 << 16);
   const json::value* figures = fields.need("figures");
+  const json::value* steps = fields.need("steps_s");
   TRY(fields.finish());
   const NodeFigures node = TRY(node_figures_from_json(*figures));
-  return std::pair{key, Measured{.read_bandwidth = node.read_bandwidth,
-                                 .rates = node.rates,
-                                 .step_fixed_s = node.step_fixed_s,
-                                 .layer_fixed_s = node.layer_fixed_s}};
+  Measured measured{.read_bandwidth = node.read_bandwidth, .products = node.rates};
+  JsonFields times(*steps, "times of steps");
+  for (const auto& [name, time] : kStepTimes)
+    times.maybe_number(name, measured.steps.*time, kTimeMin_s, kTimeMax_s);
+  TRY(times.finish());
+  return std::pair{key, measured};
 }
 
 }  // namespace
+
+Measured better_of(Measured one, const Measured& other) {
+  keep_greater(one.read_bandwidth, other.read_bandwidth);
+  for (const auto& [type, rates] : other.products) {
+    Rates& best = one.products[type];
+    keep_greater(best.prompt, rates.prompt);
+    keep_greater(best.generated, rates.generated);
+    keep_greater(best.streamed, rates.streamed);
+  }
+  for (const auto& [name, time] : kStepTimes)
+    if (const auto& found = other.steps.*time)
+      one.steps.*time = std::min((one.steps.*time).value_or(*found), *found);
+  return one;
+}
 
 std::optional<Measured> read_measured(const std::filesystem::path& file, const MeasuredKey& key) {
   const auto text = read_kept_text(file, kFileMax);
   if (!text || !*text) return std::nullopt;
   const auto parsed = parse(**text);
-  if (!parsed || parsed->first != key) return std::nullopt;
+  if (!parsed || parsed->first != key || !is_plausible(parsed->second)) return std::nullopt;
   return parsed->second;
 }
 
@@ -54,7 +81,8 @@ Result<void> keep_measured(const std::filesystem::path& file, const MeasuredKey&
                                                       {"isa", key.isa},
                                                       {"version", key.version},
                                                       {"threads", key.threads},
-                                                      {"figures", to_json(as_figures(measured))}}));
+                                                      {"figures", to_json(as_figures(measured))},
+                                                      {"steps_s", as_json(measured.steps)}}));
 }
 
 }  // namespace drystone

@@ -1,22 +1,47 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "cluster/plan/node_figures.h"
 
 namespace drystone {
 
-// What a node has measured of its own speed.
+// Seconds of steps of small models (step_measure.h), from whose differences the costs of attention,
+// steps and layers follow (node_speed.h).
+struct StepTimes {
+  std::optional<double> few_layers, many_layers;  // a generated row through layers without work
+  std::optional<double> prompt_near, prompt_far;  // prompt rows behind nothing, and behind many
+  std::optional<double> generated_near, generated_far;
+  std::optional<double> one_layer, more_layers;  // prompt rows through layers of common proportions
+  bool operator==(const StepTimes&) const = default;
+};
+inline constexpr std::array<std::pair<const char*, std::optional<double> StepTimes::*>, 8>
+    kStepTimes{{{"few_layers", &StepTimes::few_layers},
+                {"many_layers", &StepTimes::many_layers},
+                {"prompt_near", &StepTimes::prompt_near},
+                {"prompt_far", &StepTimes::prompt_far},
+                {"generated_near", &StepTimes::generated_near},
+                {"generated_far", &StepTimes::generated_far},
+                {"one_layer", &StepTimes::one_layer},
+                {"more_layers", &StepTimes::more_layers}}};
+
+// What a node has measured of itself, before anything is concluded from it: whatever else the
+// machine does makes each of these worse and never better.
 struct Measured {
-  std::optional<double> read_bandwidth;  // bytes/s
-  std::map<std::string, Rates> rates;    // as NodeFigures has them
-  std::optional<double> step_fixed_s, layer_fixed_s;
+  std::optional<double> read_bandwidth;   // bytes/s
+  std::map<std::string, Rates> products;  // multiply-adds/s by type of weights
+  StepTimes steps;
   bool operator==(const Measured&) const = default;
 };
+
+// Figure by figure the better of two, which is the one that was disturbed less.
+Measured better_of(Measured one, const Measured& other);
 
 // What figures depend on: another machine, build or number of threads measures again.
 struct MeasuredKey {
@@ -25,7 +50,8 @@ struct MeasuredKey {
   bool operator==(const MeasuredKey&) const = default;
 };
 
-// From STATE/measured.json; nullopt: none, not readable, or of another key.
+// From STATE/measured.json; nullopt: none, not readable, of another key, or not plausible
+// (node_speed.h).
 std::optional<Measured> read_measured(const std::filesystem::path& file, const MeasuredKey& key);
 // Errors: io.
 Result<void> keep_measured(const std::filesystem::path& file, const MeasuredKey& key,

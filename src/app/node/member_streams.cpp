@@ -1,5 +1,6 @@
 #include "app/node/member_streams.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "app/node/node_crypto.h"
@@ -25,7 +26,19 @@ Result<std::unique_ptr<DataStream>> MemberStreams::dial(const std::string& node,
                                                         std::chrono::nanoseconds within,
                                                         const std::atomic<bool>& stop) {
   TlsDialer plain(tls_, clock_, [this](const std::string& id) { return find(id); });
-  return streams_.guard(TRY(plain.dial(node, within, stop)));
+  return guard_member(TRY(plain.dial(node, within, stop)));
+}
+
+// Guarded first, then looked at: a removal in between finds it among the guarded.
+Result<std::unique_ptr<DataStream>> MemberStreams::guard_member(
+    std::unique_ptr<DataStream> stream) {
+  std::unique_ptr<DataStream> guarded = streams_.guard(std::move(stream));
+  const auto& key = guarded->peer().key;
+  const std::lock_guard lock(mutex_);
+  if (key && std::ranges::any_of(keys_, [&](const auto& member) { return member.second == *key; }))
+    return guarded;
+  return Error(Errc::unavailable,
+               guarded->peer().address + " is no member of the cluster any more");
 }
 
 }  // namespace drystone

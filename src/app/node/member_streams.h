@@ -28,10 +28,10 @@ class MemberStreams final : public PeerDialer {
   Result<std::unique_ptr<DataStream>> dial(const std::string& node, std::chrono::nanoseconds within,
                                            const std::atomic<bool>& stop) override;
 
-  // One that a member has opened is among them from now on.
-  std::unique_ptr<DataStream> guard(std::unique_ptr<DataStream> stream) {
-    return streams_.guard(std::move(stream));
-  }
+  // It is among them from now on. Whose key was put out since its handshake is refused: once
+  // follow() has come without it and then close_all_of(), no stream of it is left, whenever it
+  // came. Errors: unavailable (no member any more; the stream ends).
+  Result<std::unique_ptr<DataStream>> guard_member(std::unique_ptr<DataStream> stream);
   void close_all_of(const PublicKey& key) { streams_.close_all_of(key); }
 
  private:

@@ -115,6 +115,11 @@ class Catalog final : public ModelCatalog {
     if (path_or_name.find('/') == std::string::npos)
       if (const auto files = find_model_files(options_.folders, path_or_name); !files.empty())
         return files[0];
+    if (path_or_name.find('/') != std::string::npos && fs::is_directory(path_or_name, error))
+      return Error(Errc::invalid_argument,
+                   fmt::format("{} is a folder: give the path of a GGUF file in it, or make it a "
+                               "model folder (drystone up --models {})",
+                               path_or_name, path_or_name));
     std::string folders;
     for (const fs::path& folder : options_.folders)
       folders += (folders.empty() ? "" : ", ") + folder.string();

@@ -7,7 +7,7 @@
 
 #include "app/load/open_model.h"
 #include "app/node/kept_text.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 #include "serve/peer/split/test_cluster.h"
 
 namespace drystone {
@@ -68,6 +68,10 @@ TEST(ModelCatalog, FindsByPathByNameAndAgainAfterARestart) {
   const auto missing = next_life->find("moss");
   ASSERT_TRUE(missing.is(Errc::not_found));
   EXPECT_NE(missing.error().message().find("moss"), std::string::npos);
+  const auto folder = nodes.owner->find((nodes.folder() / "models").string());
+  ASSERT_TRUE(folder.is(Errc::invalid_argument));
+  EXPECT_NE(folder.error().message().find("models is a folder"), std::string::npos)
+      << folder.error().message();
 }
 
 TEST(ModelCatalog, OpensWhatAnotherNodeHas) {

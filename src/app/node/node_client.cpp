@@ -68,7 +68,7 @@ std::string message_of(const json::value& body) {
 
 // One exchange on a loop of its own, so that all of it has one deadline.
 struct NodeClient::Exchange {
-  explicit Exchange(std::chrono::milliseconds within) : stream(loop) {
+  explicit Exchange(std::chrono::milliseconds limit) : within(limit), stream(loop) {
     stream.expires_after(within);
     parser.body_limit(NodeClient::kAnswerBytesMax);
   }
@@ -105,6 +105,7 @@ struct NodeClient::Exchange {
       http::async_read_some(stream, buffer, parser, done);
   }
 
+  const std::chrono::milliseconds within;
   asio::io_context loop;
   beast::tcp_stream stream;
   std::optional<asio::ssl::stream<beast::tcp_stream&>> tls;
@@ -151,6 +152,17 @@ Error NodeClient::unreachable(const std::string& why) const {
                   url_, why)};
 }
 
+Error NodeClient::broken(const Exchange& exchange, const boost::system::error_code& why) const {
+  if (why != beast::error::timeout) return unreachable(why.message());
+  return {
+      Errc::unavailable,
+      fmt::format("something accepts connections at {}, but has not answered within {} s. If it "
+                  "is a node, its process is stopped or its machine overloaded: look at what "
+                  "it printed last, and at its processor and disk (`top`); --api URL names "
+                  "another node",
+                  url_, std::chrono::duration<double>(exchange.within).count())};
+}
+
 Result<void> NodeClient::secure(Exchange& exchange) const {
   auto& tls = exchange.tls.emplace(exchange.stream, *tls_);
   boost::system::error_code is_name;
@@ -163,7 +175,7 @@ Result<void> NodeClient::secure(Exchange& exchange) const {
   const long verdict = SSL_get_verify_result(tls.native_handle());
   if (error.category() != asio::error::get_ssl_category() ||
       ERR_GET_REASON(static_cast<unsigned long>(error.value())) != SSL_R_CERTIFICATE_VERIFY_FAILED)
-    return unreachable(error.message());
+    return broken(exchange, error);
   // A certificate that is good, but another's, has no verdict of its own.
   const bool is_good = verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED;
   return Error(Errc::unavailable,
@@ -196,7 +208,7 @@ Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::stri
     request.prepare_payload();
   }
   error = exchange.step([&](auto done) { exchange.write(request, done); });
-  if (error) return unreachable(error.message());
+  if (error) return broken(exchange, error);
   return {};
 }
 
@@ -221,7 +233,7 @@ Result<json::value> NodeClient::ask(bool is_post, const std::string& path, std::
   Exchange exchange(within);
   TRY(begin(exchange, is_post, path, std::move(body)));
   const auto error = exchange.step([&](auto done) { exchange.read(done); });
-  if (error) return unreachable(error.message());
+  if (error) return broken(exchange, error);
   return answer_of(exchange, path);
 }
 
@@ -266,7 +278,7 @@ Result<void> NodeClient::post_events(const std::string& path, const json::object
       return Error(Errc::cancelled, "stopped");
     }
     const bool refused = parser.is_header_done() && parser.get().result_int() >= 300;
-    if (error) return unreachable(error.message());
+    if (error) return broken(exchange, error);
     if (refused) continue;  // its message comes
     events += parser.get().body();
     parser.get().body().clear();

@@ -25,7 +25,8 @@ class NodeClient {
   static Result<NodeClient> make(const std::string& url, std::string key = {},
                                  const std::string& ca_file = {});
 
-  // The JSON of the answer. Errors: unavailable (no node answers there), invalid_argument,
+  // The JSON of the answer. Errors: unavailable (nothing answers there, or accepts and says nothing
+  // `within` the time), invalid_argument,
   // not_found, ... with the node's own message (it refuses), corrupt (no node's answer).
   Result<boost::json::value> get(const std::string& path,
                                  std::chrono::milliseconds within = std::chrono::seconds(10)) const;
@@ -43,6 +44,7 @@ class NodeClient {
                            std::stop_token stop) const;
 
  private:
+  struct Exchange;
   NodeClient(std::string url, std::string host, std::string port, std::string key,
              std::shared_ptr<boost::asio::ssl::context> tls)
       : url_(std::move(url)),
@@ -52,12 +54,13 @@ class NodeClient {
         tls_(std::move(tls)) {}
   Result<boost::json::value> ask(bool is_post, const std::string& path, std::string body,
                                  std::chrono::milliseconds within) const;
-  struct Exchange;
   Result<void> secure(Exchange& exchange) const;  // TLS over a connection
   // Connects and sends the request.
   Result<void> begin(Exchange& exchange, bool is_post, const std::string& path,
                      std::string body) const;
   Error unreachable(const std::string& why) const;
+  // After the connection stood: of what ended it, or that nothing came within the exchange's time.
+  Error broken(const Exchange& exchange, const boost::system::error_code& why) const;
   Result<boost::json::value> answer_of(Exchange& exchange, const std::string& path) const;
 
   std::string url_, host_, port_, key_;

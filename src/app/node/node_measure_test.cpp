@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "app/node/node_memory.h"
+#include "app/node/node_speed.h"
 #include "app/node/temperatures.h"
+#include "app/node/test_clock.h"
 
 namespace drystone {
 namespace {
@@ -21,42 +23,46 @@ TEST(NodeMeasure, MeasuresEveryTypeOfWeights) {
   const Measured measured =
       measure_node({.isa = *choose_isa(""), .threads = 1, .memory_bytes = 2 * kGiB}, clock);
   const double took_s = seconds(clock.monotonic() - start);
+  NodeFigures figures;
+  set_speed(figures, measured);
   for (const char* type : {"f32", "f16", "q4_0", "q8_0", "q4_k", "q6_k", kAttentionRate}) {
-    ASSERT_TRUE(measured.rates.contains(type)) << type;
-    EXPECT_GT(measured.rates.at(type).prompt.value_or(0), 1e6) << type;
-    EXPECT_GT(measured.rates.at(type).generated.value_or(0), 1e6) << type;
+    ASSERT_TRUE(figures.rates.contains(type)) << type;
+    EXPECT_GT(figures.rates.at(type).prompt.value_or(0), 1e6) << type;
+    EXPECT_GT(figures.rates.at(type).generated.value_or(0), 1e6) << type;
   }
-  EXPECT_TRUE(measured.layer_fixed_s && *measured.layer_fixed_s < 0.01);
-  EXPECT_TRUE(measured.step_fixed_s && *measured.step_fixed_s < 0.01);
-  EXPECT_GT(measured.read_bandwidth.value_or(0), 1e8);
+  EXPECT_TRUE(figures.layer_fixed_s && *figures.layer_fixed_s < 0.01);
+  EXPECT_TRUE(figures.step_fixed_s && *figures.step_fixed_s < 0.01);
+  EXPECT_GT(figures.read_bandwidth.value_or(0), 1e8);
   RecordProperty("seconds", std::to_string(took_s));
   if (std::getenv("DRYSTONE_SHOW_FIGURES") != nullptr) {
     fmt::print("{:.2f} s, {:.1f} GB/s, layer {:.1f} us, step {:.1f} us\n", took_s,
-               *measured.read_bandwidth / 1e9, *measured.layer_fixed_s * 1e6,
-               *measured.step_fixed_s * 1e6);
-    for (const auto& [type, rates] : measured.rates)
+               *figures.read_bandwidth / 1e9, *figures.layer_fixed_s * 1e6,
+               *figures.step_fixed_s * 1e6);
+    for (const auto& [type, rates] : figures.rates)
       fmt::print("{:10} prompt {:8.1f} G/s, generated {:8.1f} G/s, streamed {:8.1f} G/s\n", type,
                  rates.prompt.value_or(0) / 1e9, rates.generated.value_or(0) / 1e9,
                  rates.streamed.value_or(0) / 1e9);
+    for (const auto& [name, time] : kStepTimes)
+      fmt::print("{:14} {:.1f} us\n", name, (measured.steps.*time).value_or(0) * 1e6);
   }
 }
 
-TEST(NodeMeasure, FiguresAreKeptForTheSameMachineAndBuild) {
-  const fs::path folder = fs::temp_directory_path() / fmt::format("measured-{}", getpid());
-  const MeasuredKey key{.cpu = "cpu", .isa = "avx2", .version = "1", .threads = 2};
-  const Measured measured{.read_bandwidth = 2e10,
-                          .rates = {{"q4_0", {1e11, 1e10, 9e9}}},
-                          .step_fixed_s = 1e-5,
-                          .layer_fixed_s = 2e-6};
-  EXPECT_FALSE(read_measured(folder / "measured.json", key));
-  ASSERT_TRUE(keep_measured(folder / "measured.json", key, measured));
-  EXPECT_EQ(read_measured(folder / "measured.json", key), measured);
-  MeasuredKey other = key;
-  other.threads = 1;
-  EXPECT_FALSE(read_measured(folder / "measured.json", other));
-  std::ofstream(folder / "measured.json") << "{";
-  EXPECT_FALSE(read_measured(folder / "measured.json", key));
-  fs::remove_all(folder);
+// A node whose machine slept for a moment took itself for 200 times slower, for good. Here each
+// look at the clock is 4 milliseconds later, but for some that half a second is lost before.
+TEST(NodeMeasure, PausesChangeNothing) {
+  const MeasureOptions options{.isa = *choose_isa(""), .threads = 1, .memory_bytes = 256 * kMiB};
+  const Measured quiet = measure_node(options, TestClock(0.004));
+  TestClock paused(0.004);
+  paused.pause(/*every=*/211, /*pause_s=*/0.5);
+  EXPECT_EQ(measure_node(options, paused), quiet);
+  EXPECT_TRUE(quiet.read_bandwidth && quiet.steps.more_layers && quiet.products.contains("q4_0"));
+}
+
+TEST(NodeMeasure, StopsWithinMoments) {
+  int asked = 0;
+  const Measured measured = measure_node(
+      {.isa = *choose_isa(""), .threads = 1, .stop = [&] { return ++asked > 3; }}, SystemClock());
+  EXPECT_LE(measured.products.size(), 2u);
 }
 
 TEST(NodeMemory, IsTold) {

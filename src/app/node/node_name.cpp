@@ -30,6 +30,13 @@ std::string node_name(const cluster::ClusterCore& core, const std::string& id) {
   return member == nullptr ? id : name_of(core, *member);
 }
 
+std::string with_names(const cluster::ClusterCore& core, std::string text) {
+  for (const auto& [id, name] : node_names(core))
+    for (auto at = text.find(id); at != std::string::npos; at = text.find(id, at + name.size()))
+      text.replace(at, id.size(), name);
+  return text;
+}
+
 Result<void> rename_self(cluster::ClusterCore& core, const std::string& name,
                          Clock::WallTime wall) {
   TRY(cluster::check_name(name));

@@ -18,6 +18,9 @@ std::map<std::string, std::string> node_names(const cluster::ClusterCore& core);
 // Of one; its id where it is no member.
 std::string node_name(const cluster::ClusterCore& core, const std::string& id);
 
+// The text with members' names in place of their ids: for what rooms say that know ids alone.
+std::string with_names(const cluster::ClusterCore& core, std::string text);
+
 // Calls this node so from now on, for all members. Errors: invalid_argument (no name), limit (the
 // shared state is full).
 Result<void> rename_self(cluster::ClusterCore& core, const std::string& name, Clock::WallTime wall);

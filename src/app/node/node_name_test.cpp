@@ -19,6 +19,8 @@ TEST(NodeName, ANodeIsCalledWhatItSaysItself) {
   EXPECT_EQ(node_name(*core, self), "old");
   ASSERT_TRUE(rename_self(*core, "new", wall));
   EXPECT_EQ(node_name(*core, self), "new");
+  EXPECT_EQ(with_names(*core, "part 0 on " + self + ": reading from 192.0.2.2:52724"),
+            "part 0 on new: reading from 192.0.2.2:52724");
   EXPECT_EQ(*find_node(node_names(*core), "new"), self);
   EXPECT_TRUE(find_node(node_names(*core), "old").is(Errc::not_found));
   EXPECT_TRUE(rename_self(*core, "", wall).is(Errc::invalid_argument));

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <thread>
 
@@ -76,6 +77,22 @@ std::uint16_t port_of(const std::string& url) {
   return static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
 }
 
+// Folders are looked at anew with every load, so one that is missing may come yet: a disk that is
+// mounted later. What is there and no folder never becomes one.
+Result<void> check_model_folders(const std::vector<std::string>& folders) {
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    if (std::filesystem::is_directory(folder, error)) continue;
+    if (std::filesystem::exists(folder, error))
+      return Error(
+          Errc::invalid_argument,
+          fmt::format("--models {}: it is no folder; name the one that the file is in", folder));
+    say(fmt::format("--models {}: there is no such folder; it is looked for again with every load",
+                    folder));
+  }
+  return {};
+}
+
 // One life of the node: from its state to its end.
 Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
   const SystemClock clock;
@@ -121,6 +138,7 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
                        .version = options.cluster.version,
                        .threads = static_cast<int>(options.threads),
                        .memory_bytes = options.memory_bytes.value_or(0),
+                       .measure_anew = options.measure_anew,
                        .reserved_bytes = [&instances] { return instances->reserved_bytes(); },
                        .say = say},
                       *host, door, clock);
@@ -167,12 +185,14 @@ Result<Lived> live(const NodeOptions& options, StopSignals& signals) {
 
 Result<void> run_node(NodeOptions options) {
   options.cluster.say = say;
+  TRY(check_model_folders(options.model_folders));
   const std::vector<std::string> named = options.cluster.peers;
   StopSignals signals;
   while (true) {
     Lived lived = TRY(live(options, signals));
     if (lived.end == ClusterHost::End::stopped || signals.asked()) return {};
     options.cluster.join_code.clear();
+    options.measure_anew = false;
     options.cluster.peer_port = lived.peer_port;
     options.api.port = lived.api_port;
     // Where the nodes are that let this one in; of one life's cluster, not of the next one's.

@@ -19,6 +19,7 @@ struct NodeOptions {
   unsigned threads = 0;                       // of models; 0: all processors
   std::optional<std::uint64_t> memory_bytes;  // models may take; empty: what is free
   std::vector<std::string> model_folders;
+  bool measure_anew = false;  // throw away what was measured of this machine at earlier starts
 };
 
 // `drystone up`: a node of a cluster, until SIGINT or SIGTERM. Builds every part and hands each

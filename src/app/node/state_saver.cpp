@@ -10,18 +10,17 @@ namespace asio = boost::asio;
 struct StateSaver::Shared {
   asio::any_io_executor executor;
   const StateFolder& folder;
-  std::function<std::string()> text;
+  std::function<MakeText()> look;
   std::function<void(const std::string&)> say;
   StateSaver* saver;  // null once it is closed
   bool dirty = false, writing = false, failing = false;
 };
 
 StateSaver::StateSaver(asio::any_io_executor executor, const StateFolder& folder,
-                       std::function<std::string()> text,
-                       std::function<void(const std::string&)> say)
+                       std::function<MakeText()> look, std::function<void(const std::string&)> say)
     : shared_(std::make_shared<Shared>(Shared{.executor = executor,
                                               .folder = folder,
-                                              .text = std::move(text),
+                                              .look = std::move(look),
                                               .say = std::move(say),
                                               .saver = this})),
       timer_(executor) {}
@@ -47,8 +46,8 @@ void StateSaver::write() {
   if (closed_) return;
   shared_->dirty = false;
   shared_->writing = true;
-  asio::post(thread_, [shared = shared_, text = shared_->text()] {
-    auto saved = shared->folder.save_cluster(text);
+  asio::post(thread_, [shared = shared_, make = shared_->look()] {
+    auto saved = shared->folder.save_cluster(make());
     asio::post(shared->executor, [shared, saved = std::move(saved)] {
       shared->writing = false;
       if (!saved) {

@@ -19,9 +19,11 @@ class StateSaver {
   static constexpr std::chrono::milliseconds kEvery{200};
   static constexpr std::chrono::milliseconds kAgainAfter{5000};
 
-  // `text` gives what is to be written. Borrows the folder.
+  // Makes what is to be written; on a thread of the saver, for up to seconds.
+  using MakeText = std::function<std::string()>;
+  // `look` is called on the executor and takes what the text is to be made of. Borrows the folder.
   StateSaver(boost::asio::any_io_executor executor, const StateFolder& folder,
-             std::function<std::string()> text, std::function<void(const std::string&)> say);
+             std::function<MakeText()> look, std::function<void(const std::string&)> say);
   ~StateSaver();  // waits for the write under way; what is newer is not written
 
   void changed();

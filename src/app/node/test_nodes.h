@@ -18,7 +18,7 @@
 #include "cluster/plan/node_figures.h"
 #include "cluster/wire/test_crypto.h"
 #include "model/arch/architecture.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 #include "net/tls_context.h"
 #include "serve/http/model_host.h"
 
@@ -215,10 +215,12 @@ class TestNode final : public ClusterHost, public PeerDialer {
   void set_api(std::string) override {}
   std::vector<Node> nodes() override { return {}; }
   Result<std::string> id_of(const std::string& name) override { return name; }
-  Result<std::string> invite(const cluster::InvitationTerms&, bool) override { CHECK(false); }
+  Result<Invited> invite(const cluster::InvitationTerms&, bool) override { CHECK(false); }
+  std::vector<cluster::OpenInvitation> invitations() override { CHECK(false); }
+  Result<std::string> withdraw(const std::string&) override { CHECK(false); }
   Result<void> remove(const std::string&) override { CHECK(false); }
   Result<void> leave() override { CHECK(false); }
-  void join(const std::string&, std::function<void(Result<void>)>) override { CHECK(false); }
+  void join(const std::string&, std::function<void(Joined)>) override { CHECK(false); }
 
   std::chrono::milliseconds measured_within{0};  // nobody measures anything here
   std::unique_ptr<TestCatalog> catalog;

@@ -12,7 +12,7 @@ namespace {
 
 // A plan that is made while a node is being measured takes that node for one that nothing is known
 // of; who asks is told what was waited for.
-TEST(Unmeasured, NamesNodesAndLinks) {
+TEST(UnmeasuredFigures, NamesNodesAndLinks) {
   InstanceView view;
   const auto tell = [&](const std::string& key, const boost::json::object& value) {
     const std::string text = boost::json::serialize(value);
@@ -21,16 +21,20 @@ TEST(Unmeasured, NamesNodesAndLinks) {
   const std::vector<std::string> nodes = {"1", "2"};
   NodeFigures atlas{.id = "1", .name = "atlas", .read_bandwidth = 1e10};
   tell("figures/1", to_json(atlas));
-  EXPECT_EQ(unmeasured(InstanceMap(view), nodes),
-            (std::vector<std::string>{"2", "the link atlas - 2"}));
-  NodeFigures nova{.id = "2", .name = "nova"};
+  using All = std::vector<Unmeasured>;
+  EXPECT_EQ(unmeasured(InstanceMap(view), nodes), (All{{"2", true}, {"the link atlas - 2", true}}));
+  NodeFigures nova{.id = "2", .name = "nova", .measuring = true};
   tell("figures/2", to_json(nova));
   EXPECT_EQ(unmeasured(InstanceMap(view), nodes),
-            (std::vector<std::string>{"nova", "the link atlas - nova"}));
-  nova.read_bandwidth = 1e10;
+            (All{{"nova", true}, {"the link atlas - nova", true}}));
+  nova.measuring = std::nullopt;  // an earlier version
+  tell("figures/2", to_json(nova));
+  EXPECT_EQ(unmeasured(InstanceMap(view), nodes),
+            (All{{"nova", false}, {"the link atlas - nova", false}}));
+  nova.measuring = false;  // it has no memory to measure its bandwidth with
   tell("figures/2", to_json(nova));
   tell("link/1/2", to_json(LinkFigures{.from = "1", .to = "2", .round_trip_s = 1e-4}));
-  EXPECT_EQ(unmeasured(InstanceMap(view), nodes), std::vector<std::string>());
+  EXPECT_EQ(unmeasured(InstanceMap(view), nodes), All());
 }
 
 }  // namespace

@@ -232,10 +232,47 @@ TEST(ClusterCore, AnInvitationCanBeWithdrawn) {
   const InvitationSecret secret = cluster.invite(0);
   cluster.run(milliseconds(200));
   const std::string id = cluster.core(1).invitations(cluster.wall())[0].id;
-  ASSERT_TRUE(cluster.core(1).withdraw(id, cluster.wall()));
+  EXPECT_TRUE(cluster.core(1).withdraw("", cluster.wall()).is(Errc::not_found)) << "names none";
+  EXPECT_TRUE(cluster.core(1).withdraw("zzzz", cluster.wall()).is(Errc::not_found));
+  const auto withdrawn = cluster.core(1).withdraw(id.substr(0, 4), cluster.wall());
+  ASSERT_TRUE(withdrawn) << withdrawn.error().message();
+  EXPECT_EQ(*withdrawn, id);
   cluster.run(milliseconds(200));
   const std::string refused = cluster.join(cluster.add(), 0, secret);
   EXPECT_TRUE(refused.starts_with("this cluster has no such invitation")) << refused;
+}
+
+// A guest whose disk was full asks again, with the same key and the same code.
+TEST(ClusterCore, AskingAgainUsesNothingUp) {
+  Cluster cluster(1);
+  const InvitationSecret secret = cluster.invite(0);  // for one
+  const std::size_t guest = cluster.add();
+  const JoinBinding bound = cluster.binding(guest, 0);
+  const auto ask = [&] {
+    const auto request = make_join_request(secret, "guest", bound, cluster[guest].crypto);
+    return cluster.core(0).answer_join(to_json(request), bound, cluster.wall());
+  };
+  ASSERT_TRUE(ask());
+  const auto again = ask();
+  EXPECT_TRUE(again) << again.error().message();
+  EXPECT_EQ(cluster.core(0).members().members().size(), 2U);
+  const std::string other = cluster.join(cluster.add(), 0, secret);
+  EXPECT_TRUE(other.starts_with("the invitation is used up: it let in 1 of 1")) << other;
+}
+
+// What stands in the way can be got rid of, by commands that exist.
+TEST(ClusterCore, TooManyInvitationsNameTheWayOut) {
+  Cluster cluster(1);
+  const auto invite = [&] {
+    return cluster.core(0).invite({.expires_s = cluster.wall_s() + 600}, cluster.wall());
+  };
+  for (std::size_t i = 0; i < kInvitationsMax; ++i) ASSERT_TRUE(invite());
+  const auto refused = invite();
+  ASSERT_TRUE(refused.is(Errc::limit));
+  EXPECT_NE(refused.error().message().find("drystone invite --withdraw ID"), std::string::npos);
+  const std::string id = cluster.core(0).invitations(cluster.wall())[0].id;
+  ASSERT_TRUE(cluster.core(0).withdraw(id, cluster.wall()));
+  EXPECT_TRUE(invite());
 }
 
 // A stranger cannot tell whether an invitation exists whose secret it does not know.

@@ -1,6 +1,7 @@
 // The part of ClusterCore that lets new nodes in and lets itself be found.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <boost/json.hpp>
 
@@ -53,9 +54,11 @@ Result<InvitationSecret> ClusterCore::invite(const InvitationTerms& terms, Wall 
   if (terms.expires_s <= seconds_of(wall))
     return Error(Errc::invalid_argument, "an invitation must end in the future");
   if (invitations(wall).size() >= kInvitationsMax)
-    return Error(Errc::limit,
-                 fmt::format("{} invitations are open: withdraw one, or wait until one ends",
-                             kInvitationsMax));
+    return Error(
+        Errc::limit,
+        fmt::format("{} invitations are open, and no more may be: `drystone invite --list` "
+                    "shows them, `drystone invite --withdraw ID` ends one",
+                    kInvitationsMax));
   const InvitationSecret secret = make_invitation_secret(crypto_);
   const Invitation made = TRY(make_invitation(secret, terms, members_, crypto_));
   TRY(put(invitation_key_of(made.id), to_json(made), wall));
@@ -74,9 +77,23 @@ std::vector<OpenInvitation> ClusterCore::invitations(Wall wall) const {
   return open;
 }
 
-Result<void> ClusterCore::withdraw(std::string_view id, Wall wall) {
-  if (!invitation(id)) return Error(Errc::not_found, fmt::format("there is no invitation {}", id));
-  return erase(invitation_key_of(id), wall);
+Result<std::string> ClusterCore::withdraw(std::string_view beginning, Wall wall) {
+  constexpr std::size_t kBeginningMin = 4;
+  std::vector<std::string> begun;
+  if (beginning.size() >= kBeginningMin)
+    for (const auto& [key, value] : map_.list(invitation_key_of(beginning)))
+      begun.push_back(key.substr(kInvitationPrefix.size()));
+  if (begun.empty())
+    return Error(Errc::not_found,
+                 fmt::format("there is no invitation {}; `drystone invite --list` shows those that "
+                             "are open",
+                             beginning));
+  if (begun.size() > 1)
+    return Error(Errc::invalid_argument,
+                 fmt::format("{} invitations begin with {}: say more letters of one ({})",
+                             begun.size(), beginning, fmt::join(begun, ", ")));
+  TRY(erase(invitation_key_of(begun[0]), wall));
+  return begun[0];
 }
 
 std::vector<SecretKey> ClusterCore::invitation_discovery_keys(Wall wall) const {

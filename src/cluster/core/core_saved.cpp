@@ -42,11 +42,18 @@ Result<std::unique_ptr<ClusterCore>> ClusterCore::joined(MemberList members,
   return core;
 }
 
-std::string ClusterCore::saved() const {
+SavedCluster ClusterCore::snapshot() const {
+  SavedCluster saved{.members = members_, .state = {}};
+  saved.state.reserve(map_.size());
+  for (const MapEntry* entry : map_.entries()) saved.state.push_back(*entry);
+  return saved;
+}
+
+std::string to_text(const SavedCluster& saved) {
   json::array state;
-  for (const MapEntry* entry : map_.entries()) state.push_back(to_json(*entry));
-  return json::serialize(
-      json::object{{"form", kForm}, {"members", to_json(members_)}, {"state", std::move(state)}});
+  for (const MapEntry& entry : saved.state) state.push_back(to_json(entry));
+  return json::serialize(json::object{
+      {"form", kForm}, {"members", to_json(saved.members)}, {"state", std::move(state)}});
 }
 
 Result<std::unique_ptr<ClusterCore>> ClusterCore::restore(std::string_view saved, Crypto& crypto,

@@ -18,12 +18,17 @@ constexpr std::pair<Objective, std::string_view> kObjectives[] = {
     {Objective::many_streams, "many_streams"},
     {Objective::prompt, "prompt"}};
 
+std::string not_one_of(const std::string& name, std::string_view known) {
+  constexpr std::size_t kShown = 64;
+  return fmt::format("is \"{}\": expected {}", one_line(name, kShown), known);
+}
+
 void read_objective(JsonFields& fields, Objective& objective) {
   std::string name = "automatic";
   fields.maybe_string("objective", name, kPlanNameMax);
   for (const auto& [known, text] : kObjectives)
     if (name == text) return objective = known, void();
-  fields.fail("objective", "is not known");
+  fields.fail("objective", not_one_of(name, "automatic, one_stream, many_streams or prompt"));
 }
 
 void read_format(JsonFields& fields, KvFormat& format) {
@@ -32,7 +37,7 @@ void read_format(JsonFields& fields, KvFormat& format) {
   if (const auto known = kv_format_from(name))
     format = *known;
   else
-    fields.fail("kv_format", "is not known");
+    fields.fail("kv_format", not_one_of(name, "f16, f32 or q8_0"));
 }
 
 void read_row_format(JsonFields& fields, std::optional<RowFormat>& format) {
@@ -42,7 +47,7 @@ void read_row_format(JsonFields& fields, std::optional<RowFormat>& format) {
   if (const auto known = row_format_from(name))
     format = *known;
   else
-    fields.fail("row_format", "is not known");
+    fields.fail("row_format", not_one_of(name, "f32, f16 or q8"));
 }
 
 void read_nodes(JsonFields& fields, std::vector<std::string>& nodes) {
@@ -114,8 +119,12 @@ json::object to_json(const DesiredInstance& desired) {
 }
 
 Result<DesiredInstance> desired_from_json(const json::value& value) {
+  return read_desired(value, "desired instance");
+}
+
+Result<DesiredInstance> read_desired(const json::value& value, std::string_view what) {
   DesiredInstance desired;
-  JsonFields fields(value, "desired instance");
+  JsonFields fields(value, std::string(what));
   fields.string("model", desired.model, kPlanNameMax - 8);
   fields.maybe_integer("context", desired.context, 0, 1 << 30);
   fields.maybe_integer("streams", desired.streams, 1, 1 << 20);
@@ -133,7 +142,7 @@ Result<DesiredInstance> desired_from_json(const json::value& value) {
   // '#' parts a model from the number of its replica.
   if (desired.model.empty() || desired.model.find('#') != std::string::npos)
     return Error(Errc::corrupt,
-                 fmt::format("desired instance: \"{}\" is no name of a model", desired.model));
+                 fmt::format("{}: \"{}\" is no name of a model", what, desired.model));
   return desired;
 }
 

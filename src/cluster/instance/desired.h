@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -48,5 +49,7 @@ std::string model_of_instance(const std::string& instance);
 boost::json::object to_json(const DesiredInstance& desired);
 // Errors: corrupt.
 Result<DesiredInstance> desired_from_json(const boost::json::value& value);
+// The same, with what an error is to call the value.
+Result<DesiredInstance> read_desired(const boost::json::value& value, std::string_view what);
 
 }  // namespace drystone

@@ -9,7 +9,7 @@ namespace {
 InstancePhase phase_of(const Placement& placement, const std::map<std::string, PartState>& parts,
                        const InstanceMap& map, double& progress, std::string& message) {
   progress = 0;
-  bool ready = true;
+  bool ready = true, failed = false;
   for (const PlacedPart& part : placement.parts) {
     const auto found = parts.find(part.node);
     if (found == parts.end()) {
@@ -18,13 +18,17 @@ InstancePhase phase_of(const Placement& placement, const std::map<std::string, P
     }
     const PartState& state = found->second;
     if (state.phase == PartPhase::failed || state.phase == PartPhase::lost) {
-      message = fmt::format("{}: {}", map.shown_name(part.node), state.error);
-      return InstancePhase::failed;
+      // One that was there is loaded again at once: those around it are lost with it.
+      if (!failed) message = fmt::format("{}: {}", map.shown_name(part.node), state.error);
+      failed |= state.phase == PartPhase::failed;
+      ready = false;
+      continue;
     }
     progress += state.phase == PartPhase::ready ? 1 : state.progress;
     ready = ready && state.phase == PartPhase::ready;
   }
   progress /= static_cast<double>(placement.parts.size());
+  if (failed) return InstancePhase::failed;
   return ready ? InstancePhase::ready : InstancePhase::loading;
 }
 
@@ -151,8 +155,10 @@ InstanceStatus InstanceCore::status(const std::string& instance,
   status.phase = phase_of(*place->placement, status.parts, map_, status.progress, status.message);
   for (const PlacedPart& part : place->placement->parts)
     if (!alive_.contains(part.node)) {
-      status.phase = InstancePhase::failed;
-      status.message = fmt::format("{} is gone", map_.shown_name(part.node));
+      status.phase = InstancePhase::loading;
+      status.message = fmt::format("{} is gone: it is placed anew", map_.shown_name(part.node));
+      status.parts[part.node] = {
+          .epoch = place->placement->epoch, .phase = PartPhase::lost, .error = "the node is gone"};
     }
   return status;
 }

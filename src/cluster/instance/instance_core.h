@@ -16,7 +16,13 @@
 
 namespace drystone {
 
-enum class InstancePhase { waiting, loading, ready, failed, refused };
+enum class InstancePhase {
+  waiting,
+  loading,  // also while what was lost is being replaced
+  ready,
+  failed,  // a part could not be loaded: tried again, unless it was given up
+  refused,
+};
 std::string_view to_string(InstancePhase phase);
 
 // For `drystone ps`, from what this node knows.
@@ -24,11 +30,12 @@ struct InstanceStatus {
   std::string instance, model;
   InstancePhase phase = InstancePhase::waiting;
   std::optional<Placement> placement;
-  std::map<std::string, PartState> parts;  // by node; of the placement's epoch alone
-  double progress = 0;                     // of loading: the mean over parts
-  std::string message;                     // why it waits, failed or was refused; or is degraded
-  bool answered = false;                   // the keeper has decided about the newest wish
-  bool gave_up = false;                    // failed, and is not tried again until somebody asks
+  // By node; of the placement's epoch alone. Those of nodes that are not alive are lost.
+  std::map<std::string, PartState> parts;
+  double progress = 0;    // of loading: the mean over parts
+  std::string message;    // why it waits, failed or was refused; or is degraded
+  bool answered = false;  // the keeper has decided about the newest wish
+  bool gave_up = false;   // failed, and is not tried again until somebody asks
 };
 
 // The life of all instances as one node sees it: which placements there should be (where this node

@@ -88,6 +88,30 @@ TEST(InstanceCore, PlacesAgainWhenANodeIsLost) {
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
+// Who polls the state gives up where it says that it failed: while it is being replaced it does
+// not.
+TEST(InstanceCore, WhatIsLostIsLoadingUntilItIsReplaced) {
+  TestCluster cluster(1, {"a", "b", "c"}, kSmall, /*plans_are_slow=*/true);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.gets_ready());
+  const Placement before = *cluster.status("a", "llama").placement;
+  const std::string lost = before.parts[1].node;
+  const std::string left = lost == "c" ? "b" : "c";  // not the keeper: it only looks on
+  cluster.kill(lost);
+  bool seen = false;
+  for (int i = 0; i < 30; ++i) {
+    cluster.run(0.5);
+    const InstanceStatus status = cluster.status(left, "llama");
+    EXPECT_NE(status.phase, InstancePhase::failed) << status.message;
+    if (status.message != lost + " is gone: it is placed anew") continue;
+    seen = true;
+    EXPECT_EQ(status.phase, InstancePhase::loading);
+    EXPECT_EQ(status.parts.at(lost).phase, PartPhase::lost);
+  }
+  EXPECT_TRUE(seen) << cluster.trace();
+  EXPECT_EQ(cluster.status(left, "llama").phase, InstancePhase::ready) << cluster.trace();
+}
+
 // The keeper itself may be the one that is lost.
 TEST(InstanceCore, AnotherKeeperTakesOver) {
   TestCluster cluster(2, {"a", "b", "c"}, kSmall);
@@ -334,6 +358,24 @@ TEST_P(Plans, ANewWishReloadsNothingBecauseOfALink) {
   wish.nodes.clear();  // another choice, which comes to the same
   cluster.want(wish);
   cluster.run(3);
+  EXPECT_TRUE(cluster.status("a", "llama").answered);
+  EXPECT_EQ(cluster.trace(), "");
+}
+
+// Nodes measure themselves again and take what is better, be it ten times as much.
+TEST_P(Plans, NothingIsPlacedAnewBecauseOfFiguresOfANode) {
+  TestCluster cluster(29, {"a", "b"}, kLarge, GetParam());
+  cluster.measure_node("b", 1e11);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.gets_ready());
+  ASSERT_EQ(cluster.status("a", "llama").placement->head, "a");
+  cluster.run(15);
+  cluster.trace();
+  cluster.measure_node("a", 1e10);
+  cluster.measure_node("b", 1e12);
+  cluster.run(40);
+  cluster.want(kWanted);  // again
+  cluster.run(10);
   EXPECT_TRUE(cluster.status("a", "llama").answered);
   EXPECT_EQ(cluster.trace(), "");
 }

@@ -120,6 +120,14 @@ const NodeFigures* InstanceMap::node(const std::string& id) const {
   return node && node->id == id ? &*node : nullptr;
 }
 
+std::vector<std::string> InstanceMap::nodes() const {
+  std::vector<std::string> ids;
+  for (const std::string& key : map_.keys(kFiguresPrefix))
+    if (std::string id = key.substr(kFiguresPrefix.size()); node(id) != nullptr)
+      ids.push_back(std::move(id));
+  return ids;
+}
+
 std::string InstanceMap::shown_name(const std::string& id) const {
   const NodeFigures* figures = node(id);
   return figures != nullptr ? figures->shown_name() : id;

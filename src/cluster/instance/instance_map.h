@@ -54,6 +54,7 @@ class InstanceMap {
   // Null: none. These are valid until the next changed().
   const ModelFigures* model(const std::string& name) const;
   const NodeFigures* node(const std::string& id) const;
+  std::vector<std::string> nodes() const;  // ids of all that have told figures, alive or not
   const LinkTable& links() const;
   // Its name for people where it has told it, else its id.
   std::string shown_name(const std::string& id) const;

@@ -16,6 +16,13 @@ bool names(const std::string& name, const std::string& id, const InstanceMap& ma
   return name == id || (figures != nullptr && figures->is_called(name));
 }
 
+std::vector<std::pair<std::string, std::string>> dead_nodes(const KeeperView& view) {
+  std::vector<std::pair<std::string, std::string>> dead;
+  for (const std::string& id : view.map.nodes())
+    if (!view.alive.contains(id)) dead.emplace_back(id, view.map.shown_name(id));
+  return dead;
+}
+
 // What a request's forced numbers come to: one alone leaves the other at one.
 bool has_shape(const Placement& placement, const DesiredInstance& desired) {
   if (!desired.stages && !desired.shards) return true;
@@ -157,17 +164,19 @@ PlanJob Keeper::job_for(const Turn& turn) const {
   });
   return [instance = turn.instance, desired = turn.desired, model = turn.model,
           nodes = std::move(nodes), trusted = std::move(trusted), links = turn.view.map.links(),
-          to_place = replicas_to_place(turn)]() -> PlaceValue {
+          to_place = replicas_to_place(turn), dead = dead_nodes(turn.view)]() -> PlaceValue {
     if (nodes.empty())
       return {.refused = "no node is left for another replica of " + desired.model +
                          ". Add a node, or ask for fewer replicas"};
     const bool several = desired.replicas > 1;
     const auto planned = [&](const DesiredInstance& wanted) {
+      PlanRequest request = wanted.request(instance);
+      request.dead = dead;
       Result<Placement> found = Error(Errc::unavailable, "no node is left");
       if (trusted.size() < nodes.size())
-        found = place_one(model, trusted, links, wanted.request(instance), to_place, several);
+        found = place_one(model, trusted, links, request, to_place, several);
       if (found) return found;
-      return place_one(model, nodes, links, wanted.request(instance), to_place, several);
+      return place_one(model, nodes, links, request, to_place, several);
     };
     auto asked = planned(desired);
     if (asked) return {.placement = *std::move(asked)};

@@ -20,6 +20,7 @@ Misfit needs(const PlanInput& input, const Shape& shape) {
                            (model.working.row_whole + model.working.row_divided / group.size());
     }
   misfit.needed += input.logit_rows() * model.working.logit_row;
+  misfit.beside_weights = misfit.needed - model.weights_bytes();
   return misfit;
 }
 

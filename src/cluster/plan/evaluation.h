@@ -25,6 +25,7 @@ struct Evaluation {
 struct Misfit {
   Shape shape;
   Bytes needed = 0, available = 0;  // of all its nodes together
+  Bytes beside_weights = 0;         // of `needed`: KV cache and working memory
   Bytes missing() const { return needed > available ? needed - available : 0; }
 };
 

@@ -13,6 +13,8 @@ namespace json = boost::json;
 constexpr double kTimeMax_s = 3600;
 constexpr double kBandwidthMin = 1, kBandwidthMax = 1e15;
 
+}  // namespace
+
 LinkFigures turned(const LinkFigures& link) {
   return {.from = link.to,
           .to = link.from,
@@ -23,8 +25,6 @@ LinkFigures turned(const LinkFigures& link) {
           .from_interface = link.to_interface,
           .to_interface = link.from_interface};
 }
-
-}  // namespace
 
 json::object to_json(const LinkFigures& link) {
   json::object out = {{"from", link.from}, {"to", link.to}};

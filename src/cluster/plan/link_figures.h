@@ -20,6 +20,9 @@ struct LinkFigures {
   bool operator==(const LinkFigures&) const = default;
 };
 
+// The same seen from the other side.
+LinkFigures turned(const LinkFigures& link);
+
 boost::json::object to_json(const LinkFigures& figures);
 // Errors: corrupt  a field of the wrong kind, a time below 0, a bandwidth that is not above 0.
 Result<LinkFigures> link_figures_from_json(const boost::json::value& value);

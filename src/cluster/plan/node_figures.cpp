@@ -82,6 +82,7 @@ json::object to_json(const NodeFigures& node) {
   put(out, "read_bandwidth", node.read_bandwidth);
   put(out, "step_fixed_s", node.step_fixed_s);
   put(out, "layer_fixed_s", node.layer_fixed_s);
+  put(out, "measuring", node.measuring);
   return out;
 }
 
@@ -100,6 +101,7 @@ Result<NodeFigures> node_figures_from_json(const json::value& value) {
   fields.maybe_number("step_fixed_s", node.step_fixed_s, 0, kFixedMax_s);
   fields.maybe_number("layer_fixed_s", node.layer_fixed_s, 0, kFixedMax_s);
   fields.maybe_integer("cores", node.cores, 0, 1 << 16);
+  if (fields.find("measuring") != nullptr) fields.boolean("measuring", node.measuring.emplace());
   TRY(fields.finish());
   if (node.id.empty()) return Error(Errc::corrupt, "figures of a node: no id");
   return node;

@@ -43,6 +43,8 @@ struct NodeFigures {
   std::optional<double> step_fixed_s;    // per step and part, whatever it holds
   std::optional<double> layer_fixed_s;   // per layer of a step: barriers between its operations
   std::uint32_t cores = 0;               // 0: not told
+  // Its first measuring of itself: true while it is not over; nullopt: not told.
+  std::optional<bool> measuring;
   bool operator==(const NodeFigures&) const = default;
 
   // Whether a person who says `text` means this node: its id or its name.

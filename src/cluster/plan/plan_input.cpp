@@ -94,7 +94,11 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
                              [&](const NodeFigures& node) { return node.is_called(name); })) {
       std::string known;
       for (const NodeFigures& node : nodes) known += (known.empty() ? "" : ", ") + node.name;
-      return refuse("there is no node {}: alive are {}", name, known.empty() ? "none" : known);
+      const bool is_dead = std::ranges::any_of(request_.dead, [&](const auto& node) {
+        return node.first == name || node.second == name;
+      });
+      return refuse("{}: alive are {}", is_dead ? name + " is dead" : "there is no node " + name,
+                    known.empty() ? "none" : known);
     }
   for (const NodeFigures& node : nodes) {
     const auto names_it = [&](const std::string& name) { return node.is_called(name); };

@@ -269,7 +269,12 @@ std::string explain(const PlanInput& input, const Misfit& misfit) {
         free += fmt::format("{}{} {}", free.empty() ? "" : ", ", name_of(input, site),
                             format_bytes(input.sites()[site].available));
   if (count > kListed) free += fmt::format(" and {} more", count - kListed);
-  std::string text = fmt::format("needs {}, free {} ({})", format_bytes(misfit.needed),
+  // What a shorter context and fewer streams make smaller, where that is much of it.
+  const bool is_much = misfit.beside_weights >= misfit.needed / 10;
+  const std::string beside = is_much ? fmt::format(" ({} of it KV cache and working memory)",
+                                                   format_bytes(misfit.beside_weights))
+                                     : "";
+  std::string text = fmt::format("needs {}{}, free {} ({})", format_bytes(misfit.needed), beside,
                                  format_bytes(misfit.available), free);
   if (misfit.missing() > 0)
     return text + fmt::format(": short by {}", format_bytes(misfit.missing()));

@@ -32,7 +32,14 @@ std::string instead(const ModelFigures& model, const std::vector<NodeFigures>& n
     if (const std::string summary = works(free); !summary.empty())
       return fmt::format("It fits where the choice is free: {}", summary);
   }
-  constexpr std::uint32_t kContextMin = 512;
+  constexpr std::uint32_t kContextMin = 64;
+  const auto total = [&](const PlanRequest& other) -> std::optional<Bytes> {
+    const Plan plan = plan_once(model, nodes, links, other);
+    if (plan.offers.empty()) return std::nullopt;
+    Bytes bytes = 0;
+    for (const NodeShare& share : plan.offers[0].nodes) bytes += share.bytes.total();
+    return bytes;
+  };
   PlanRequest smaller = request;
   if (request.kv_format != KvFormat::q8_0) {
     smaller.kv_format = KvFormat::q8_0;
@@ -42,8 +49,18 @@ std::string instead(const ModelFigures& model, const std::vector<NodeFigures>& n
   smaller.context = request.context > 0 ? request.context : model.context;
   for (smaller.kv_tokens = 0; smaller.context / 2 >= kContextMin;) {
     smaller.context /= 2;
-    if (!works(smaller).empty())
-      return fmt::format("It would fit with a context of {} tokens", smaller.context);
+    if (const auto bytes = total(smaller))
+      return fmt::format("It would fit with a context of {} tokens: {} (`--context {}`)",
+                         smaller.context, format_bytes(*bytes), smaller.context);
+  }
+  smaller.context = request.context;
+  for (smaller.streams = request.streams; smaller.streams > 1;) {
+    smaller.streams /= 2;
+    if (const auto bytes = total(smaller))
+      return fmt::format(
+          "It would fit with {} at once: {} (`--streams {}`)",
+          smaller.streams == 1 ? "one request" : fmt::format("{} requests", smaller.streams),
+          format_bytes(*bytes), smaller.streams);
   }
   return "Try a smaller quantization or add a node";
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -41,6 +42,8 @@ struct PlanRequest {
   std::optional<RowFormat> row_format;
   std::vector<std::string> nodes;  // ids or names: no others are used
   std::string head;                // id or name
+  // Id and name of known nodes that are not alive: only for what is said of them.
+  std::vector<std::pair<std::string, std::string>> dead;
   Objective objective = Objective::automatic;
 };
 

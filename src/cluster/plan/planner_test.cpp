@@ -165,6 +165,28 @@ TEST(Planner, SaysByHowMuchNothingFits) {
       "node");
 }
 
+// A small model needs as much beside its weights: a shorter context, or fewer requests, is what
+// helps, not another file.
+TEST(Planner, NamesMemoryBesideTheWeights) {
+  const ModelFigures model = sample_model({.layers = 22, .kv_heads = 32});
+  const auto on = [&](Bytes memory, const PlanRequest& request) {
+    const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = memory})};
+    const Plan plan = checked_plan(model, nodes, {}, request);
+    return plan.error ? plan.error->message() : "fits";
+  };
+  const PlanRequest short_already{.context = 512, .kv_format = KvFormat::q8_0};
+  const PlanRequest shorter{.context = 64, .kv_format = KvFormat::q8_0};
+  Bytes memory = 100 * kMiB;
+  while (on(memory, shorter) != "fits") memory += kMiB;
+  const std::string said = on(memory, short_already);
+  EXPECT_NE(said.find("It would fit with a context of 64 tokens: "), std::string::npos) << said;
+  EXPECT_NE(said.find("(`--context 64`)"), std::string::npos) << said;
+  const PlanRequest many{.context = 64, .streams = 64, .kv_format = KvFormat::q8_0};
+  const std::string of_many = on(memory, many);
+  EXPECT_NE(of_many.find("of it KV cache and working memory)"), std::string::npos) << of_many;
+  EXPECT_NE(of_many.find("`--streams "), std::string::npos) << of_many;
+}
+
 // ... and what would fit is tried, not guessed.
 TEST(Planner, ProposesWhatWouldFit) {
   const ModelFigures model = sample_model({.layers = 22, .kv_heads = 32});
@@ -295,6 +317,8 @@ TEST(Planner, ForcedShapesAreKept) {
   EXPECT_TRUE(planned({.nodes = {"mars"}}).error);
   EXPECT_EQ(planned({.nodes = {"mars"}}).error->message(),
             "there is no node mars: alive are atlas, nova, spare, tiny");
+  EXPECT_EQ(planned({.nodes = {"mars"}, .dead = {{"id-mars", "mars"}}}).error->message(),
+            "mars is dead: alive are atlas, nova, spare, tiny");
   EXPECT_TRUE(planned({.stages = 23}).error);
   EXPECT_TRUE(planned({.shards = 5}).error);
   const Plan five = planned({.context = 2048, .stages = 5});

@@ -106,11 +106,13 @@ class FileTensorSource final : public TensorSource {
     return TRY(find_tensor(file_, spec))->type;
   }
 
-  void release(const TensorSpec& spec) override {
+  Result<void> release(const TensorSpec& spec) override {
     const GgufTensor* tensor = file_.find(spec.name);
-    if (tensor == nullptr) return;
-    const std::lock_guard lock(mutex_);
-    if (copies_.erase(key(spec)) == 0) file_.drop(whole_rows(*tensor, spec));
+    if (tensor != nullptr) {
+      const std::lock_guard lock(mutex_);
+      if (copies_.erase(key(spec)) == 0) file_.drop(whole_rows(*tensor, spec));
+    }
+    return file_.check_whole();
   }
 
  private:
@@ -139,6 +141,7 @@ Result<Program> load_program(const GgufFile& file, std::uint32_t context) {
   Program program = TRY(build_program(config, rope, context));
   for (const TensorSpec& spec : program.tensors) TRY(find_tensor(file, spec));
   TRY(check_nothing_left(file, program));
+  TRY(file.check_whole());
   return program;
 }
 

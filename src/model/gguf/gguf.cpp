@@ -86,7 +86,9 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
     TRY(impl->add_part(impl->mappings.back().bytes(), file.string(), count));
   }
   TRY(impl->finish());
-  return GgufFile(std::move(impl));
+  GgufFile file(std::move(impl));
+  TRY(file.check_whole());
+  return file;
 }
 
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes, std::string name) {
@@ -115,6 +117,11 @@ const GgufTensor* GgufFile::find(std::string_view name) const {
 std::span<const std::byte> GgufFile::data(const GgufTensor& tensor) const {
   CHECK(tensor.part < impl_->parts.size(), tensor.part);
   return impl_->parts[tensor.part].subspan(tensor.offset, tensor.bytes);
+}
+
+Result<void> GgufFile::check_whole() const {
+  for (const MappedFile& mapping : impl_->mappings) TRY(mapping.check_whole());
+  return {};
 }
 
 void GgufFile::drop(std::span<const std::byte> bytes) const {

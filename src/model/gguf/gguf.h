@@ -48,6 +48,9 @@ class GgufFile {
   std::span<const GgufTensor> tensors() const;
   const GgufTensor* find(std::string_view name) const;  // null when absent
   std::span<const std::byte> data(const GgufTensor& tensor) const;
+  // That what was read so far are the files' bytes. Errors: io (a file has shrunk since it was
+  // opened, or the disk fails; zeros were read instead).
+  Result<void> check_whole() const;
   // The process needs these bytes no more (madvise); they stay readable.
   void drop(std::span<const std::byte> bytes) const;
   const std::string& name() const;  // as given to open(): for messages

@@ -92,6 +92,7 @@ Result<QuantizeSummary> quantize_model(const GgufFile& file, const Mixture& mixt
       ++summary.fallbacks;
     tensors.push_back({tensor.name, type, dims, [&, type](const ByteSink& sink) -> Result<void> {
                          TRY(convert(file, tensor, type, pool, sink));
+                         TRY(file.check_whole());
                          file.drop(file.data(tensor));
                          done.add(tensor.bytes);
                          return {};

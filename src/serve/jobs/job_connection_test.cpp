@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "net/frame.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 #include "serve/http/scripted_model.h"
 #include "serve/jobs/job_client.h"
 #include "serve/jobs/job_server.h"

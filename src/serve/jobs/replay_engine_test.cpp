@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "compute/cpu/cpu_device.h"
 #include "engine/constraint/constraint.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 #include "serve/engine_model.h"
 #include "serve/jobs/job_client.h"
 #include "serve/jobs/job_server.h"

@@ -5,7 +5,7 @@
 #include <future>
 
 #include "net/frame.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 
 namespace drystone {
 namespace {

@@ -187,12 +187,14 @@ void SimCluster::put(const std::string& name, Node& node, const std::string& key
 }
 
 void SimCluster::tell_figures(const std::string& name, Node& node) {
+  const auto measured = rates_.find(name);
+  const double rate = measured == rates_.end() ? 1e12 : measured->second;
   const NodeFigures figures{.id = name,
                             .name = name,
                             .reserved_bytes = node.ledger->reserved(),
                             .limit_bytes = node.memory,
-                            .read_bandwidth = 10e9,
-                            .rates = {{"q4_0", {1e12, 1e12}}, {kAttentionRate, {1e12, 1e12}}},
+                            .read_bandwidth = rate / 100,
+                            .rates = {{"q4_0", {rate, rate}}, {kAttentionRate, {rate, rate}}},
                             .step_fixed_s = 0};
   const json::value value = json::parse(json::serialize(to_json(figures)));
   const json::value* told = node.map.get("figures/" + name);

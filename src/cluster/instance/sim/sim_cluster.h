@@ -56,6 +56,7 @@ class SimCluster {
   void break_part(const std::string& name, const std::string& instance);
   void slow_plans() { slow_plans_ = true; }  // of nodes that start from now on: a second each
   void measure_links(double round_trip_s) { round_trip_s_ = round_trip_s; }
+  void measure_node(const std::string& name, double rate) { rates_[name] = rate; }
   void lose_messages(double probability) { loss_ = probability; }
 
   void run(double seconds);
@@ -122,6 +123,7 @@ class SimCluster {
   std::map<std::string, ModelFigures> models_;
   std::set<std::pair<std::string, std::string>> cut_;
   double loss_ = 0, round_trip_s_ = 0.02;
+  std::map<std::string, double> rates_;  // of nodes that were measured anew
   std::uint64_t asked_ = 0;
   bool slow_plans_ = false;
   std::string trace_;

@@ -86,7 +86,10 @@ class RandomSource final : public TensorSource {
     return Tensor{DType::f32, std::as_bytes(std::span(values))};
   }
   Result<DType> type(const TensorSpec&) override { return DType::f32; }
-  void release(const TensorSpec&) override { ++released; }
+  Result<void> release(const TensorSpec&) override {
+    ++released;
+    return {};
+  }
   int released = 0;
 
  private:

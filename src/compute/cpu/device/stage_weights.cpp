@@ -82,7 +82,7 @@ Result<StageWeights> StageWeights::load(ThreadPool& pool, const Program& program
       slot.matrix = *std::move(matrix);
     }
     weights.bytes_ += tensor_bytes(spec, tensor.type);
-    source.release(spec);
+    TRY(source.release(spec));
     values_done += double(spec.rows) * spec.cols;
     if (options.progress) options.progress(values_done / values_total);
   }

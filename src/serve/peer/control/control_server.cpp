@@ -81,6 +81,7 @@ struct ControlServer::Shared : std::enable_shared_from_this<Shared> {
   awaitable<bool> serve_one(Connection& connection);
   Answer answer(const Connection& connection, const Request& request);
   Answer answer_stranger(const Connection& connection, const Request& request);
+  Answer answer_join(const Connection& connection, const Request& request);
 
   asio::any_io_executor executor;
   const Clock& clock;
@@ -143,12 +144,12 @@ awaitable<bool> ControlServer::Shared::serve_one(Connection& connection) {
 
 Answer ControlServer::Shared::answer(const Connection& connection, const Request& request) {
   if (!connection.is_member) return answer_stranger(connection, request);
-  if (request.target() != kMessagesPath)
-    return refusal(http::status::not_found, request.target() == kJoinPath
-                                                ? "this node is a member already"
-                                                : "there is nothing here");
+  if (request.target() != kMessagesPath && request.target() != kJoinPath)
+    return refusal(http::status::not_found, "there is nothing here");
   if (request.method() != http::verb::post)
     return refusal(http::status::method_not_allowed, "messages are sent with POST");
+  // One that was let in and could not keep that, or did not hear of it, asks again.
+  if (request.target() == kJoinPath) return answer_join(connection, request);
   auto taken = handlers.message(connection.stream->peer_key(), request.body(),
                                 listening_at(request, connection.from));
   if (!taken) return refusal(http::status::bad_request, taken.error().message());
@@ -170,7 +171,12 @@ Answer ControlServer::Shared::answer_stranger(const Connection& connection,
     return taken && handlers.is_member(connection.stream->peer_key()) ? Answer{} : nothing;
   }
   if (request.target() != kJoinPath) return nothing;
-  if (request.body().size() > cluster::kJoinRequestBytesMax) return nothing;
+  return answer_join(connection, request);
+}
+
+Answer ControlServer::Shared::answer_join(const Connection& connection, const Request& request) {
+  if (request.body().size() > cluster::kJoinRequestBytesMax)
+    return refusal(http::status::forbidden, kMembersOnly);
   const Digest exporter = connection.stream->exporter(kJoinExporterLabel);
   cluster::JoinBinding binding;
   binding.exporter.assign(reinterpret_cast<const char*>(exporter.data()), exporter.size());

@@ -33,7 +33,7 @@ class ControlServer {
     std::function<Result<void>(const PublicKey& key, std::string_view text,
                                std::optional<boost::asio::ip::tcp::endpoint> from)>
         message;
-    // A stranger's JoinRequest: the JSON of a JoinWelcome, or why not.
+    // A JoinRequest, mostly of a stranger: the JSON of a JoinWelcome, or why not.
     std::function<Result<std::string>(std::string_view request, const cluster::JoinBinding& binding,
                                       std::optional<boost::asio::ip::tcp::endpoint> from)>
         join;

@@ -27,8 +27,7 @@ class Complaints {
   void add(const std::string& node, const Error& error) {
     constexpr std::size_t kTextMax = 1000;  // of many nodes, the first ones tell
     if (text_.size() < kTextMax)
-      text_ +=
-          fmt::format("{}{}: {}", text_.empty() ? "" : "; ", node.substr(0, 12), error.message());
+      text_ += fmt::format("{}{}: {}", text_.empty() ? "" : "; ", node, error.message());
     if (error.code() != Errc::corrupt) all_corrupt_ = false;
   }
   Error error(const std::string& model) const {

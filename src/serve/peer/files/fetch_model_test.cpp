@@ -130,7 +130,10 @@ class RecordingSource final : public TensorSource {
     return is;
   }
   Result<DType> type(const TensorSpec& spec) override { return source_->type(spec); }
-  void release(const TensorSpec& spec) override { source_->release(spec), should_->release(spec); }
+  Result<void> release(const TensorSpec& spec) override {
+    TRY(should_->release(spec));
+    return source_->release(spec);
+  }
   int tensors = 0;
 
  private:

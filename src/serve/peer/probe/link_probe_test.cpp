@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "net/frame.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 #include "serve/peer/probe/probe_wire.h"
 
 namespace drystone {

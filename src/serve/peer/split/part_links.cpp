@@ -62,6 +62,11 @@ PartLinks::PartLinks(const Placement& placement, std::uint32_t part, const StepL
     reduce.rank = here().rank;
     reduce.width = limits_.width;
     reduce.one_shot_bytes = placement_.one_shot_bytes;
+    for (const PlacedPart& part : placement_.parts)
+      if (part.stage == here().stage) {
+        reduce.nodes.resize(here().ranks);
+        reduce.nodes[part.rank] = part.node;
+      }
     reducer_ = std::make_unique<StreamReducer>(std::move(by_rank), reduce);
   }
   for (Wired& wired : links_)

@@ -25,18 +25,22 @@ std::span<float> share_of(std::span<float> values, std::size_t rank, std::size_t
   return values.subspan(border(rank), border(rank + 1) - border(rank));
 }
 
-std::string sum_with(std::uint32_t rank) { return fmt::format("a sum with rank {}", rank); }
-
 }  // namespace
 
 StreamReducer::StreamReducer(std::vector<DataStream*> streams, Options options)
-    : streams_(std::move(streams)), options_(options), wait_{.within = {}} {
+    : streams_(std::move(streams)), options_(std::move(options)), wait_{.within = {}} {
   CHECK(options_.rank < ranks() && ranks() > 1 && options_.width > 0, options_.rank, ranks());
   for (std::uint32_t rank = 0; rank < ranks(); ++rank)
     CHECK((streams_[rank] == nullptr) == (rank == options_.rank), rank);
   exchanges_.resize(ranks());
   came_.resize(ranks());
   received_.resize(ranks());
+}
+
+std::string StreamReducer::sum_with(std::uint32_t rank) const {
+  return rank < options_.nodes.size()
+             ? fmt::format("a sum with rank {} on {}", rank, options_.nodes[rank])
+             : fmt::format("a sum with rank {}", rank);
 }
 
 Result<void> StreamReducer::all_reduce(std::span<float> values) {

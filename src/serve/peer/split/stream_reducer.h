@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "compute/reducer.h"
@@ -31,6 +32,7 @@ class StreamReducer final : public Reducer {
     // then close these streams.
     std::chrono::nanoseconds writing_within = std::chrono::seconds(3);
     std::chrono::nanoseconds reading_within = std::chrono::seconds(60);
+    std::vector<std::string> nodes = {};  // by rank, for errors; empty: not told
   };
   // `streams`: by rank, null at one's own place; borrowed.
   StreamReducer(std::vector<DataStream*> streams, Options options);
@@ -45,6 +47,7 @@ class StreamReducer final : public Reducer {
     std::span<const float> out;
     std::span<float> in;
   };
+  std::string sum_with(std::uint32_t rank) const;
   Result<void> pair(std::span<float> values);  // of two ranks
   Result<void> one_shot(std::span<float> values);
   Result<void> two_shot(std::span<float> values);

@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "base/rng.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 
 namespace drystone {
 namespace {
@@ -82,9 +82,14 @@ TEST(StreamReducer, AClosedStreamEndsTheSumForGood) {
 }
 
 TEST(StreamReducer, ASilentRankCountsAsLostAfterItsTime) {
-  Group group(2, {.width = 16, .writing_within = std::chrono::milliseconds(50)});
+  Group group(
+      2,
+      {.width = 16, .writing_within = std::chrono::milliseconds(50), .nodes = {"atlas", "nova"}});
   std::vector<float> values(16, 1.0f);
-  EXPECT_TRUE(group.reducers[0]->all_reduce(values).is(Errc::unavailable));
+  const auto lost = group.reducers[0]->all_reduce(values);
+  ASSERT_TRUE(lost.is(Errc::unavailable));
+  EXPECT_TRUE(lost.error().message().starts_with("a sum with rank 1 on nova: "))
+      << lost.error().message();
 }
 
 // Ranks that are not at the same step must not add what they have.

@@ -19,7 +19,7 @@
 #include "model/arch/architecture.h"
 #include "model/synth/synth.h"
 #include "net/forward_stream.h"
-#include "net/memory_stream.h"
+#include "net/test_memory_stream.h"
 #include "serve/peer/split/start_part.h"
 
 namespace drystone {

@@ -1,20 +1,22 @@
-#include "net/memory_stream.h"
+#pragma once
 
 #include <algorithm>
 #include <array>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
+#include <memory>
 #include <mutex>
+#include <utility>
 
+#include "net/data_stream.h"
 #include "net/part_cursor.h"
 
 namespace drystone {
 
-namespace {
-
 // Both directions, and whether either end is closed.
-struct Wire {
-  explicit Wire(std::size_t capacity) : capacity_bytes(capacity) {}
+struct MemoryWire {
+  explicit MemoryWire(std::size_t capacity) : capacity_bytes(capacity) {}
   const std::size_t capacity_bytes;
   std::mutex mutex;
   std::condition_variable changed;
@@ -24,7 +26,7 @@ struct Wire {
 
 class MemoryStream final : public DataStream {
  public:
-  MemoryStream(std::shared_ptr<Wire> wire, std::size_t end)
+  MemoryStream(std::shared_ptr<MemoryWire> wire, std::size_t end)
       : wire_(std::move(wire)), our_end_(end), other_end_(1 - end) {}
   ~MemoryStream() override { close(); }
 
@@ -41,12 +43,13 @@ class MemoryStream final : public DataStream {
   const StreamPeer& peer() const override { return peer_; }
 
  private:
-  std::shared_ptr<Wire> wire_;
+  std::shared_ptr<MemoryWire> wire_;
   std::size_t our_end_, other_end_;
   StreamPeer peer_{.key = std::nullopt, .address = "memory"};
 };
 
-Result<void> MemoryStream::exchange(Parts parts, std::span<std::byte> into, StreamWait wait) {
+inline Result<void> MemoryStream::exchange(Parts parts, std::span<std::byte> into,
+                                           StreamWait wait) {
   std::deque<std::byte>& in = wire_->to[our_end_];
   std::deque<std::byte>& out = wire_->to[other_end_];
   const auto deadline = std::chrono::steady_clock::now() + wait.within;
@@ -82,12 +85,12 @@ Result<void> MemoryStream::exchange(Parts parts, std::span<std::byte> into, Stre
   }
 }
 
-}  // namespace
-
-std::pair<std::unique_ptr<DataStream>, std::unique_ptr<DataStream>> make_memory_streams(
-    std::size_t capacity_bytes) {
+// For tests: two ends of a stream inside this process; what one writes the other reads. Each
+// direction holds up to `capacity_bytes`; a writer beyond that waits for the reader.
+inline std::pair<std::unique_ptr<DataStream>, std::unique_ptr<DataStream>> make_memory_streams(
+    std::size_t capacity_bytes = 1 << 20) {
   CHECK(capacity_bytes > 0);
-  const auto wire = std::make_shared<Wire>(capacity_bytes);
+  const auto wire = std::make_shared<MemoryWire>(capacity_bytes);
   return {std::make_unique<MemoryStream>(wire, 0), std::make_unique<MemoryStream>(wire, 1)};
 }
 
