@@ -107,7 +107,7 @@ void Holder::begin(const Placement& placement, const InstanceMap& map,
   // Unloaded and wanted again before the keeper noticed: as the others' parts have ended, or will,
   // this one begins with the next epoch.
   if (const auto ended = ended_.find(placement.instance);
-      !had && ended != ended_.end() && placement.epoch <= ended->second) {
+      ended != ended_.end() && placement.epoch <= ended->second) {
     part.state.phase = PartPhase::lost;
     part.state.error = "it was unloaded meanwhile";
     part.handed_out = false;

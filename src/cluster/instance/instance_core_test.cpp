@@ -639,6 +639,36 @@ TEST(InstanceCore, AnEpochThatStandsForAnotherPlacementIsReplaced) {
   EXPECT_GT(again[0].epoch, placed[0].epoch);
 }
 
+// Whatever order the writings of several keepers come in: parts only ever go forward.
+TEST(InstanceCore, APartIsNeverHandedOutUnderALowerEpochThanBefore) {
+  LoneCore lone({"llama"});
+  lone.figures("a", kLarge);
+  lone.put("want/llama", to_json(kWanted));
+  PlaceValue place = lone.at(30).at(0);
+  lone.core->node_alive("0");  // another one keeps it from now on
+  std::vector<Epoch> handed;
+  const auto placed = [&](std::uint64_t number, const char* keeper, bool here = true) {
+    PlaceValue value{.epoch = {number, keeper}, .refused = "unloaded"};
+    if (here) value.placement = place.placement;
+    if (here) value.placement->epoch = value.epoch;
+    lone.put("place/llama", to_json(value));
+    for (auto actions = lone.core->take_actions(); !actions.empty();
+         actions = lone.core->take_actions())
+      for (const InstanceAction& action : actions) {
+        if (const auto* load = std::get_if<LoadPart>(&action))
+          handed.push_back(load->placement.epoch);
+        if (const auto* publish = std::get_if<Publish>(&action))
+          lone.put(publish->key, publish->value);
+      }
+  };
+  placed(3, "z");
+  placed(4, "z", /*here=*/false);
+  placed(2, "0");
+  placed(3, "0");
+  placed(5, "0");
+  EXPECT_EQ(handed, (std::vector<Epoch>{{3, "z"}, {5, "0"}}));
+}
+
 // What gives way makes room for what was refused a moment before.
 TEST(InstanceCore, WhatGivesWayMakesRoomForOthers) {
   LoneCore lone({"big", "alice"});
