@@ -22,7 +22,7 @@ class SimRoute {
 
   struct Aim {
     std::uint64_t epoch = 0;
-    std::string node, why;
+    std::string keeper, node, why;
     bool refused = false;
     bool operator==(const Aim&) const = default;
   };
@@ -51,6 +51,7 @@ class SimRoute {
   ReplayQueue queue_;
   std::optional<Aim> aim_;
   bool aimed_ = false;
+  std::uint64_t aims_ = 0;  // those followed
   std::shared_ptr<SimJobs::Dialed> dialed_;
   std::shared_ptr<JobQueue> current_;
 };

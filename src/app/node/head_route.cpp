@@ -1,6 +1,5 @@
 #include "app/node/head_route.h"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -31,8 +30,6 @@ HeadRoute::~HeadRoute() {
 
 void HeadRoute::aim(HeadAim aim) {
   const std::lock_guard lock(mutex_);
-  // A refusal may stand without an epoch; what is known of heads does not go back.
-  if (aim_) aim.epoch = std::max(aim.epoch, aim_->epoch);
   if (ending_ || (aim_ && *aim_ == aim)) return;
   aim_ = std::move(aim);
   aimed_ = stop_ = true;
@@ -53,9 +50,8 @@ void HeadRoute::run() {
   }
   has_head_ = false;
   current_ = nullptr;
-  const std::uint64_t epoch = aim_ ? aim_->epoch : 0;
   lock.unlock();
-  queue_.set_head(epoch, nullptr, "this node stops serving " + instance_);
+  queue_.set_head(++aims_, nullptr, "this node stops serving " + instance_);
 }
 
 void HeadRoute::follow(std::unique_lock<std::mutex>& lock) {
@@ -63,14 +59,15 @@ void HeadRoute::follow(std::unique_lock<std::mutex>& lock) {
   const bool moved = std::exchange(aimed_, false);
   stop_ = false;
   lock.unlock();
+  if (moved) ++aims_;
   const auto give_up = [&](const std::string& why) {
     has_head_ = false;
     current_ = nullptr;
-    queue_.set_head(aim.epoch, nullptr, why);
+    queue_.set_head(aims_, nullptr, why);
   };
   if (moved) {
     give_up(aim.why);
-    if (aim.refused) queue_.refuse(aim.epoch, Error(Errc::out_of_memory, aim.why));
+    if (aim.refused) queue_.refuse(aims_, Error(Errc::out_of_memory, aim.why));
   } else if (current_ != nullptr && current_->lost()) {
     give_up("the connection to " + aim.node + " is lost");
   }
@@ -78,10 +75,10 @@ void HeadRoute::follow(std::unique_lock<std::mutex>& lock) {
     auto made = try_to(open_, aim, stop_);
     if (made && !stop_) {
       current_ = *std::move(made);
-      queue_.set_head(aim.epoch, current_);
+      queue_.set_head(aims_, current_);
       has_head_ = true;
     } else if (!made && !stop_) {
-      queue_.set_head(aim.epoch, nullptr, made.error().message());
+      queue_.set_head(aims_, nullptr, made.error().message());
     }
   }
   lock.lock();

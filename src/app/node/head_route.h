@@ -18,7 +18,8 @@ namespace drystone {
 // Where the head of an instance is, as this node sees it now.
 struct HeadAim {
   std::uint64_t epoch = 0;
-  std::string node;  // "": there is none now, because of `why`
+  std::string keeper;  // who made that epoch: two may have made one of the same number
+  std::string node;    // "": there is none now, because of `why`
   std::string why;
   bool refused = false;                // and none will come
   std::uint32_t vocab = 0, width = 0;  // of the model
@@ -26,8 +27,9 @@ struct HeadAim {
 };
 
 // The way of this node's requests to the head of one instance: keeps a queue to it behind a
-// ReplayQueue, makes a new one when that is lost, and follows the head from epoch to epoch. On a
-// thread of its own, so that nobody waits for a connection. Thread-safe.
+// ReplayQueue, makes a new one when that is lost, and follows the head from epoch to epoch, also to
+// a lower one: of writings in a partition the later holds. On a thread of its own, so that nobody
+// waits for a connection. Thread-safe.
 class HeadRoute {
  public:
   // Makes a queue to the head; blocks, and gives up soon once `stop` is true.
@@ -61,6 +63,7 @@ class HeadRoute {
   std::condition_variable changed_;
   std::optional<HeadAim> aim_;
   bool aimed_ = false;              // at something else than `current_` is for
+  std::uint64_t aims_ = 0;          // of the thread: those followed; what the queue counts by
   std::atomic<bool> stop_ = false;  // what is being made is of no more use
   bool ending_ = false;
   std::shared_ptr<JobQueue> current_;  // of the thread

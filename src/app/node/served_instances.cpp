@@ -29,6 +29,7 @@ HeadAim aim_of(const InstanceStatus& status) {
   HeadAim aim;
   if (status.placement) {
     aim.epoch = status.placement->epoch.number;
+    aim.keeper = status.placement->epoch.keeper;
     aim.vocab = status.placement->shape.vocab;
   }
   if (status.phase == InstancePhase::ready) {

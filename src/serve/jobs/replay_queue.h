@@ -32,10 +32,11 @@ class ReplayQueue final : public JobQueue {
   ~ReplayQueue() override;                                    // ends what is left, as cancelled
 
   // The queue of the head of `epoch`, or null: there is none now, for the reason `why` ("node atlas
-  // does not answer"). Lower epochs than known ones are ignored. The same epoch may come again with
-  // another queue, such as that of a new connection. Jobs that still run on the one before are
-  // cancelled there and go on here, so call this before you end a queue yourself. Queues are let go
-  // of on the ReplayQueue's own thread, some time later.
+  // does not answer"). Its epoch is any number of the caller's that only grows: lower ones than
+  // known ones are ignored. The same epoch may come again with another queue, such as that of a new
+  // connection. Jobs that still run on the one before are cancelled there and go on here, so call
+  // this before you end a queue yourself. Queues are let go of on the ReplayQueue's own thread,
+  // some time later.
   void set_head(std::uint64_t epoch, std::shared_ptr<JobQueue> queue, std::string why = "");
 
   // No head will come as things stand, for this reason: what waits ends with it, and so does what
