@@ -95,6 +95,7 @@ class InstanceCore {
   InstanceMap map_;
   std::set<std::string> alive_;
   Time now_;
+  bool ticked_ = false;
   bool dirty_ = true;  // something happened since the last take_actions() that gave nothing
   Holder holder_;
   Keeper keeper_;
