@@ -625,7 +625,10 @@ class LoneCore {
   std::vector<PlaceValue> at(int seconds) {
     if (!core) core.emplace(InstanceCore::Options{.self = "a", .boot = 1}, map);
     std::vector<PlaceValue> places;
-    core->tick(std::chrono::seconds(seconds));
+    // It ran all the time: a pause would be one of its process.
+    for (; now < std::chrono::seconds(seconds); now += std::chrono::milliseconds(500))
+      core->tick(now);
+    core->tick(now);
     for (auto actions = core->take_actions(); !actions.empty(); actions = core->take_actions())
       for (const InstanceAction& action : actions)
         if (const auto* publish = std::get_if<Publish>(&action)) {
@@ -638,6 +641,7 @@ class LoneCore {
 
   SimMap map;
   std::optional<InstanceCore> core;
+  std::chrono::milliseconds now{};
 };
 
 // An epoch names one placement: two nodes that connect by it hold parts of the same.
