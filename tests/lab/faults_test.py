@@ -237,6 +237,46 @@ class NothingFits(FaultCase):
             self.same_text(*nodes)
 
 
+class Freezes(FaultCase):
+    """The keeper of the placements stands still and goes on: what serves meanwhile is left alone."""
+
+    def keeper(self, nodes):
+        keeper = min(nodes, key=lambda node: node.id())
+        return keeper, [node for node in nodes if node is not keeper]
+
+    def stays(self, seconds, node, what):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.assertEqual(shape(node, MODEL), what)
+            time.sleep(0.1)
+
+    def test_a_whole_model_does_not_notice(self):
+        with self.cluster(2) as nodes:
+            keeper, (other,) = self.keeper(nodes)
+            self.load(other, "--nodes", other.name)
+            placed = shape(other, MODEL)
+            keeper.freeze()
+            wait_until(NOTICED_WITHIN + 2, lambda: other.states()[keeper.name] == "dead", "the keeper is dead")
+            keeper.thaw()
+            self.lab.wait_alive(nodes)
+            self.stays(14, other, placed)
+            self.assertEqual(other.text().count("this node's part is"), 1)
+            self.same_text(*nodes)
+
+    def test_a_substitute_serves_until_the_keeper_has_been_back_for_a_while(self):
+        with self.cluster(2) as nodes:
+            keeper, (other,) = self.keeper(nodes)
+            _, epoch = self.load(other, "--stages", 2)
+            keeper.freeze()
+            wait_ready(other, MODEL, epoch + 1)
+            substitute = shape(other, MODEL)
+            self.assertEqual(substitute[2], [other.name])
+            keeper.thaw()
+            self.stays(8, other, substitute)
+            wait_until(15, lambda: shape(other, MODEL)[:2] == ("ready", substitute[1] + 1), "both stages again")
+            self.same_text(*nodes)
+
+
 class Clients(FaultCase):
     def test_a_client_of_a_dead_node_asks_any_other(self):
         with self.cluster(3) as nodes:

@@ -201,6 +201,7 @@ std::vector<Packet> InstanceMachine::take_outbox() {
 void InstanceMachine::act() {
   awake_ = false;
   if (machine_.core()->settled()) {
+    life_->core->tick(now());
     for (int round = 0; round < kRoundsMax; ++round) {
       const auto actions = life_->core->take_actions();
       if (actions.empty()) break;
@@ -231,7 +232,7 @@ void InstanceMachine::carry_out(const InstanceAction& action) {
     put(one->key, one->value);
   } else if (const auto* load = std::get_if<LoadPart>(&action)) {
     world_.invariants.handed(number(), load->placement, life_->handed[load->placement.instance]);
-    life_->parts->load(load->placement, load->reuse, now());
+    life_->parts->load(load->placement, now());
   } else if (const auto* drop = std::get_if<DropPart>(&action)) {
     life_->parts->drop(drop->instance, drop->epoch, now());
   }

@@ -22,12 +22,14 @@ SimParts::~SimParts() {
     if (part->engine != nullptr) part->engine->lose(Error(Errc::unavailable, "the process ended"));
 }
 
-void SimParts::load(const Placement& placement, bool reuse, Time now) {
+void SimParts::load(const Placement& placement, Time now) {
   const auto index = placement.index_of(rooms_.self);
   CHECK(index, placement.instance, rooms_.self);
+  auto& slot = current_[placement.instance];
+  const bool reuse = slot != nullptr && slot->own_loaded &&
+                     same_in_memory(slot->placement, placement, rooms_.self);
   auto part = std::make_shared<Part>(Part{.placement = placement, .index = *index, .reuse = reuse});
   part->since = now;
-  auto& slot = current_[placement.instance];
   if (slot != nullptr) {
     stop(*slot, now);
     ending_.push_back(slot);

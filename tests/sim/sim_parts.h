@@ -38,7 +38,7 @@ class SimParts {
   explicit SimParts(Rooms rooms);
   ~SimParts();
 
-  void load(const Placement& placement, bool reuse, Time now);
+  void load(const Placement& placement, Time now);
   void drop(const std::string& instance, const Epoch& epoch, Time now);
   void tick(Time now);
   void receive(const std::string& from, const std::string& text, Time now);

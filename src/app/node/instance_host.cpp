@@ -242,10 +242,10 @@ PartRunner::Events InstanceHost::Inner::part_events() {
                 later([=](Inner& inner) { inner.core.part_progress(instance, epoch, done); });
               },
           .loaded =
-              [later](const std::string& instance, const Epoch& epoch) {
+              [later](const std::string& instance, const Epoch& epoch, bool kept) {
                 later([=](Inner& inner) {
-                  inner.say(fmt::format("{}: this node's part is loaded (epoch {})", instance,
-                                        epoch.number));
+                  inner.say(fmt::format("{}: this node's part is {} (epoch {})", instance,
+                                        kept ? "still in memory" : "loaded", epoch.number));
                   inner.core.part_loaded(instance, epoch);
                 });
               },
@@ -308,6 +308,7 @@ void InstanceHost::Inner::act() {
   awake = false;
   // What was known before our start may be told to clients at once: their requests wait.
   if (!cluster.core().settled()) return served->follow(core, view);
+  core.tick(clock.monotonic());  // before what a pause of ours has made old is acted on
   bool acted = false;
   for (int round = 0; round < kRoundsMax; ++round) {
     const auto actions = core.take_actions();
@@ -327,7 +328,7 @@ void InstanceHost::Inner::carry_out(const InstanceAction& action) {
   } else if (const auto* load = std::get_if<LoadPart>(&action)) {
     parts->load(load->placement, view.source(load->placement.model));
   } else if (const auto* drop = std::get_if<DropPart>(&action)) {
-    parts->drop(drop->instance, drop->epoch);
+    parts->drop(drop->instance, drop->epoch, drop->may_return);
   }
 }
 

@@ -224,6 +224,39 @@ TEST_F(InstanceHostTest, AnAnswerSurvivesItsHead) {
   EXPECT_EQ(at_third->whole(), text);
 }
 
+// Links that break cost a moment, not minutes of loading: the weights are there still.
+TEST_F(InstanceHostTest, PartsStayInMemoryWhenLinksBreak) {
+  start(2);
+  ASSERT_EQ(load(*nodes[0], wish(2)), "");
+  ASSERT_TRUE(wait_ready(*nodes[0]).is_object());
+  const auto asked = ask(*nodes[0]);
+  ASSERT_TRUE(asked->wait_text(40));
+  const Bytes reserved = nodes[1]->instances->reserved_bytes();
+  network.break_streams();
+  ASSERT_TRUE(wait_ready(*nodes[0], 2).is_object());
+  EXPECT_EQ(asked->whole(), expected());
+  for (auto& node : nodes) EXPECT_EQ(node->catalog->opened, 1);
+  EXPECT_EQ(nodes[1]->instances->reserved_bytes(), reserved);
+  ASSERT_TRUE(nodes[0]->instances->unload(kDemoModelName));
+  for (int i = 0; i < 200 && nodes[1]->instances->reserved_bytes() > 0; ++i)
+    std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(nodes[1]->instances->reserved_bytes(), 0u) << "kept though nobody wants it";
+}
+
+// A model that one node holds whole needs nobody: a new epoch changes nothing for it.
+TEST_F(InstanceHostTest, AWholeModelGoesOnUnderTheNextEpoch) {
+  start(1);
+  ASSERT_EQ(load(*nodes[0], wish(std::nullopt)), "");
+  const json::value ready = wait_ready(*nodes[0]);
+  ASSERT_TRUE(ready.is_object());
+  const auto asked = ask(*nodes[0], 400);
+  ASSERT_TRUE(asked->wait_text(40));
+  nodes[0]->place_again(kDemoModelName);
+  ASSERT_TRUE(wait_ready(*nodes[0], ready.at("epoch").to_number<std::int64_t>() + 1).is_object());
+  EXPECT_EQ(asked->whole(), expected(400));
+  EXPECT_EQ(nodes[0]->catalog->opened, 1);
+}
+
 // After a power cut of all machines the cluster comes back serving what it served.
 TEST_F(InstanceHostTest, ComesBackServingWhatItServed) {
   start(2);

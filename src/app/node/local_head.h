@@ -14,8 +14,8 @@ namespace drystone {
 // may come from any node, with constraints that were compiled there.
 class LocalHead {
  public:
-  // Borrows the clock. `on_end` is called when everything that it held is free again, on the thread
-  // that let go of it last.
+  // Borrows the clock. The device may be null: the engine has its own. `on_end` is called when
+  // everything that it held is free again, on the thread that let go of it last.
   LocalHead(std::unique_ptr<Device> device, std::unique_ptr<Engine> engine, const Clock& clock,
             std::function<void()> on_end);
   ~LocalHead();  // waits for the step that runs

@@ -15,6 +15,7 @@
 
 #include "app/load/open_model.h"
 #include "app/node/instance_host.h"
+#include "cluster/instance/place_value.h"
 #include "cluster/plan/node_figures.h"
 #include "cluster/wire/test_crypto.h"
 #include "model/arch/architecture.h"
@@ -50,6 +51,7 @@ class TestNetwork {
  public:
   void add(const std::string& id, TestNode* node);
   void remove(const std::string& id);  // nothing goes to it or comes from it any more
+  void break_streams();                // all that are open
   void send(const std::string& from, const std::string& to, std::string text);
   Result<std::unique_ptr<DataStream>> dial(const std::string& from, const std::string& to);
 
@@ -71,6 +73,7 @@ class TestCatalog final : public ModelCatalog {
   Result<GgufFile> open(const ModelSource& source, const Placement&, std::uint32_t,
                         std::function<void(double)>, const std::atomic<bool>&) override {
     if (refuse) return Error(Errc::io, "the disk is full");
+    ++opened;
     return open_model(source.path);
   }
   Result<GgufFile> open_header(const ModelSource& source, const std::atomic<bool>&) override {
@@ -111,6 +114,7 @@ class TestCatalog final : public ModelCatalog {
   }
 
   std::atomic<bool> refuse = false;
+  std::atomic<int> opened = 0;
 
  private:
   const std::string self_;
@@ -176,6 +180,16 @@ class TestNode final : public ClusterHost, public PeerDialer {
     return core_->saved();
   }
   void take(std::unique_ptr<DataStream> stream) { door->accept(std::move(stream)); }
+  // The present placement once more, as a keeper publishes it.
+  void place_again(const std::string& instance) {
+    boost::asio::post(loop_, [this, key = place_key(instance)] {
+      const auto place = place_value_from_json(boost::json::parse(*core_->get(key)));
+      PlaceValue again = *place;
+      again.epoch = again.placement->epoch = {again.epoch.number + 1, self()};
+      CHECK(core_->put(key, boost::json::serialize(to_json(again)), clock_.wall()));
+      follow();
+    });
+  }
   void receive(const std::string& from, std::string text) {
     boost::asio::post(loop_, [this, from, text = std::move(text)] {
       static_cast<void>(core_->receive(from, text, clock_.monotonic()));
@@ -264,6 +278,13 @@ inline void TestNetwork::remove(const std::string& id) {
   for (auto [at, end] = cords_.equal_range(id); at != end; ++at)
     if (const auto cord = at->second.lock()) cord->close();
   cords_.erase(id);
+}
+
+inline void TestNetwork::break_streams() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [node, end] : cords_)
+    if (const auto cord = end.lock()) cord->close();
+  cords_.clear();
 }
 
 inline void TestNetwork::send(const std::string& from, const std::string& to, std::string text) {

@@ -19,16 +19,6 @@ bool tells_the_same(const PartState& a, const PartState& b) {
 
 }  // namespace
 
-bool same_part(const Placement& a, const Placement& b, const std::string& node) {
-  const PlacedPart *in_a = a.part_of(node), *in_b = b.part_of(node);
-  return in_a != nullptr && in_b != nullptr && in_a->layers == in_b->layers &&
-         in_a->kv_heads == in_b->kv_heads && in_a->ff == in_b->ff && in_a->vocab == in_b->vocab &&
-         in_a->bytes == in_b->bytes && (a.head == node) == (b.head == node) && a.model == b.model &&
-         a.shape == b.shape && a.kv_tokens == b.kv_tokens && a.kv_format == b.kv_format &&
-         a.row_format == b.row_format && a.one_shot_bytes == b.one_shot_bytes &&
-         a.rows_max == b.rows_max && a.context == b.context;
-}
-
 Holder::Part* Holder::current(const std::string& instance, const Epoch& epoch) {
   const auto found = parts_.find(instance);
   return found != parts_.end() && found->second.state.epoch == epoch ? &found->second : nullptr;
@@ -64,7 +54,7 @@ std::vector<std::string> Holder::held() const {
 void Holder::act(const InstanceMap& map, std::vector<InstanceAction>& actions) {
   const auto wanted = map.wanted();
   for (const std::string& instance : held())
-    if (!wanted.contains(instance)) drop(instance, actions);
+    if (!wanted.contains(instance)) drop(instance, /*may_return=*/false, actions);
   for (const auto& [instance, desired] : wanted)
     if (const auto place = map.place(instance)) follow(instance, *place, map, actions);
   tell(map, actions);
@@ -85,7 +75,7 @@ void Holder::follow(const std::string& instance, const PlaceValue& place, const 
   if (takes_part)
     begin(*place.placement, map, actions);
   else if (own != parts_.end())
-    drop(instance, actions);
+    drop(instance, /*may_return=*/place.placement.has_value(), actions);
 }
 
 void Holder::begin(const Placement& placement, const InstanceMap& map,
@@ -114,18 +104,15 @@ void Holder::begin(const Placement& placement, const InstanceMap& map,
     parts_.insert_or_assign(placement.instance, std::move(part));
     return;
   }
-  const bool whole =
-      had && own->second.handed_out &&
-      (own->second.state.phase == PartPhase::ready || own->second.state.phase == PartPhase::lost);
-  const bool reuse = whole && same_part(own->second.placement, placement, self_);
-  actions.push_back(LoadPart{placement, reuse});
+  actions.push_back(LoadPart{placement});
   parts_.insert_or_assign(placement.instance, std::move(part));
 }
 
-void Holder::drop(const std::string& instance, std::vector<InstanceAction>& actions) {
+void Holder::drop(const std::string& instance, bool may_return,
+                  std::vector<InstanceAction>& actions) {
   const auto own = parts_.find(instance);
   if (own->second.handed_out) {
-    actions.push_back(DropPart{instance, own->second.state.epoch});
+    actions.push_back(DropPart{instance, own->second.state.epoch, may_return});
     Epoch& ended = ended_[instance];
     ended = std::max(ended, own->second.state.epoch);
   }

@@ -39,7 +39,7 @@ class Holder {
               std::vector<InstanceAction>& actions);
   void begin(const Placement& placement, const InstanceMap& map,
              std::vector<InstanceAction>& actions);
-  void drop(const std::string& instance, std::vector<InstanceAction>& actions);
+  void drop(const std::string& instance, bool may_return, std::vector<InstanceAction>& actions);
   void tell(const InstanceMap& map, std::vector<InstanceAction>& actions) const;
 
   const std::string self_;
@@ -47,8 +47,5 @@ class Holder {
   std::map<std::string, Part> parts_;   // by instance
   std::map<std::string, Epoch> ended_;  // by instance: the highest that was dropped
 };
-
-// Whether a node's part is made of the same weights and the same cache in both placements.
-bool same_part(const Placement& a, const Placement& b, const std::string& node);
 
 }  // namespace drystone

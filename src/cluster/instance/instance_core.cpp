@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace drystone {
 namespace {
 
@@ -94,6 +96,7 @@ void InstanceCore::part_failed(const std::string& instance, const Epoch& epoch,
 
 void InstanceCore::tick(Time now) {
   CHECK(now >= now_, now.count(), now_.count());
+  if (std::exchange(ticked_, true) && now - now_ >= Keeper::kOwnPause) keeper_.woke(now);
   now_ = now;
   dirty_ = true;
 }

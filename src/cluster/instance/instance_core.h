@@ -74,7 +74,8 @@ class InstanceCore {
   void part_failed(const std::string& instance, const Epoch& epoch, const std::string& error);
   // Options::plans has an answer.
   void plan_made() { dirty_ = true; }
-  // Time passes; call it at least once a second.
+  // Time passes; call it several times a second, and before take_actions(): a pause of
+  // Keeper::kOwnPause is taken for one of this process, which then knows less than the others.
   void tick(Time now);
 
   // What follows from all events so far. Do it, then ask again until there is nothing: what was
@@ -94,6 +95,7 @@ class InstanceCore {
   InstanceMap map_;
   std::set<std::string> alive_;
   Time now_;
+  bool ticked_ = false;
   bool dirty_ = true;  // something happened since the last take_actions() that gave nothing
   Holder holder_;
   Keeper keeper_;

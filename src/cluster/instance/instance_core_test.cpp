@@ -149,6 +149,42 @@ TEST_P(Plans, FallsBackToFewerNodesAndReturns) {
   EXPECT_EQ(cluster.disagreement(), "");
 }
 
+// A keeper that stood still finds its own part lost before it hears that others have placed anew:
+// what serves meanwhile must not be loaded again for that.
+TEST_P(Plans, AThawedKeeperLeavesWhatServes) {
+  TestCluster cluster(11, {"a", "b", "c"}, kLarge, GetParam());
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.gets_ready());
+  ASSERT_NE(cluster.status("b", "llama").placement->part_of("a"), nullptr);
+  cluster.freeze("a");
+  cluster.run(12);
+  const Placement meanwhile = *cluster.status("b", "llama").placement;
+  ASSERT_EQ(meanwhile.part_of("a"), nullptr);
+  ASSERT_EQ(cluster.status("b", "llama").phase, InstancePhase::ready);
+  cluster.thaw("a");
+  cluster.run(30);
+  EXPECT_EQ(cluster.status("a", "llama").placement->epoch, meanwhile.epoch) << cluster.trace();
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// A substitute is replaced when the thawed node has been there for a while, not at once.
+TEST_P(Plans, AThawedKeeperWaitsBeforeItReplacesASubstitute) {
+  TestCluster cluster(12, {"a", "b"}, kLarge, GetParam());
+  cluster.want(two_stages());
+  ASSERT_TRUE(cluster.gets_ready());
+  cluster.freeze("a");
+  cluster.run(12);
+  const Placement substitute = *cluster.status("b", "llama").placement;
+  ASSERT_EQ(substitute.stages(), 1u);
+  cluster.thaw("a");
+  cluster.run(9);
+  EXPECT_EQ(cluster.status("a", "llama").placement->epoch, substitute.epoch) << cluster.trace();
+  cluster.run(10);
+  EXPECT_EQ(cluster.status("a", "llama").placement->stages(), 2u) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "llama").phase, InstancePhase::ready);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
 // Nothing can hold it: that is said, with figures, and ends when something can.
 TEST(InstanceCore, RefusesWithFiguresUntilItFits) {
   TestCluster cluster(4, {"a", "b"}, kSmall);
@@ -589,7 +625,10 @@ class LoneCore {
   std::vector<PlaceValue> at(int seconds) {
     if (!core) core.emplace(InstanceCore::Options{.self = "a", .boot = 1}, map);
     std::vector<PlaceValue> places;
-    core->tick(std::chrono::seconds(seconds));
+    // It ran all the time: a pause would be one of its process.
+    for (; now < std::chrono::seconds(seconds); now += std::chrono::milliseconds(500))
+      core->tick(now);
+    core->tick(now);
     for (auto actions = core->take_actions(); !actions.empty(); actions = core->take_actions())
       for (const InstanceAction& action : actions)
         if (const auto* publish = std::get_if<Publish>(&action)) {
@@ -602,6 +641,7 @@ class LoneCore {
 
   SimMap map;
   std::optional<InstanceCore> core;
+  std::chrono::milliseconds now{};
 };
 
 // An epoch names one placement: two nodes that connect by it hold parts of the same.

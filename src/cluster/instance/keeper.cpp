@@ -67,6 +67,8 @@ void Keeper::rest() {
 }
 
 void Keeper::act(const KeeperView& view, std::vector<InstanceAction>& actions) {
+  // What it knows of parts and placements may be as old as its pause.
+  if (woke_at_ && view.alive.size() > 1 && view.now - *woke_at_ < kJoinWait) return;
   const auto wanted = view.map.wanted();
   if (!looked_)
     for (const auto& [instance, desired] : wanted) at_start_.insert(instance);

@@ -33,6 +33,8 @@ class Keeper {
   static constexpr Time kStartWait = std::chrono::seconds(20);
   // It makes none where it knows of none before the map has had this long to come from the others.
   static constexpr Time kJoinWait = std::chrono::seconds(3);
+  // After a pause of its own (it was frozen) it waits as long: others may have placed meanwhile.
+  static constexpr Time kOwnPause = std::chrono::seconds(1);
   // A placement that nobody asks for is struck out after this long: the wish may still be on its
   // way.
   static constexpr Time kOrphanWait = std::chrono::seconds(10);
@@ -56,6 +58,8 @@ class Keeper {
   void node_came(const std::string& node, Time now);
   void node_went(const std::string& node);
   void key_changed(std::string_view key);
+  // This process did not run for kOwnPause or longer.
+  void woke(Time now) { woke_at_ = now; }
 
   // Appends the placements that should be published.
   void act(const KeeperView& view, std::vector<InstanceAction>& actions);
@@ -172,6 +176,7 @@ class Keeper {
 
   const std::string self_;
   const Time start_;
+  std::optional<Time> woke_at_;  // since the last pause of its own
   PlanWork* const plans_;
   std::optional<Planning> planning_;
   std::uint64_t plans_begun_ = 0;

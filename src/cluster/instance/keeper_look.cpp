@@ -121,13 +121,15 @@ bool Keeper::time_to_act(const Turn& turn) {
 
 // Whether a plan could come out otherwise than the last time.
 bool Keeper::worth_a_try(const KeeperView& view, const Kept& kept, Finding finding) const {
-  if (kept.tried_inputs == 0) return true;
   if (kept.held_back && view.now - start_ >= kStartWait) return true;
   if (finding == Finding::missing) {
-    if (kept.tried_nodes != nodes_) return true;
+    if (kept.tried_inputs == 0 || kept.tried_nodes != nodes_) return true;
     return kept.tried_inputs != inputs_ && view.now - kept.tried_at >= kRefusedRetry;
   }
-  if (kept.tried_inputs == inputs_ || view.now - kept.tried_at < kSettle) return false;
+  const bool tried_before = kept.tried_inputs != 0;
+  if (tried_before && (kept.tried_inputs == inputs_ || view.now - kept.tried_at < kSettle))
+    return false;
+  if (woke_at_ && view.now - *woke_at_ < kSettle) return false;
   return std::ranges::all_of(came_,
                              [&](const auto& node) { return view.now - node.second >= kSettle; });
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <tuple>
 
 namespace drystone {
 namespace {
@@ -106,6 +107,23 @@ Result<void> validate(const Placement& placement) {
   if (placement.head != placement.parts[0].node)
     return bad(placement, fmt::format("the head {} is not its first part", placement.head));
   return {};
+}
+
+bool same_in_memory(const Placement& a, const Placement& b, std::string_view node) {
+  const PlacedPart *in_a = a.part_of(node), *in_b = b.part_of(node);
+  if (in_a == nullptr || in_b == nullptr) return false;
+  const auto weights = [](const PlacedPart& part) {
+    return std::tie(part.layers, part.rank, part.ranks, part.kv_heads, part.ff, part.vocab);
+  };
+  // The first stage holds rows of the output matrix, its first rank the embedding; a whole model
+  // ends each step with them.
+  const bool same_ends =
+      (in_a->stage == 0) == (in_b->stage == 0) && (a.parts.size() == 1) == (b.parts.size() == 1);
+  const auto steps = [](const Placement& of) {
+    return std::tie(of.model, of.shape, of.context, of.kv_tokens, of.kv_format, of.streams,
+                    of.rows_max);
+  };
+  return weights(*in_a) == weights(*in_b) && same_ends && steps(a) == steps(b);
 }
 
 }  // namespace drystone

@@ -88,6 +88,10 @@ struct Placement {
   const PlacedPart* part_of(std::string_view node) const;
 };
 
+// Whether the node's part is of the same weights, cache and working memory in both, whatever their
+// epochs and the links between the parts. Both are valid.
+bool same_in_memory(const Placement& a, const Placement& b, std::string_view node);
+
 // The parts cover every layer exactly once, in the order of stages; the ranks of each stage divide
 // KV heads and feed-forward columns, and those of the first the vocabulary, without gap or overlap
 // and with nothing empty; no node stands twice; the head is the first part.

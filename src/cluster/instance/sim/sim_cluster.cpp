@@ -118,6 +118,19 @@ void SimCluster::start(const std::string& name) {
       put(name, node, "model/" + model, to_json(figures));
 }
 
+void SimCluster::freeze(const std::string& name) {
+  note(fmt::format("{} is frozen", name));
+  frozen_.insert(name);
+}
+
+void SimCluster::thaw(const std::string& name) {
+  note(fmt::format("{} is thawed", name));
+  frozen_.erase(name);
+  thawing_.insert(name);
+  // Its own silence is nobody else's.
+  for (auto& [other, heard] : nodes_.at(name).heard) heard = now_;
+}
+
 void SimCluster::cut(const std::string& a, const std::string& b, bool one_way) {
   note(fmt::format("cut {} {} {}", a, one_way ? "->" : "|", b));
   cut_.insert({a, b});
@@ -144,7 +157,10 @@ void SimCluster::break_part(const std::string& name, const std::string& instance
 }
 
 bool SimCluster::reaches(const std::string& from, const std::string& to) const {
-  return nodes_.at(from).core && nodes_.at(to).core && !cut_.contains({from, to});
+  const auto runs = [&](const std::string& name) {
+    return nodes_.at(name).core && !frozen_.contains(name) && !thawing_.contains(name);
+  };
+  return runs(from) && runs(to) && !cut_.contains({from, to});
 }
 
 void SimCluster::run(double seconds) {
@@ -214,7 +230,7 @@ void SimCluster::step() {
   now_ += kStep;
   gossip();
   for (auto& [name, node] : nodes_) {
-    if (!node.core) continue;
+    if (!node.core || frozen_.contains(name)) continue;
     detect(name, node);
     load(node);
     check_pipes(name, node);
@@ -223,6 +239,7 @@ void SimCluster::step() {
     tell_figures(name, node);
     CHECK(node.ledger->reserved() <= node.memory, name, node.ledger->reserved(), node.memory);
   }
+  thawing_.clear();
 }
 
 void SimCluster::gossip() {
@@ -259,7 +276,7 @@ void SimCluster::load(Node& node) {
       node.core->part_failed(instance, epoch, "the disk is full");
       continue;
     }
-    held.ready = true;
+    held.ready = held.whole = true;
     node.core->part_loaded(instance, epoch);
   }
 }
@@ -324,9 +341,10 @@ void SimCluster::begin_part(const std::string& name, Node& node, const LoadPart&
   CHECK(part != nullptr, name, instance);
   const auto held = node.held.find(instance);
   CHECK(held == node.held.end() || held->second.placement.epoch < placement.epoch, name, instance);
-  CHECK(!action.reuse || held != node.held.end(), name, instance);
+  const bool keeps = held != node.held.end() && held->second.whole &&
+                     same_in_memory(held->second.placement, placement, name);
   const auto reserved = node.ledger->reserve(instance, placement.epoch, part->bytes.total());
-  note(fmt::format("{} {} {} epoch {}{}", name, action.reuse ? "keeps" : "loads", instance,
+  note(fmt::format("{} {} {} epoch {}{}", name, keeps ? "keeps" : "loads", instance,
                    placement.epoch.number, reserved ? "" : ": no memory"));
   if (!reserved) {
     // What was held of the epoch before ends all the same.
@@ -335,7 +353,7 @@ void SimCluster::begin_part(const std::string& name, Node& node, const LoadPart&
     node.core->part_failed(instance, placement.epoch, reserved.error().message());
     return;
   }
-  const int steps = action.reuse ? 1 : 2 + static_cast<int>(rng_.below(5));
+  const int steps = keeps ? 1 : 2 + static_cast<int>(rng_.below(5));
   node.held[instance] = {.placement = placement, .steps_left = steps};
 }
 

@@ -50,6 +50,9 @@ class SimCluster {
 
   void kill(const std::string& name);  // with everything it held; the map stays on disk
   void start(const std::string& name);
+  // It computes nothing and hears nothing, but holds what it holds.
+  void freeze(const std::string& name);
+  void thaw(const std::string& name);  // acts before the first word of the others reaches it
   void cut(const std::string& a, const std::string& b, bool one_way = false);
   void heal();  // all links
   void fail_loads(const std::string& name, int times);
@@ -78,6 +81,7 @@ class SimCluster {
     Placement placement;
     int steps_left = 0;
     bool ready = false, failed = false;
+    bool whole = false;   // it was ready: its weights are there
     bool joined = false;  // all parts of the epoch were there together once
   };
   // Plans on a thread of its own, which is slow.
@@ -122,6 +126,7 @@ class SimCluster {
   std::map<std::string, Node> nodes_;  // by name, which is the id as well
   std::map<std::string, ModelFigures> models_;
   std::set<std::pair<std::string, std::string>> cut_;
+  std::set<std::string> frozen_, thawing_;
   double loss_ = 0, round_trip_s_ = 0.02;
   std::map<std::string, double> rates_;  // of nodes that were measured anew
   std::uint64_t asked_ = 0;

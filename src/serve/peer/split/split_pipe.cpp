@@ -6,16 +6,21 @@
 
 namespace drystone {
 
-SplitPipe::SplitPipe(std::unique_ptr<PartLinks> links, PartStages stages, std::uint32_t vocab)
-    : links_(std::move(links)), stages_(std::move(stages)), vocab_(vocab) {}
+SplitPipe::SplitPipe(std::unique_ptr<PartLinks> links, LoadedPart& part, std::uint32_t vocab)
+    : links_(std::move(links)), part_(part), vocab_(vocab) {
+  part_.connect(links_->reducer());
+}
 
-SplitPipe::~SplitPipe() { links_->stop(); }
+SplitPipe::~SplitPipe() {
+  links_->stop();
+  part_.connect(nullptr);
+}
 
 Result<std::unique_ptr<SplitPipe>> SplitPipe::create(std::unique_ptr<PartLinks> links,
-                                                     PartStages stages, std::uint32_t vocab,
+                                                     LoadedPart& part, std::uint32_t vocab,
                                                      const std::atomic<bool>& stop) {
-  auto pipe = std::unique_ptr<SplitPipe>(new SplitPipe(std::move(links), std::move(stages), vocab));
-  const DeviceStage& body = *pipe->stages_.body;
+  auto pipe = std::unique_ptr<SplitPipe>(new SplitPipe(std::move(links), part, vocab));
+  const DeviceStage& body = *part.stages().body;
   pipe->links_->loaded({.page_tokens = body.page_tokens(),
                         .page_count = body.page_count(),
                         .kinds_agree = body.kinds_agree()});
@@ -45,10 +50,10 @@ Result<void> SplitPipe::start_step(const StepInput& input) {
   for (Segment& segment : flight.segments) segment.pages = {};
 
   write_layout(input.segments, /*with_pages=*/true, layout_);
-  const StepOutput embedded = TRY(stages_.front->run(input));
+  const StepOutput embedded = TRY(part_.stages().front->run(input));
   TRY(links_->send_to_ranks(flight.step, layout_, embedded.hidden));
   const StepOutput out =
-      TRY(stages_.body->run({.segments = input.segments, .hidden = embedded.hidden}));
+      TRY(part_.stages().body->run({.segments = input.segments, .hidden = embedded.hidden}));
   if (lanes() > 1) return links_->send_on(flight.step, layout_, out.hidden);
   own_rows_ = out.hidden;
   return {};
@@ -71,7 +76,8 @@ Result<StepOutput> SplitPipe::finish_step() {
     return Error(Errc::corrupt,
                  fmt::format("the last stage gave {} values of {} rows", rows.size(), wanted));
   StepOutput own;
-  if (wanted > 0) own = TRY(stages_.front->head({.segments = flight.segments, .hidden = rows}));
+  if (wanted > 0)
+    own = TRY(part_.stages().front->head({.segments = flight.segments, .hidden = rows}));
   if (links_->wires().ranks(0) == 1) return own;
   return gather(flight, own);
 }

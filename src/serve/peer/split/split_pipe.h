@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "engine/step_pipe.h"
+#include "serve/peer/split/loaded_part.h"
 #include "serve/peer/split/part_links.h"
-#include "serve/peer/split/part_stages.h"
 
 namespace drystone {
 
@@ -19,9 +19,10 @@ class SplitPipe final : public StepPipe {
   static constexpr std::chrono::minutes kStepWithin{10};
 
   // Tells nobody anything and waits until all parts have loaded, or `stop` is true: minutes.
-  // Errors: those of PartLinks::wait_ready.
+  // `part` is loaded, and borrowed for the life of the pipe. Errors: those of
+  // PartLinks::wait_ready.
   static Result<std::unique_ptr<SplitPipe>> create(std::unique_ptr<PartLinks> links,
-                                                   PartStages stages, std::uint32_t vocab,
+                                                   LoadedPart& part, std::uint32_t vocab,
                                                    const std::atomic<bool>& stop);
   ~SplitPipe() override;
 
@@ -32,21 +33,21 @@ class SplitPipe final : public StepPipe {
   std::uint32_t page_tokens() const override { return figures_.page_tokens; }
   std::uint32_t page_count() const override { return figures_.page_count; }
 
-  StageMemory memory() const { return stages_.memory(); }  // of this node
+  StageMemory memory() const { return part_.stages().memory(); }  // of this node
 
  private:
   struct Flight {
     std::uint64_t step = 0;
     std::vector<Segment> segments;  // without pages
   };
-  SplitPipe(std::unique_ptr<PartLinks> links, PartStages stages, std::uint32_t vocab);
+  SplitPipe(std::unique_ptr<PartLinks> links, LoadedPart& part, std::uint32_t vocab);
   Result<void> start_step(const StepInput& input);
   Result<StepOutput> finish_step();
   Result<StepOutput> gather(const Flight& flight, const StepOutput& own);
   Result<void> add_slice(const Flight& flight, std::uint32_t rank, std::size_t first);
 
   const std::unique_ptr<PartLinks> links_;
-  PartStages stages_;  // borrows the reducer of the links
+  LoadedPart& part_;  // sums over the links
   const std::uint32_t vocab_;
   PartFigures figures_;
   std::uint64_t started_ = 0;

@@ -95,6 +95,21 @@ TEST(SplitPipe, StagesWriteTheTextOfOneDevice) {
   }
 }
 
+// Weights outlive the links between the parts: a new epoch of the same parts reads none of them,
+// and answers as the one before although its pages are full of other requests.
+TEST(SplitPipe, TheNextEpochTakesOverWhatIsLoaded) {
+  const TestModel model("Q8_0");
+  const auto requests = greedy(crowd(4, 20));
+  for (const TestShape& shape :
+       {TestShape{.borders = {1}}, TestShape{.borders = {2}, .shares = {{1, 1}, {1}}}}) {
+    TestCluster cluster(model, test_placement(model.open(), shape));
+    const auto before = texts(cluster.engine(), requests);
+    cluster.begin_next_epoch(model);
+    EXPECT_EQ(cluster.engine().batcher().counts().cached_tokens, 0u);
+    EXPECT_EQ(texts(cluster.engine(), requests), before);
+  }
+}
+
 // Pages are the head's business alone: workers must follow when a request gives its own back.
 TEST(SplitPipe, TextStaysTheSameWhenPagesRunOut) {
   const TestModel model("Q8_0");

@@ -8,17 +8,20 @@ constexpr std::chrono::hours kIdleWait{1};
 
 }  // namespace
 
-StagePart::StagePart(std::unique_ptr<PartLinks> links, PartStages stages)
-    : links_(std::move(links)), stages_(std::move(stages)) {
-  links_->loaded({.page_tokens = stages_.body->page_tokens(),
-                  .page_count = stages_.body->page_count(),
-                  .kinds_agree = stages_.body->kinds_agree()});
+StagePart::StagePart(std::unique_ptr<PartLinks> links, LoadedPart& part)
+    : links_(std::move(links)), part_(part) {
+  part_.connect(links_->reducer());
+  const DeviceStage& body = *part_.stages().body;
+  links_->loaded({.page_tokens = body.page_tokens(),
+                  .page_count = body.page_count(),
+                  .kinds_agree = body.kinds_agree()});
   thread_ = std::thread([this] { run(); });
 }
 
 StagePart::~StagePart() {
   links_->stop();
   thread_.join();
+  part_.connect(nullptr);
 }
 
 void StagePart::run() {
@@ -43,7 +46,8 @@ Result<void> StagePart::take(StepMessage& message) {
 }
 
 Result<void> StagePart::run_step(const StepMessage& step) {
-  const StepOutput out = TRY(stages_.body->run({.segments = step.segments, .hidden = step.values}));
+  const StepOutput out =
+      TRY(part_.stages().body->run({.segments = step.segments, .hidden = step.values}));
   const bool last = links_->stage() + 1 == links_->wires().stages();
   if (!last) return links_->send_on(step.number, step.layout, out.hidden);
   if (links_->stage() == 0)
@@ -54,7 +58,7 @@ Result<void> StagePart::run_step(const StepMessage& step) {
 
 Result<void> StagePart::run_head(std::uint64_t step, const HeadInput& input) {
   if (logit_rows(input.segments) == 0) return links_->send_logits(step, {});
-  const StepOutput out = TRY(stages_.front->head(input));
+  const StepOutput out = TRY(part_.stages().front->head(input));
   return links_->send_logits(step, out.logits);
 }
 

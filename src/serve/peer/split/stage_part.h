@@ -3,8 +3,8 @@
 #include <memory>
 #include <thread>
 
+#include "serve/peer/split/loaded_part.h"
 #include "serve/peer/split/part_links.h"
-#include "serve/peer/split/part_stages.h"
 
 namespace drystone {
 
@@ -14,13 +14,14 @@ namespace drystone {
 // It ends when its links do (PartLinks::OnLost tells why) or when it is destroyed.
 class StagePart {
  public:
-  // Tells the others that the part has loaded, and begins.
-  StagePart(std::unique_ptr<PartLinks> links, PartStages stages);
+  // Tells the others that the part has loaded, and begins. `part` is loaded, and borrowed for the
+  // life of this.
+  StagePart(std::unique_ptr<PartLinks> links, LoadedPart& part);
   ~StagePart();  // closes the links and waits for the thread
   StagePart(const StagePart&) = delete;
   StagePart& operator=(const StagePart&) = delete;
 
-  StageMemory memory() const { return stages_.memory(); }
+  StageMemory memory() const { return part_.stages().memory(); }
 
  private:
   void run();
@@ -29,7 +30,7 @@ class StagePart {
   Result<void> run_head(std::uint64_t step, const HeadInput& input);
 
   const std::unique_ptr<PartLinks> links_;
-  PartStages stages_;  // borrows the reducer of the links
+  LoadedPart& part_;  // sums over the links
   std::vector<std::byte> layout_;
   std::thread thread_;
 };

@@ -8,28 +8,25 @@
 namespace drystone {
 namespace {
 
-struct Started {
-  std::unique_ptr<PartLinks> links;
-  PartStages stages;
-};
-
-// `opened`: the file that the options opened.
-Result<Started> start(const PartNode& node, const Placement& placement, std::uint32_t part,
-                      const GgufFile& file, PartOptions options, const std::atomic<bool>& stop,
-                      std::optional<GgufFile>& opened) {
+// Connected, and loaded. `opened`: the file that the options opened.
+Result<std::unique_ptr<PartLinks>> start(const PartNode& node, const Placement& placement,
+                                         std::uint32_t part, const GgufFile& file,
+                                         PartOptions options, const std::atomic<bool>& stop,
+                                         std::optional<GgufFile>& opened) {
   const PartProgram program = TRY(part_program(placement, part, file));
   auto streams = TRY(connect_part(placement, part, node.dialer, node.switchboard, node.clock,
                                   options.connect_within, stop));
-  Started started;
-  started.links =
-      std::make_unique<PartLinks>(placement, part, program.limits, std::move(streams), node.clock,
-                                  options.links, std::move(options.on_lost));
+  auto links = std::make_unique<PartLinks>(placement, part, program.limits, std::move(streams),
+                                           node.clock, options.links, std::move(options.on_lost));
   if (stop) return Error(Errc::cancelled, "loading was stopped");
-  if (options.open) opened.emplace(TRY(options.open()));
-  started.stages = TRY(load_part(placement, part, program, opened ? *opened : file, node.device,
-                                 started.links->reducer(), options.progress));
+  const bool loaded = node.part.is_loaded();
+  // An engine reads a classifier itself.
+  const bool reads = !loaded || program.program.classifier != kNoTensor;
+  if (options.open && reads) opened.emplace(TRY(options.open()));
+  if (!loaded)
+    TRY(node.part.load(placement, part, program, opened ? *opened : file, options.progress));
   if (stop) return Error(Errc::cancelled, "loading was stopped");
-  return started;
+  return links;
 }
 
 Result<std::uint32_t> own_part(const Placement& placement, const std::string& node) {
@@ -46,8 +43,8 @@ Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Plac
   const std::uint32_t part = TRY(own_part(placement, node.self));
   CHECK(part != 0);
   std::optional<GgufFile> opened;
-  Started started = TRY(start(node, placement, part, file, std::move(options), stop, opened));
-  return std::make_unique<StagePart>(std::move(started.links), std::move(started.stages));
+  auto links = TRY(start(node, placement, part, file, std::move(options), stop, opened));
+  return std::make_unique<StagePart>(std::move(links), node.part);
 }
 
 Result<std::unique_ptr<Engine>> start_head(const PartNode& node, const Placement& placement,
@@ -56,10 +53,9 @@ Result<std::unique_ptr<Engine>> start_head(const PartNode& node, const Placement
   const std::uint32_t part = TRY(own_part(placement, node.self));
   CHECK(part == 0 && placement.parts.size() > 1, part, placement.parts.size());
   std::optional<GgufFile> opened;
-  Started started = TRY(start(node, placement, part, file, std::move(options), stop, opened));
+  auto links = TRY(start(node, placement, part, file, std::move(options), stop, opened));
   if (opened) file = *std::move(opened);
-  auto pipe = TRY(SplitPipe::create(std::move(started.links), std::move(started.stages),
-                                    placement.shape.vocab, stop));
+  auto pipe = TRY(SplitPipe::create(std::move(links), node.part, placement.shape.vocab, stop));
   engine.context = placement.context;
   engine.batch_tokens_max = placement.rows_max;
   engine.sequences_max = sequences_max(placement);

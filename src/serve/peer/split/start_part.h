@@ -8,20 +8,20 @@
 
 #include "base/clock.h"
 #include "cluster/plan/placement.h"
-#include "compute/device.h"
 #include "engine/engine.h"
 #include "model/gguf/gguf.h"
 #include "serve/peer/split/connect_part.h"
+#include "serve/peer/split/loaded_part.h"
 #include "serve/peer/split/split_pipe.h"
 #include "serve/peer/split/stage_part.h"
 
 namespace drystone {
 
-// What a part of a placement needs of its node. `device`, `clock`, `dialer` and `switchboard` are
-// borrowed for the part's life; `device` is for this part alone (part_stages.h).
+// What a part of a placement needs of its node. All are borrowed for the part's life. A `part` that
+// is loaded already holds the same as this one (same_in_memory), and is not loaded again.
 struct PartNode {
   std::string self;  // node id
-  Device& device;
+  LoadedPart& part;
   PeerDialer& dialer;
   Switchboard& switchboard;
   const Clock& clock;
@@ -42,8 +42,8 @@ struct PartOptions {
 // block for as long as that takes; once `stop` is true they give up when the step they are at is
 // done. The parts are of one placement of several (one part: Engine::load). Of `file` what stands
 // before the tensors is enough, if the options open another one.
-// Errors: those of part_program, connect_part, PartOptions::open and load_part; nothing is held
-// then.
+// Errors: those of part_program, connect_part, PartOptions::open and load_part. What has been
+// loaded stays in PartNode::part.
 
 // The part of a node that is not the head. It works until it is destroyed, or on_lost was called.
 Result<std::unique_ptr<StagePart>> start_worker(const PartNode& node, const Placement& placement,

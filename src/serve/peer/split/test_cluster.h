@@ -150,21 +150,16 @@ class TestCluster final : public PeerDialer {
     for (const PlacedPart& part : placement_.parts)
       switchboards_[part.node] = std::make_unique<Switchboard>(clock_);
     for (std::size_t i = 0; i < placement_.parts.size(); ++i)
-      devices_.push_back(make_cpu_device(*choose_isa(""), 1));
-    workers_.resize(placement_.parts.size());
-    losses_.resize(placement_.parts.size());
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 1; i < placement_.parts.size(); ++i)
-      threads.emplace_back([&, i] {
-        const GgufFile file = model.open();
-        auto worker = start_worker(node(i), placement_, file, options(i, links), stop_);
-        CHECK(worker, worker.error().message());
-        workers_[i] = *std::move(worker);
-      });
-    auto engine =
-        start_head(node(0), placement_, model.open(), options(0, links), {.queue_max = 64}, stop_);
-    CHECK(engine, engine.error().message());
-    engine_ = *std::move(engine);
+      parts_.push_back(std::make_unique<LoadedPart>(make_cpu_device(*choose_isa(""), 1)));
+    begin(model, links, nullptr);
+  }
+
+  // The next epoch, of parts that stay in memory: no file but its header may be read.
+  void begin_next_epoch(const TestModel& model) {
+    engine_.reset();
+    workers_.clear();
+    ++placement_.epoch.number;
+    begin(model, {}, []() -> Result<GgufFile> { CHECK(false, "weights are read again"); });
   }
 
   Engine& engine() { return *engine_; }
@@ -201,16 +196,34 @@ class TestCluster final : public PeerDialer {
   }
 
  private:
+  void begin(const TestModel& model, const LinkOptions& links,
+             const std::function<Result<GgufFile>()>& open) {
+    workers_.resize(placement_.parts.size());
+    losses_.assign(placement_.parts.size(), std::nullopt);
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < placement_.parts.size(); ++i)
+      threads.emplace_back([&, i] {
+        const GgufFile file = model.open();
+        auto worker = start_worker(node(i), placement_, file, options(i, links, open), stop_);
+        CHECK(worker, worker.error().message());
+        workers_[i] = *std::move(worker);
+      });
+    auto engine = start_head(node(0), placement_, model.open(), options(0, links, open),
+                             {.queue_max = 64}, stop_);
+    CHECK(engine, engine.error().message());
+    engine_ = *std::move(engine);
+  }
   PartNode node(std::size_t i) {
     dialing_ = placement_.parts[i].node;
     return {.self = placement_.parts[i].node,
-            .device = *devices_[i],
+            .part = *parts_[i],
             .dialer = *this,
             .switchboard = *switchboards_.at(placement_.parts[i].node),
             .clock = clock_};
   }
-  PartOptions options(std::size_t i, const LinkOptions& links) {
-    return {.links = links, .on_lost = [this, i](const Error& error) {
+  PartOptions options(std::size_t i, const LinkOptions& links,
+                      const std::function<Result<GgufFile>()>& open) {
+    return {.links = links, .open = open, .on_lost = [this, i](const Error& error) {
               {
                 const std::lock_guard lock(mutex_);
                 losses_[i] = error.message();
@@ -220,10 +233,10 @@ class TestCluster final : public PeerDialer {
   }
 
   static thread_local inline std::string dialing_;  // the node of this thread
-  const Placement placement_;
+  Placement placement_;
   SystemClock clock_;
   std::map<std::string, std::unique_ptr<Switchboard>> switchboards_;
-  std::vector<std::unique_ptr<Device>> devices_;
+  std::vector<std::unique_ptr<LoadedPart>> parts_;
   std::atomic<bool> stop_ = false;
   std::mutex mutex_;  // of what follows
   std::condition_variable lost_;
