@@ -83,10 +83,7 @@ Result<bool> StateMap::merge(MapEntry entry, std::int64_t wall_ms) {
   TRY(check_entry(entry));
   const auto present = slots_.find(entry.key);
   if (present != slots_.end() && !supersedes(entry, present->second.entry)) return false;
-  // One that we have forgotten already is taken until the next prune(): others may count its time
-  // otherwise, and would differ from us for ever.
-  if (present == slots_.end() && is_forgotten(entry, wall_ms) && tombstones_ >= kTombstonesMax)
-    return false;
+  if (present == slots_.end() && is_forgotten(entry, wall_ms)) return false;
   if (owner_of(entry.key) == self_) return reclaim(entry, wall_ms);
   TRY(check_room(entry));
   store(std::move(entry), /*local=*/false);
@@ -152,14 +149,11 @@ std::vector<std::string> StateMap::forget_owner(const NodeId& id) {
   return keys;
 }
 
-// Counters are times as well, and no member's clock that is behind makes them go back. One that is
-// years ahead drives them on for all: what our own clock takes for younger stays.
+// Counters are times as well, and no member's clock that is behind makes them go back.
 bool StateMap::is_forgotten(const MapEntry& entry, std::int64_t wall_ms) const {
   if (entry.value) return false;
   const auto wall = static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ms, 0));
-  const std::uint64_t written = entry.version.counter, over = written + kTombstoneMs;
-  const bool is_young_here = wall >= written && wall < over;
-  return over <= std::max(counter_, wall) && !is_young_here;
+  return entry.version.counter + kTombstoneMs <= std::max(counter_, wall);
 }
 
 void StateMap::prune(std::int64_t wall_ms) {

@@ -74,7 +74,6 @@ class StateMap {
     MapEntry entry;
     bool of_this_life = false;
   };
-  // Whether a tombstone has had its time, by the counters and not against our own clock.
   bool is_forgotten(const MapEntry& entry, std::int64_t wall_ms) const;
   Result<void> check_room(const MapEntry& entry) const;
   Result<Version> next_version(std::int64_t wall_ms) const;
