@@ -31,7 +31,7 @@ FIGURES = {
     "streams-8": [("both_tok_s", True), ("ttft_ms.mean", False)],
     "streams-32": [("both_tok_s", True), ("ttft_ms.mean", False)],
     "agents": [("ttft_ms.mean", False), ("both_tok_s", True)],
-    "stall": [("stall.p99_over_median", False), ("stall.p99_over_median_after", False), ("stall.gap_p99_during_ms", False), ("stall.foreign_ttft_ms", False)],
+    "stall": [("stall.p99_over_median", False), ("stall.p99_over_median_before", False), ("stall.p99_over_median_after", False), ("stall.gap_p99_during_ms", False), ("stall.foreign_ttft_ms", False)],
     "tiny": [("cpu_us_per_token", False), ("out_tok_s", True)],
     "overhead": [("cpu_us_per_token", False)],
 }

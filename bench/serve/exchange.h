@@ -30,6 +30,7 @@ struct LoadRequest {
 struct Exchange {
   Behaviour behaviour = Behaviour::normal;
   bool foreign = false;  // the long prompt beside the streams
+  bool again = false;    // a stream that is repeated without the long prompt
   std::string error;     // "" as it should be, else its kind: "connect", "http 500", "cut", ...
   int status = 0;        // 0: no answer
   double start_s = -1, end_s = -1;

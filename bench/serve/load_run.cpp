@@ -32,7 +32,7 @@ class LoadRun {
   awaitable<void> closed_client();
   awaitable<void> open_arrivals();
   awaitable<void> foreign_client();
-  awaitable<void> converse(Conversation conversation);
+  awaitable<void> converse(Conversation conversation, std::size_t again_events = 0);
   awaitable<void> pause(std::chrono::microseconds length);
   bool more() const {
     if (work_.conversations > 0) return next_ < own_conversations();
@@ -58,7 +58,7 @@ awaitable<void> LoadRun::pause(std::chrono::microseconds length) {
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-awaitable<void> LoadRun::converse(Conversation conversation) {
+awaitable<void> LoadRun::converse(Conversation conversation, std::size_t again_events) {
   Rng seeds(conversation.seed);
   Prompt prompt(work_.prompts);
   if (conversation.system > 0)
@@ -68,9 +68,12 @@ awaitable<void> LoadRun::converse(Conversation conversation) {
     const bool keep_text = conversation.turns.size() > 1;
     Exchange& record = exchanges_.emplace_back();
     record.foreign = conversation.foreign;
-    co_await exchange(
-        target_, make_request(prompt, turn, seeds.next(), keep_text), clock_,
-        [this, foreign = conversation.foreign] { return foreign_done_ && !foreign; }, record);
+    record.again = again_events > 0;
+    std::function<bool()> stop = [this] { return foreign_done_; };
+    if (record.foreign) stop = [] { return false; };
+    if (record.again) stop = [&] { return record.chunk_times_s.size() >= again_events; };
+    co_await exchange(target_, make_request(prompt, turn, seeds.next(), keep_text), clock_,
+                      std::move(stop), record);
     if (!record.ok()) {
       co_await pause(kRefusedPause);
       co_return;
@@ -106,8 +109,16 @@ awaitable<void> LoadRun::foreign_client() {
   while (!streams_have(kRunningTokens, 0)) co_await pause(std::chrono::milliseconds(1));
   co_await converse(work_.conversation(own_conversations()));
   const double done_s = seconds(clock_.monotonic());
+  std::size_t events = 0;
+  for (const Exchange& one : exchanges_)
+    if (!one.foreign) events = std::max(events, one.chunk_times_s.size());
   while (!streams_have(kAfterTokens, done_s)) co_await pause(std::chrono::milliseconds(1));
   foreign_done_ = true;
+  while (std::ranges::any_of(exchanges_, [](const Exchange& one) { return one.end_s < 0; }))
+    co_await pause(std::chrono::milliseconds(1));
+  // What the same tokens take without it.
+  for (std::uint64_t i = 0; events > 0 && i < own_conversations(); ++i)
+    asio::co_spawn(loop_, converse(work_.conversation(i), events), asio::detached);
 }
 
 LoadRecord LoadRun::run() {

@@ -59,8 +59,29 @@ json::value together(const std::vector<const Exchange*>& exchanges) {
   return rounded(tokens / (to_s - from_s));
 }
 
+// Gaps of the streams that were repeated, at the tokens that the others wrote in [from_s, to_s].
+std::vector<double> gaps_again(const LoadRecord& record,
+                               const std::vector<const Exchange*>& streams, double from_s,
+                               double to_s) {
+  std::size_t first = std::numeric_limits<std::size_t>::max(), end = 0;
+  for (const Exchange* one : streams) {
+    const auto at = [&](double time_s) {
+      return static_cast<std::size_t>(std::ranges::lower_bound(one->chunk_times_s, time_s) -
+                                      one->chunk_times_s.begin());
+    };
+    first = std::min(first, std::max<std::size_t>(at(from_s), 1));
+    end = std::max(end, at(to_s));
+  }
+  std::vector<double> gaps;
+  for (const Exchange& one : record.exchanges)
+    for (std::size_t i = first; one.again && i < std::min(end, one.chunk_times_s.size()); ++i)
+      gaps.push_back(one.chunk_times_s[i] - one.chunk_times_s[i - 1]);
+  return gaps;
+}
+
 // How much a foreign prompt holds up those that decode.
-json::value stall_of(const std::vector<const Exchange*>& streams, const Exchange& foreign) {
+json::value stall_of(const LoadRecord& record, const std::vector<const Exchange*>& streams,
+                     const Exchange& foreign) {
   if (foreign.chunk_times_s.empty()) return nullptr;
   std::vector<double> before = gaps_of(streams, 0, foreign.start_s);
   std::vector<double> during = gaps_of(streams, foreign.start_s, foreign.chunk_times_s.front());
@@ -70,13 +91,18 @@ json::value stall_of(const std::vector<const Exchange*>& streams, const Exchange
   const std::vector<double> after =
       gaps_of(streams, foreign.end_s, std::numeric_limits<double>::max());
   const Percentiles later = percentiles(after.empty() ? std::vector{alone.p50} : after);
+  const std::vector<double> again =
+      gaps_again(record, streams, foreign.start_s, foreign.chunk_times_s.front());
+  const Percentiles without = percentiles(again.empty() ? std::vector{alone.p50} : again);
   return {{"foreign_ttft_ms", rounded(foreign.ttft_s() * 1e3)},
           {"gap_p50_before_ms", rounded(alone.p50 * 1e3)},
           {"gap_p50_during_ms", rounded(with.p50 * 1e3)},
           {"gap_p99_during_ms", rounded(with.p99 * 1e3)},
           {"gap_max_during_ms", rounded(with.max * 1e3)},
           {"gap_p50_after_ms", rounded(later.p50 * 1e3)},
-          {"p99_over_median", rounded(with.p99 / alone.p50)},
+          {"gap_p50_without_ms", rounded(without.p50 * 1e3)},
+          {"p99_over_median", rounded(with.p99 / without.p50)},
+          {"p99_over_median_before", rounded(with.p99 / alone.p50)},
           {"p99_over_median_after", rounded(with.p99 / later.p50)}};
 }
 
@@ -123,7 +149,7 @@ json::object figures(const LoadRecord& record) {
     ++behaviours[std::string(to_string(one.behaviour))];
     if (!one.ok()) ++errors[one.error];
     if (one.foreign) foreign = &one;
-    if (!one.ok() || one.behaviour != Behaviour::normal || one.foreign) continue;
+    if (!one.ok() || one.behaviour != Behaviour::normal || one.foreign || one.again) continue;
     done.push_back(&one);
     prompt += one.prompt_tokens, cached += one.cached_tokens, completion += one.completion_tokens;
     e2e.push_back(one.end_s - one.start_s);
@@ -149,7 +175,7 @@ json::object figures(const LoadRecord& record) {
   out["gap_ms"] = in_ms(gaps_of(done, 0, std::numeric_limits<double>::max()));
   out["per_token_ms"] = in_ms(std::move(per_token));
   out["e2e_ms"] = in_ms(std::move(e2e));
-  if (foreign != nullptr) out["stall"] = stall_of(done, *foreign);
+  if (foreign != nullptr) out["stall"] = stall_of(record, done, *foreign);
   json::object kinds, wrong;
   for (const auto& [kind, number] : behaviours) kinds[kind] = number;
   for (const auto& [kind, number] : errors) wrong[kind] = number;

@@ -41,6 +41,22 @@ TEST(Figures, AStallIsMeasuredWhileTheForeignPromptIsRead) {
   EXPECT_EQ(out.at("stall").at("foreign_ttft_ms").to_number<double>(), 3000);
 }
 
+// Longer texts take longer by themselves: gaps are compared with those of the same tokens.
+TEST(Figures, AStallIsComparedWithTheSameTokensWithoutTheForeignPrompt) {
+  Exchange foreign = stream(3.5, {11}), again = stream(20, {21, 22, 23, 25, 27, 30});
+  foreign.foreign = true;
+  again.again = true;
+  const LoadRecord record{.exchanges = {stream(0, {1, 2, 3, 7, 11, 12}), foreign, again},
+                          .wall_s = 30};
+  const auto out = figures(record);
+  const auto& stall = out.at("stall");
+  EXPECT_EQ(stall.at("gap_p99_during_ms").to_number<double>(), 4000);
+  EXPECT_EQ(stall.at("gap_p50_without_ms").to_number<double>(), 2000);
+  EXPECT_EQ(stall.at("p99_over_median").to_number<double>(), 2);
+  EXPECT_EQ(stall.at("p99_over_median_before").to_number<double>(), 4);
+  EXPECT_EQ(out.at("gap_ms").at("count").to_number<double>(), 5) << "not the repeated ones";
+}
+
 // A full queue is a proper answer under load; a cut stream is not.
 TEST(Figures, FailuresAreWhatNobodyAskedFor) {
   LoadRecord record;
