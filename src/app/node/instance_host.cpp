@@ -562,6 +562,18 @@ Result<json::array> InstanceHost::instances() {
   });
 }
 
+Result<json::array> InstanceHost::unloaded() {
+  return inner_->ask([](Inner& inner) -> Result<json::array> {
+    json::array all;
+    for (const cluster::MapEntry* entry : inner.cluster.core().state_map().entries())
+      if (!entry->value && entry->key.starts_with(kWantPrefix))
+        all.push_back({{"model", entry->key.substr(kWantPrefix.size())},
+                       {"node", entry->version.node},
+                       {"name", inner.name_of(entry->version.node)}});
+    return all;
+  });
+}
+
 std::vector<ModelLoad> InstanceHost::loads() {
   auto all = inner_->ask([](Inner& inner) -> Result<std::vector<ModelLoad>> {
     std::vector<ModelLoad> loads;
