@@ -30,7 +30,8 @@ class WireWriter {
   void number(T value) {
     append(std::as_bytes(std::span(&value, 1)));
   }
-  void u8(std::uint8_t value) { number(value); }
+  // gcc 12 takes append() of a single byte for an overflow.
+  void u8(std::uint8_t value) { bytes_.push_back(std::byte{value}); }
   void u16(std::uint16_t value) { number(value); }
   void u32(std::uint32_t value) { number(value); }
   void u64(std::uint64_t value) { number(value); }

@@ -318,6 +318,10 @@ class FakeNode(http.server.BaseHTTPRequestHandler):
         self.answer({"model": "mid", "advice": "", "waited": "", "wish": self.ours})
 
     def do_GET(self):
+        if self.path == "/cluster/v1/unloaded":
+            return self.answer([{"model": "tiny", "node": "x", "name": "n1"}, {"model": "mid", "node": "y", "name": "n2"}])
+        if self.server.stands is None or "instance" in self.server.stands:
+            return self.answer([self.server.stands] if self.server.stands else [])
         self.answer([{"instance": "mid", "model": "mid", "state": "ready", "current": True, "served": True, "progress": 1.0,
                       "wish": self.server.stands, "parts": [{"name": "n4"}, {"name": "n2"}]}])
 
@@ -338,6 +342,17 @@ class ReplacedLoadTest(ProgramTest):
         self.assertIn("mid is ready", self.output("--api", self.fake(FakeNode.ours), "load", "mid", "--stages", 3))
         again = {**FakeNode.ours, "asked": 7}  # somebody wants the very same
         self.assertIn("mid is ready", self.output("--api", self.fake(again), "load", "mid", "--stages", 3))
+
+    # Nobody waits for what will not come.
+    def test_a_load_ends_when_somebody_unloads(self):
+        begun = time.monotonic()
+        said = self.error("--api", self.fake(None), "load", "mid")
+        self.assertIn("somebody asked on n2 for `drystone unload mid` meanwhile", said)
+        self.assertIn("`drystone load mid` begins anew", said)
+        held = {"instance": "mid", "model": "mid", "state": "waiting", "message": "is being unloaded", "parts": []}
+        said = self.error("--api", self.fake(held), "load", "mid")
+        self.assertIn("somebody asked on n2", said)
+        self.assertLess(time.monotonic() - begun, 5)
 
 
 if __name__ == "__main__":

@@ -277,7 +277,7 @@ std::shared_ptr<SimRoute> InstanceMachine::make_route(const std::string& instanc
             return life_->parts->head(instance, epoch);
           },
           .dial =
-              [this, instance](const SimRoute::Aim& aim) {
+              [this, instance](const HeadAim& aim) {
                 return life_->jobs->dial(
                     world_.directory.at(aim.node), ++world_.channels,
                     {.instance = instance, .epoch = aim.epoch, .vocab = kVocab, .width = 0}, now());
@@ -293,7 +293,7 @@ void InstanceMachine::follow() {
     served.insert(status.instance);
     auto& route = life_->routes[status.instance];
     if (route == nullptr) route = make_route(status.instance);
-    route->aim(SimRoute::aim_of(status));
+    route->aim(aim_of(status));
   }
   closing_ = true;
   std::erase_if(life_->routes, [&](const auto& one) { return !served.contains(one.first); });

@@ -19,8 +19,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kLookEvery{250};
-constexpr std::chrono::seconds kPlanWithin{60};  // until somebody has begun to plan it
-constexpr std::size_t kFailuresMax = 3;          // epochs that failed until we give up
+constexpr std::size_t kFailuresMax = 3;  // epochs that failed until we give up
 
 struct LoadFlags {
   ApiFlags api;
@@ -60,9 +59,12 @@ class Watch {
     std::size_t ready = 0, all = 0;
     double progress = 0;
     own_.clear();
+    wanted_ = false;
     for (const json::value& one : *list) {
       if (text_of(one, "model") != model_) continue;
       TRY(look_at_wish(one));
+      // Without a wish it is on its way out.
+      wanted_ |= !wish_.is_object() || field_of(one, "wish") != nullptr;
       own_.push_back(one);
       ++all;
       const std::string state = text_of(one, "state");
@@ -81,6 +83,7 @@ class Watch {
   }
 
   const json::array& instances() const { return own_; }
+  bool is_wanted() const { return wanted_; }  // by anybody, as of the last look
 
  private:
   Result<void> look_at_wish(const json::value& instance) const {
@@ -115,10 +118,23 @@ class Watch {
   const std::string model_;
   const json::value wish_;
   const bool quiet_;
+  bool wanted_ = false;
   std::function<void(double)> bar_;
   std::set<std::string> failed_;
   json::array own_;
 };
+
+// The wish stands on the node since it has answered: where it is no more, somebody has ended it.
+Error unloaded(const NodeClient& node, const std::string& model) {
+  std::string where;
+  if (const auto all = node.get("/cluster/v1/unloaded"); all && all->is_array())
+    for (const json::value& one : all->as_array())
+      if (text_of(one, "model") == model) where = " on " + text_of(one, "name");
+  return {Errc::cancelled,
+          fmt::format("somebody asked{0} for `drystone unload {1}` meanwhile: it is not loaded any "
+                      "further. `drystone load {1}` begins anew",
+                      where, model)};
+}
 
 Result<void> load(const LoadFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
@@ -130,11 +146,8 @@ Result<void> load(const LoadFlags& flags) {
     notice("load", waited);
   const json::value* wish = field_of(answer, "wish");
   Watch watch(model, wish == nullptr ? json::value() : *wish, flags.api.json);
-  std::chrono::milliseconds unseen{};
   while (!TRY(watch.look(TRY(node.get("/cluster/v1/instances"))))) {
-    unseen = watch.instances().empty() ? unseen + kLookEvery : std::chrono::milliseconds(0);
-    if (unseen >= kPlanWithin)
-      return Error(Errc::unavailable, fmt::format("{} was unloaded meanwhile", model));
+    if (!watch.is_wanted()) return unloaded(node, model);
     std::this_thread::sleep_for(kLookEvery);
   }
   if (flags.api.json) {

@@ -21,6 +21,7 @@ HeadRoute::HeadRoute(const std::string& instance, Open open, const Clock& clock)
     : instance_(instance),
       open_(std::move(open)),
       queue_({.instance = instance, .pause_max = kPauseMax}, clock),
+      follower_(queue_),
       thread_([this] { run(); }) {}
 
 HeadRoute::~HeadRoute() {
@@ -48,38 +49,18 @@ void HeadRoute::run() {
     if (aim_) follow(lock);
     changed_.wait_for(lock, kLookEvery, [&] { return ending_ || aimed_; });
   }
-  has_head_ = false;
-  current_ = nullptr;
   lock.unlock();
-  queue_.set_head(++aims_, nullptr, "this node stops serving " + instance_);
+  follower_.end("this node stops serving " + instance_);
 }
 
 void HeadRoute::follow(std::unique_lock<std::mutex>& lock) {
   const HeadAim aim = *aim_;
-  const bool moved = std::exchange(aimed_, false);
-  stop_ = false;
+  aimed_ = stop_ = false;
   lock.unlock();
-  if (moved) ++aims_;
-  const auto give_up = [&](const std::string& why) {
-    has_head_ = false;
-    current_ = nullptr;
-    queue_.set_head(aims_, nullptr, why);
-  };
-  if (moved) {
-    give_up(aim.why);
-    if (aim.refused) queue_.refuse(aims_, Error(Errc::out_of_memory, aim.why));
-  } else if (current_ != nullptr && current_->lost()) {
-    give_up("the connection to " + aim.node + " is lost");
-  }
-  if (!aim.node.empty() && current_ == nullptr && !stop_) {
+  follower_.aim(aim);
+  if (follower_.wants_queue() && !stop_) {
     auto made = try_to(open_, aim, stop_);
-    if (made && !stop_) {
-      current_ = *std::move(made);
-      queue_.set_head(aims_, current_);
-      has_head_ = true;
-    } else if (!made && !stop_) {
-      queue_.set_head(aims_, nullptr, made.error().message());
-    }
+    if (!stop_) follower_.take(std::move(made));
   }
   lock.lock();
 }

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -11,24 +10,14 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "cluster/instance/head_aim.h"
+#include "serve/jobs/head_follower.h"
 #include "serve/jobs/replay_queue.h"
 
 namespace drystone {
 
-// Where the head of an instance is, as this node sees it now.
-struct HeadAim {
-  std::uint64_t epoch = 0;
-  std::string keeper;  // who made that epoch: two may have made one of the same number
-  std::string node;    // "": there is none now, because of `why`
-  std::string why;
-  bool refused = false;                // and none will come
-  std::uint32_t vocab = 0, width = 0;  // of the model
-  bool operator==(const HeadAim&) const = default;
-};
-
-// The way of this node's requests to the head of one instance: keeps a queue to it behind a
-// ReplayQueue, makes a new one when that is lost, and follows the head from epoch to epoch, also to
-// a lower one: of writings in a partition the later holds. On a thread of its own, so that nobody
+// The way of this node's requests to the head of one instance: a ReplayQueue, the HeadFollower that
+// decides what is behind it, and a thread of its own that makes queues to heads, so that nobody
 // waits for a connection. Thread-safe.
 class HeadRoute {
  public:
@@ -46,7 +35,7 @@ class HeadRoute {
   void close();
 
   ReplayQueue& queue() { return queue_; }
-  bool has_head() const { return has_head_; }
+  bool has_head() const { return follower_.has_head(); }
   std::atomic<std::size_t>& open_jobs() { return open_jobs_; }
 
  private:
@@ -56,17 +45,15 @@ class HeadRoute {
   const std::string instance_;
   const Open open_;
   ReplayQueue queue_;
-  std::atomic<bool> has_head_ = false;
+  HeadFollower follower_;  // of the thread
   std::atomic<std::size_t> open_jobs_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<HeadAim> aim_;
-  bool aimed_ = false;              // at something else than `current_` is for
-  std::uint64_t aims_ = 0;          // of the thread: those followed; what the queue counts by
+  bool aimed_ = false;              // at something else than what is followed
   std::atomic<bool> stop_ = false;  // what is being made is of no more use
   bool ending_ = false;
-  std::shared_ptr<JobQueue> current_;  // of the thread
   std::thread thread_;
 };
 

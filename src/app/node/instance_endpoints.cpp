@@ -28,6 +28,10 @@ class InstanceEndpoints final : public Endpoints {
         [this](const HttpRequest&) -> Result<json::value> {
           return json::value(TRY(host_.instances()));
         });
+    add(router, "GET", "/cluster/v1/unloaded", quick_,
+        [this](const HttpRequest&) -> Result<json::value> {
+          return json::value(TRY(host_.unloaded()));
+        });
     add(router, "POST", "/cluster/v1/plan", slow_,
         [this](const HttpRequest& asked) { return plan(asked); });
     add(router, "POST", "/cluster/v1/load", slow_,

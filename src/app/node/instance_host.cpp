@@ -98,9 +98,10 @@ struct InstanceHost::Inner : std::enable_shared_from_this<InstanceHost::Inner> {
   struct Machines {
     std::vector<NodeFigures> nodes;
     LinkTable links;
-    std::vector<std::pair<std::string, std::string>> dead;  // id and name of the other members
+    std::vector<AbsentNode> absent;  // other members, and those that were some
   };
   Machines machines_for(const std::string& model) const;
+  std::vector<AbsentNode> former_members() const;
   bool is_placed(const std::string& model) const;
   Result<void> check_name(ModelCatalog::Found& found) const;
   Result<void> wait_for_name(const ModelCatalog::Found& found);
@@ -171,6 +172,7 @@ void InstanceHost::Inner::begin(ModelHost& host) {
                                                                     .clock = clock});
   for (const auto& [key, text] : cluster.core().list("")) view.set(key, &text);
   for (const std::string& node : cluster.core().alive()) core.node_alive(node);
+  for (AbsentNode& former : former_members()) core.node_removed(std::move(former));
   const std::weak_ptr<Inner> weak = weak_from_this();
   cluster.listen([weak](const ClusterEvent& event) {
     if (const auto inner = weak.lock()) inner->on_event(event);
@@ -270,8 +272,11 @@ void InstanceHost::Inner::on_event(const ClusterEvent& event) {
       break;
     case ClusterEvent::Kind::node_dead:
     case ClusterEvent::Kind::node_left:
-    case ClusterEvent::Kind::member_removed:
       core.node_dead(event.node);
+      break;
+    case ClusterEvent::Kind::member_removed:
+      for (AbsentNode& former : former_members())
+        if (former.id == event.node) core.node_removed(std::move(former));
       break;
     case ClusterEvent::Kind::key_changed:
       if (!InstanceView::concerns(event.key)) return;
@@ -375,6 +380,15 @@ bool InstanceHost::Inner::is_current(const InstanceStatus& status) const {
          satisfies(*status.placement, desired->second, *model, map);
 }
 
+std::vector<AbsentNode> InstanceHost::Inner::former_members() const {
+  std::vector<AbsentNode> absent;
+  for (cluster::MemberList::Former& one : cluster.core().members().former())
+    absent.push_back({.id = std::move(one.id),
+                      .name = std::move(one.name),
+                      .why = one.left ? kHasLeft : kRemoved});
+  return absent;
+}
+
 // Those alive whose figures are known. What the model has now counts as free: it would give it
 // back.
 InstanceHost::Inner::Machines InstanceHost::Inner::machines_for(const std::string& model) const {
@@ -385,11 +399,12 @@ InstanceHost::Inner::Machines InstanceHost::Inner::machines_for(const std::strin
     if (!place || !place->placement) continue;
     for (const PlacedPart& part : place->placement->parts) own[part.node] += part.bytes.total();
   }
-  Machines machines{.nodes = {}, .links = map.links(), .dead = {}};
+  Machines machines{.nodes = {}, .links = map.links(), .absent = {}};
   for (const auto& [id, name] : node_names(cluster.core()))
     if (cluster.core().state(id) == cluster::NodeState::dead ||
         cluster.core().state(id) == cluster::NodeState::left)
-      machines.dead.emplace_back(id, name);
+      machines.absent.push_back({.id = id, .name = name});
+  for (AbsentNode& former : former_members()) machines.absent.push_back(std::move(former));
   for (const std::string& id : cluster.core().alive())
     if (const NodeFigures* figures = map.node(id)) {
       const Bytes reserved = figures->reserved_bytes;
@@ -413,7 +428,7 @@ Result<Plan> InstanceHost::Inner::plan(const ModelFigures& model, const DesiredI
   PlanRequest request = desired.request(desired.model);
   request.replicas = desired.replicas > 1 ? std::optional(desired.replicas) : std::nullopt;
   request.prompt_tokens = prompt_tokens;
-  request.dead = machines.dead;
+  request.absent = machines.absent;
   return drystone::plan(model, machines.nodes, machines.links, request);
 }
 
@@ -558,6 +573,18 @@ Result<json::array> InstanceHost::instances() {
       one["served"] = static_cast<bool>(inner.models->find(status.model));
       all.push_back(std::move(one));
     }
+    return all;
+  });
+}
+
+Result<json::array> InstanceHost::unloaded() {
+  return inner_->ask([](Inner& inner) -> Result<json::array> {
+    json::array all;
+    for (const cluster::MapEntry* entry : inner.cluster.core().state_map().entries())
+      if (!entry->value && entry->key.starts_with(kWantPrefix))
+        all.push_back({{"model", entry->key.substr(kWantPrefix.size())},
+                       {"node", entry->version.node},
+                       {"name", inner.name_of(entry->version.node)}});
     return all;
   });
 }

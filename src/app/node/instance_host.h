@@ -70,6 +70,8 @@ class InstanceHost {
   // The same for metrics: its engine's load where the head is here. Empty when the node is
   // stopping.
   std::vector<ModelLoad> loads();
+  // Models that were wanted once, and the node on which somebody ended that.
+  Result<boost::json::array> unloaded();
   // Every sensible way to place a model on those alive, whose figures are waited for up to 15 s,
   // and `measured_within` more where they are being measured; `path_or_name` as ModelCatalog::find
   // takes it, or a name that the cluster knows. Errors: those of ModelCatalog::find. prompt_tokens:

@@ -189,6 +189,10 @@ TEST_F(InstanceHostTest, EveryNodeServesWhatIsSplitOverAll) {
   EXPECT_EQ(nodes[2]->instances->reserved_bytes(), 0u);
   EXPECT_FALSE(nodes[2]->models->find(kDemoModelName));
   EXPECT_EQ(nodes[2]->catalog->wanted(), std::set<std::string>());
+  const json::array unloaded = *nodes[2]->instances->unloaded();
+  ASSERT_EQ(unloaded.size(), 1u);
+  EXPECT_EQ(unloaded[0].at("model"), kDemoModelName);
+  EXPECT_EQ(unloaded[0].at("name"), "n1") << "who was asked";
 }
 
 // A client sees a pause and then the same text.

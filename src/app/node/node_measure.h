@@ -23,8 +23,8 @@ struct MeasureOptions {
 // (the planner takes the longer of reading and computing); steps from which the costs of attention,
 // steps and layers follow. Each figure is the best of several tries in two rounds, in one where a
 // round takes long, and in a further one or two where what comes out is not plausible. Blocks for
-// about five seconds, and keeps all threads busy for as long. A figure that could not be measured
-// is absent.
+// about five seconds, with one thread for six to seven, and keeps all threads busy for as long. A
+// figure that could not be measured is absent.
 Measured measure_node(const MeasureOptions& options, const Clock& clock);
 
 }  // namespace drystone

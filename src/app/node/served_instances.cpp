@@ -1,10 +1,9 @@
 #include "app/node/served_instances.h"
 
-#include <fmt/format.h>
-
 #include <boost/json.hpp>
 #include <utility>
 
+#include "cluster/instance/head_aim.h"
 #include "cluster/instance/instance_map.h"
 #include "serve/jobs/job_client.h"
 
@@ -20,28 +19,6 @@ std::uint32_t replica_of(const InstanceStatus& status) {
 }
 
 }  // namespace
-
-bool has_no_future(const InstanceStatus& status) {
-  return status.phase == InstancePhase::refused || status.gave_up;
-}
-
-HeadAim aim_of(const InstanceStatus& status) {
-  HeadAim aim;
-  if (status.placement) {
-    aim.epoch = status.placement->epoch.number;
-    aim.keeper = status.placement->epoch.keeper;
-    aim.vocab = status.placement->shape.vocab;
-  }
-  if (status.phase == InstancePhase::ready) {
-    aim.node = status.placement->head;
-    return aim;
-  }
-  aim.refused = has_no_future(status);
-  aim.why = status.message.empty()
-                ? fmt::format("{} is {}", status.instance, to_string(status.phase))
-                : fmt::format("{}: {}", status.instance, status.message);
-  return aim;
-}
 
 ServedInstances::~ServedInstances() {
   for (auto& [model, served] : served_) remove(served);

@@ -45,9 +45,4 @@ class ServedInstances {
   std::map<std::string, Served> served_;  // by model
 };
 
-// It was refused or given up: who waits for it waits in vain.
-bool has_no_future(const InstanceStatus& status);
-// Where the head is, by the state of an instance.
-HeadAim aim_of(const InstanceStatus& status);
-
 }  // namespace drystone

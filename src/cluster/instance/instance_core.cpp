@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace drystone {
@@ -72,6 +73,15 @@ void InstanceCore::node_dead(const std::string& node) {
   dirty_ = true;
 }
 
+void InstanceCore::node_removed(AbsentNode node) {
+  if (node.id == self_) return;
+  node_dead(node.id);
+  // What it was called last.
+  if (const NodeFigures* figures = map_.node(node.id)) node.name = figures->shown_name();
+  removed_.insert_or_assign(node.id, std::move(node));
+  dirty_ = true;
+}
+
 void InstanceCore::key_changed(std::string_view key) {
   map_.changed(key);
   keeper_.key_changed(key);
@@ -107,7 +117,7 @@ std::vector<InstanceAction> InstanceCore::take_actions() {
   // First what this node holds: its states are what a keeper goes by.
   holder_.act(map_, actions);
   if (is_keeper())
-    keeper_.act({map_, alive_, now_}, actions);
+    keeper_.act({map_, alive_, now_, removed_}, actions);
   else
     keeper_.rest();
   dirty_ = !actions.empty();
@@ -121,6 +131,20 @@ std::vector<InstanceStatus> InstanceCore::statuses() const {
   for (const std::string& instance : holder_.held())
     if (!wanted.contains(instance)) statuses.push_back(status(instance, nullptr));
   return statuses;
+}
+
+// A node that was dead when it was replaced may have been removed since: it never comes back.
+std::string InstanceCore::degraded_now(const Placement& placement) const {
+  const std::string& degraded = placement.degraded;
+  for (const auto& [id, node] : removed_) {
+    const std::string dead = fmt::format("{} {}:", node.name, kDead);
+    const auto has_its_name = [&](const std::string& other) {
+      return !removed_.contains(other) && map_.node(other)->is_called(node.name);
+    };
+    if (degraded.starts_with(dead) && std::ranges::none_of(map_.nodes(), has_its_name))
+      return fmt::format("{} {}:{}", node.name, node.why, degraded.substr(dead.size()));
+  }
+  return degraded;
 }
 
 InstanceStatus InstanceCore::status(const std::string& instance,
@@ -154,7 +178,7 @@ InstanceStatus InstanceCore::status(const std::string& instance,
   }
   status.placement = place->placement;
   status.parts = map_.parts(*place->placement);
-  status.message = place->placement->degraded;
+  status.message = degraded_now(*place->placement);
   status.phase = phase_of(*place->placement, status.parts, map_, status.progress, status.message);
   for (const PlacedPart& part : place->placement->parts)
     if (!alive_.contains(part.node)) {

@@ -66,6 +66,8 @@ class InstanceCore {
   // Events. Each may be told again.
   void node_alive(const std::string& node);  // self is alive from the start
   void node_dead(const std::string& node);
+  // It belongs to the cluster no more: also of those to which that happened before our start.
+  void node_removed(AbsentNode node);
   void key_changed(std::string_view key);  // all changes, also those that actions have made
   void part_progress(const std::string& instance, const Epoch& epoch, double done);
   void part_loaded(const std::string& instance, const Epoch& epoch);
@@ -90,10 +92,12 @@ class InstanceCore {
 
  private:
   InstanceStatus status(const std::string& instance, const DesiredInstance* desired) const;
+  std::string degraded_now(const Placement& placement) const;
 
   const std::string self_;
   InstanceMap map_;
   std::set<std::string> alive_;
+  std::map<std::string, AbsentNode> removed_;  // by id
   Time now_;
   bool ticked_ = false;
   bool dirty_ = true;  // something happened since the last take_actions() that gave nothing

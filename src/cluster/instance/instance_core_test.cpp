@@ -112,6 +112,29 @@ TEST(InstanceCore, WhatIsLostIsLoadingUntilItIsReplaced) {
   EXPECT_EQ(cluster.status(left, "llama").phase, InstancePhase::ready) << cluster.trace();
 }
 
+// Who reads that a node is dead waits for it; one that was removed never comes back.
+TEST(InstanceCore, ASubstituteTellsDeadFromRemoved) {
+  TestCluster cluster(1, {"a", "b", "c"}, kLarge);
+  DesiredInstance desired = kWanted;
+  desired.nodes = {"c"};
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready());
+  cluster.kill("c");
+  cluster.run(4);
+  ASSERT_TRUE(cluster.gets_ready());
+  EXPECT_EQ(cluster.status("b", "llama").message, "c is dead: alive are a, b");
+  cluster.remove("c");
+  EXPECT_EQ(cluster.status("b", "llama").message, "c was removed: alive are a, b");
+
+  TestCluster other(1, {"a", "b", "c"}, kLarge);
+  other.want(desired);
+  ASSERT_TRUE(other.gets_ready());
+  other.remove("c");
+  other.run(4);
+  ASSERT_TRUE(other.gets_ready());
+  EXPECT_EQ(other.status("b", "llama").placement->degraded, "c was removed: alive are a, b");
+}
+
 // The keeper itself may be the one that is lost.
 TEST(InstanceCore, AnotherKeeperTakesOver) {
   TestCluster cluster(2, {"a", "b", "c"}, kSmall);

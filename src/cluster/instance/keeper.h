@@ -20,6 +20,8 @@ struct KeeperView {
   const InstanceMap& map;
   const std::set<std::string>& alive;  // node ids
   std::chrono::nanoseconds now;        // monotonic
+  // By id: nodes that belong to the cluster no more.
+  const std::map<std::string, AbsentNode>& removed;
 };
 
 // Makes and renews the placements of all instances, on the node that is their keeper. Remembers

@@ -16,11 +16,14 @@ bool names(const std::string& name, const std::string& id, const InstanceMap& ma
   return name == id || (figures != nullptr && figures->is_called(name));
 }
 
-std::vector<std::pair<std::string, std::string>> dead_nodes(const KeeperView& view) {
-  std::vector<std::pair<std::string, std::string>> dead;
+// Dead ones first: another node may have had the same name before.
+std::vector<AbsentNode> absent_nodes(const KeeperView& view) {
+  std::vector<AbsentNode> absent;
   for (const std::string& id : view.map.nodes())
-    if (!view.alive.contains(id)) dead.emplace_back(id, view.map.shown_name(id));
-  return dead;
+    if (!view.alive.contains(id) && !view.removed.contains(id))
+      absent.push_back({.id = id, .name = view.map.shown_name(id)});
+  for (const auto& [id, node] : view.removed) absent.push_back(node);
+  return absent;
 }
 
 // What a request's forced numbers come to: one alone leaves the other at one.
@@ -164,14 +167,14 @@ PlanJob Keeper::job_for(const Turn& turn) const {
   });
   return [instance = turn.instance, desired = turn.desired, model = turn.model,
           nodes = std::move(nodes), trusted = std::move(trusted), links = turn.view.map.links(),
-          to_place = replicas_to_place(turn), dead = dead_nodes(turn.view)]() -> PlaceValue {
+          to_place = replicas_to_place(turn), absent = absent_nodes(turn.view)]() -> PlaceValue {
     if (nodes.empty())
       return {.refused = "no node is left for another replica of " + desired.model +
                          ". Add a node, or ask for fewer replicas"};
     const bool several = desired.replicas > 1;
     const auto planned = [&](const DesiredInstance& wanted) {
       PlanRequest request = wanted.request(instance);
-      request.dead = dead;
+      request.absent = absent;
       Result<Placement> found = Error(Errc::unavailable, "no node is left");
       if (trusted.size() < nodes.size())
         found = place_one(model, trusted, links, request, to_place, several);

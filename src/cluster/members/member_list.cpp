@@ -210,6 +210,18 @@ std::vector<MemberEntry> MemberList::chain(const PublicKey& key) const {
   return chain;
 }
 
+std::vector<MemberList::Former> MemberList::former() const {
+  std::map<PublicKey, Former> all;
+  for (const auto& [pair, entry] : entries_)
+    if (is_removed(entry.key))
+      all[entry.key] = {.id = ids_.at(entry.key),
+                        .name = entry.name,
+                        .left = removals_.contains({entry.key, entry.key})};
+  std::vector<Former> former;
+  for (auto& [key, one] : all) former.push_back(std::move(one));
+  return former;
+}
+
 const PublicKey* MemberList::key_of(const NodeId& id) const {
   const auto found = std::ranges::find(ids_, id, [](const auto& entry) { return entry.second; });
   return found == ids_.end() ? nullptr : &found->first;

@@ -57,6 +57,13 @@ class MemberList {
   bool is_removed(const PublicKey& key) const;
   const Member* find(const NodeId& id) const;  // valid until the next change; null: no member
   const std::map<NodeId, Member>& members() const { return members_; }
+  // Who was a member once and was removed, or has left.
+  struct Former {
+    NodeId id;
+    std::string name;
+    bool left = false;
+  };
+  std::vector<Former> former() const;
 
   // Signs a new entry with this node's key and adds it.
   // Errors: invalid_argument (name; this node is no member; `key` was removed or is a member),

@@ -95,6 +95,7 @@ TEST(MemberList, ARemovedKeyStaysOutWhateverItSigns) {
   ASSERT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas));
   MemberList of_nova = list;  // it does not listen to its removal
   ASSERT_TRUE(list.remove(p.nova.public_key(), p.atlas));
+  EXPECT_FALSE(list.former().at(0).left);
   EXPECT_EQ(names(list), Names{"atlas"});
   EXPECT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas).is(Errc::invalid_argument));
   EXPECT_TRUE(list.admit(p.pine.public_key(), "pine", p.nova).is(Errc::invalid_argument));
@@ -149,6 +150,10 @@ TEST(MemberList, ANodeThatLeavesIsGone) {
   ASSERT_TRUE(list.remove(p.nova.public_key(), p.nova));
   EXPECT_EQ(names(list), Names{"atlas"});
   EXPECT_TRUE(list.remove(p.nova.public_key(), p.atlas).is(Errc::not_found));
+  ASSERT_EQ(list.former().size(), 1u);
+  EXPECT_EQ(list.former()[0].id, id(p.nova));
+  EXPECT_EQ(list.former()[0].name, "nova");
+  EXPECT_TRUE(list.former()[0].left);
 }
 
 // Members never meet to agree: whatever order and however often parts come, all hold the same.

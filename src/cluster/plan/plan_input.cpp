@@ -94,10 +94,12 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
                              [&](const NodeFigures& node) { return node.is_called(name); })) {
       std::string known;
       for (const NodeFigures& node : nodes) known += (known.empty() ? "" : ", ") + node.name;
-      const bool is_dead = std::ranges::any_of(request_.dead, [&](const auto& node) {
-        return node.first == name || node.second == name;
+      const auto absent = std::ranges::find_if(request_.absent, [&](const AbsentNode& node) {
+        return node.id == name || node.name == name;
       });
-      return refuse("{}: alive are {}", is_dead ? name + " is dead" : "there is no node " + name,
+      return refuse("{}: alive are {}",
+                    absent == request_.absent.end() ? "there is no node " + name
+                                                    : fmt::format("{} {}", name, absent->why),
                     known.empty() ? "none" : known);
     }
   for (const NodeFigures& node : nodes) {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -26,6 +26,13 @@ enum class Objective {
   prompt,        // tokens per second of reading a prompt
 };
 
+// A node that is known and not there.
+constexpr std::string_view kDead = "is dead", kRemoved = "was removed", kHasLeft = "has left";
+struct AbsentNode {
+  std::string id, name;
+  std::string_view why = kDead;  // one of these
+};
+
 struct PlanRequest {
   std::string instance;         // "": the model's name
   std::uint32_t context = 0;    // positions of one request; 0: what the model is made for
@@ -42,8 +49,7 @@ struct PlanRequest {
   std::optional<RowFormat> row_format;
   std::vector<std::string> nodes;  // ids or names: no others are used
   std::string head;                // id or name
-  // Id and name of known nodes that are not alive: only for what is said of them.
-  std::vector<std::pair<std::string, std::string>> dead;
+  std::vector<AbsentNode> absent;  // only for what is said of them
   Objective objective = Objective::automatic;
 };
 

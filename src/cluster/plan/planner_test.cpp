@@ -317,8 +317,11 @@ TEST(Planner, ForcedShapesAreKept) {
   EXPECT_TRUE(planned({.nodes = {"mars"}}).error);
   EXPECT_EQ(planned({.nodes = {"mars"}}).error->message(),
             "there is no node mars: alive are atlas, nova, spare, tiny");
-  EXPECT_EQ(planned({.nodes = {"mars"}, .dead = {{"id-mars", "mars"}}}).error->message(),
+  EXPECT_EQ(planned({.nodes = {"mars"}, .absent = {{"id-mars", "mars"}}}).error->message(),
             "mars is dead: alive are atlas, nova, spare, tiny");
+  EXPECT_EQ(
+      planned({.nodes = {"mars"}, .absent = {{"id-mars", "mars", kRemoved}}}).error->message(),
+      "mars was removed: alive are atlas, nova, spare, tiny");
   EXPECT_TRUE(planned({.stages = 23}).error);
   EXPECT_TRUE(planned({.shards = 5}).error);
   const Plan five = planned({.context = 2048, .stages = 5});

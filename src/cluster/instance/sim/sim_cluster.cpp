@@ -131,6 +131,17 @@ void SimCluster::thaw(const std::string& name) {
   for (auto& [other, heard] : nodes_.at(name).heard) heard = now_;
 }
 
+void SimCluster::remove(const std::string& name) {
+  if (is_up(name)) kill(name);
+  note(name + " is removed");
+  for (auto& [other, node] : nodes_) {
+    if (!node.core) continue;
+    node.alive.erase(name);
+    node.heard.erase(name);
+    node.core->node_removed({.id = name, .name = name, .why = kRemoved});
+  }
+}
+
 void SimCluster::cut(const std::string& a, const std::string& b, bool one_way) {
   note(fmt::format("cut {} {} {}", a, one_way ? "->" : "|", b));
   cut_.insert({a, b});

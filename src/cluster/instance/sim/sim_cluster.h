@@ -50,6 +50,7 @@ class SimCluster {
 
   void kill(const std::string& name);  // with everything it held; the map stays on disk
   void start(const std::string& name);
+  void remove(const std::string& name);  // from the cluster, running or not
   // It computes nothing and hears nothing, but holds what it holds.
   void freeze(const std::string& name);
   void thaw(const std::string& name);  // acts before the first word of the others reaches it

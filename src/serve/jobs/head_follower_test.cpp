@@ -1,0 +1,70 @@
+#include "serve/jobs/head_follower.h"
+
+#include <gtest/gtest.h>
+
+#include "serve/jobs/scripted_queue.h"
+
+namespace drystone {
+namespace {
+
+class HeadFollowerTest : public testing::Test {
+ protected:
+  std::shared_ptr<ScriptedQueue> give_queue() {
+    auto made = std::make_shared<ScriptedQueue>();
+    follower.take(std::shared_ptr<JobQueue>(made));
+    queue.work();
+    return made;
+  }
+
+  SystemClock clock;
+  SeenAnswer seen;
+  ReplayQueue queue{{.instance = "stories", .driven = true}, clock};
+  HeadFollower follower{queue};
+};
+
+// The map changes often where the head stays: its connection is to stay as well.
+TEST_F(HeadFollowerTest, StaysWhereItIsAimedAgain) {
+  EXPECT_FALSE(follower.wants_queue());
+  EXPECT_TRUE(follower.aim({.epoch = 1, .keeper = "a", .node = "nova"}));
+  EXPECT_TRUE(follower.wants_queue());
+  give_queue();
+  EXPECT_TRUE(follower.has_head());
+  EXPECT_FALSE(follower.aim({.epoch = 1, .keeper = "a", .node = "nova"}));
+  EXPECT_FALSE(follower.wants_queue());
+  EXPECT_TRUE(follower.aim({.epoch = 2, .keeper = "a", .why = "nova is gone"}));
+  EXPECT_FALSE(follower.has_head());
+  EXPECT_FALSE(follower.wants_queue());
+}
+
+// A connection is lost without any news of the instance: what runs goes on over the next one.
+TEST_F(HeadFollowerTest, WantsAnotherQueueToTheSameHead) {
+  follower.aim({.epoch = 1, .keeper = "a", .node = "nova"});
+  const auto first = give_queue();
+  ASSERT_TRUE(queue.submit(seen.job({.prompt = {1}})));
+  queue.work();
+  first->wait_for(1);
+  first->lose();
+  EXPECT_TRUE(follower.wants_queue());
+  EXPECT_FALSE(follower.has_head());
+  follower.take(Error(Errc::unavailable, "nova does not answer"));
+  EXPECT_TRUE(follower.wants_queue());
+  const auto second = give_queue();
+  second->wait_for(1);
+  second->end(1, GenerateResult{});
+  EXPECT_TRUE(seen.wait());
+}
+
+// Nobody waits for a head that will not come.
+TEST_F(HeadFollowerTest, WhatWaitsEndsWithARefusal) {
+  follower.aim({.epoch = 1, .keeper = "a", .why = "stories is loading"});
+  ASSERT_TRUE(queue.submit(seen.job({.prompt = {1}})));
+  queue.work();
+  EXPECT_FALSE(seen.over());
+  follower.aim({.epoch = 2, .keeper = "a", .why = "needs 9 GiB", .refused = true});
+  queue.work();
+  ASSERT_TRUE(seen.over());
+  EXPECT_EQ(seen.wait().error().message(), "needs 9 GiB");
+}
+
+}  // namespace
+}  // namespace drystone
