@@ -14,8 +14,8 @@
 namespace drystone::sim {
 
 // The way of a node's requests to the head of one instance: the real ReplayQueue, without its
-// thread, behind what app/node/head_route decides on a thread of its own: follow the head from
-// epoch to epoch, and connect again when its queue is lost.
+// thread, behind what app/node/instances/head_route decides on a thread of its own: follow the head
+// from epoch to epoch, and connect again when its queue is lost.
 class SimRoute {
  public:
   static constexpr std::chrono::minutes kPauseMax{10};
