@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/node/instances/figures_wait.h"
 #include "app/node/members/cluster_host.h"
 #include "app/node/models/model_catalog.h"
 #include "base/clock.h"
@@ -19,9 +20,11 @@
 
 namespace drystone {
 
-// The life of instances on this node: hands the cluster's events to an InstanceCore, does what it
-// asks for (publishes, loads parts, drops them), and has this node's API serve every model of the
-// cluster, wherever it is computed.
+class InstanceLife;
+
+// The life of instances on this node (InstanceLife), and what people ask about it: what runs, where
+// a model would be placed, that it be loaded or unloaded. Has this node's API serve every model of
+// the cluster, wherever it is computed.
 //
 // It acts only while ClusterCore::settled(): what was persisted is known then, and what the others
 // have. What is wanted stands in the shared state, so after a power cut of all nodes the cluster
@@ -83,8 +86,17 @@ class InstanceHost {
   Result<void> unload(const std::string& model);
 
  private:
-  struct Inner;
-  const std::shared_ptr<Inner> inner_;
+  Result<ModelCatalog::Found> find(const std::string& path_or_name);
+  Result<void> wait_for_name(const ModelCatalog::Found& found);
+  void wait_for_figures();
+  FiguresWait::Outcome wait_until_measured(const std::string& who);
+  Result<Plan> plan_now(const ModelFigures& model, const DesiredInstance& desired,
+                        std::uint32_t prompt_tokens);
+
+  ModelCatalog& catalog_;
+  const Clock& clock_;
+  FiguresWait figures_wait_;
+  const std::shared_ptr<InstanceLife> life_;
 };
 
 }  // namespace drystone
