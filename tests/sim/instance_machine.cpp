@@ -285,7 +285,7 @@ std::shared_ptr<SimRoute> InstanceMachine::make_route(const std::string& instanc
       clock_);
 }
 
-// As app/node/served_instances does.
+// As app/node/instances/served_instances does.
 void InstanceMachine::follow() {
   std::set<std::string> served;
   for (const InstanceStatus& status : life_->core->statuses()) {

@@ -64,8 +64,8 @@ class SimClock final : public Clock {
 };
 
 // A node as `drystone up` builds it, as far as it decides: a ClusterCore, over whose shared state
-// an InstanceCore runs as app/node/instance_host has it run, simulated parts, job connections, and
-// a route to each instance. A crash ends all of it but what the core has on disk.
+// an InstanceCore runs as app/node/instances/instance_life has it run, simulated parts, job
+// connections, and a route to each instance. A crash ends all of it but what the core has on disk.
 class InstanceMachine final : public SimNode {
  public:
   struct Options {

@@ -15,11 +15,11 @@
 
 namespace drystone::sim {
 
-// The parts of instances that a node holds, in place of app/node/part_runner and the links of
-// serve/peer/split, by the same rules: a part of the epoch before ends first and gives its memory
-// back first; parts connect, each with all others within 30 s, and load then; a head is ready when
-// all are; a step goes through all of them; who hears nothing of a linked part for 2.5 s, or that
-// it ended, has lost its own. The ledger is the real one.
+// The parts of instances that a node holds, in place of app/node/instances/part_runner and the
+// links of serve/peer/split, by the same rules: a part of the epoch before ends first and gives its
+// memory back first; parts connect, each with all others within 30 s, and load then; a head is
+// ready when all are; a step goes through all of them; who hears nothing of a linked part for 2.5
+// s, or that it ended, has lost its own. The ledger is the real one.
 class SimParts {
  public:
   static constexpr Time kConnectWithin = seconds(30), kSilenceMax = milliseconds(2500),

@@ -21,6 +21,9 @@ MAY_INCLUDE = {
     "app": ROOMS,
 }
 
+# The folders of src/app/node, of which each may include those before it. What ties them together lies beside them.
+NODE_FOLDERS = ["state", "measure", "models", "peers", "members", "figures", "instances", "api"]
+
 FILE_BYTES_MAX = 1 << 20
 MAY_BE_LARGE = re.compile(r"models/pebble/[^/]*\.gguf")
 
@@ -48,6 +51,11 @@ def check_include(path, target):
         return f'{room} must not include "{target}": it may use {allowed} besides itself'
     if path.parts[1:3] == ("serve", "http") and target.startswith("serve/api/") and not is_test(path):
         return f'serve/http knows no dialect, so it must not include "{target}"'
+    if path.parts[1:3] == ("app", "node") and len(path.parts) > 4 and target.startswith("app/node/"):
+        folder, included = path.parts[3], target.split("/")[2]
+        allowed = NODE_FOLDERS[: NODE_FOLDERS.index(folder) + 1] if folder in NODE_FOLDERS else []
+        if included not in allowed:
+            return f'app/node/{folder} must not include "{target}": only what stands before it in NODE_FOLDERS'
     return None
 
 

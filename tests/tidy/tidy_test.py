@@ -36,6 +36,14 @@ class TidyTest(unittest.TestCase):
         self.expect_one({"src/serve/http/x.cpp": include}, "src/serve/http/x.cpp:1:", "knows no dialect")
         self.assertEqual(found_in({"src/serve/http/x_test.cpp": include, "src/app/x.cpp": include}), [])
 
+    def test_the_folders_of_a_node_have_an_order(self):
+        to_figures = '#include "app/node/figures/figures_host.h"\n'
+        self.expect_one({"src/app/node/measure/x.cpp": to_figures}, "src/app/node/measure/x.cpp:1:", "NODE_FOLDERS")
+        to_top = '#include "app/node/run_node.h"\n'
+        self.expect_one({"src/app/node/api/x.cpp": to_top}, "src/app/node/api/x.cpp:1:", "NODE_FOLDERS")
+        allowed = {"src/app/node/api/x.cpp": to_figures, "src/app/node/run.cpp": to_figures, "src/app/cli/up.cpp": to_top}
+        self.assertEqual(found_in(allowed), [])
+
     def test_includes_are_written_from_src(self):
         self.expect_one({"src/model/gguf/x.cpp": '#include "gguf.h"\n'}, "src/model/gguf/x.cpp:1:", "from src/")
 

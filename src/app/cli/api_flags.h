@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "app/node/node_client.h"
+#include "app/node/api/node_client.h"
 #include "base/result.h"
 
 namespace drystone {

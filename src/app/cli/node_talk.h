@@ -5,7 +5,7 @@
 #include <string>
 
 #include "app/cli/talk.h"
-#include "app/node/node_client.h"
+#include "app/node/api/node_client.h"
 
 namespace drystone {
 

@@ -9,7 +9,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/listen_flags.h"
 #include "app/node/run_node.h"
-#include "app/node/state_folder.h"
+#include "app/node/state/state_folder.h"
 
 namespace drystone {
 namespace {

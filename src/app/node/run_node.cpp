@@ -8,14 +8,14 @@
 #include <map>
 #include <thread>
 
-#include "app/node/cluster_endpoints.h"
-#include "app/node/figures_host.h"
-#include "app/node/find_model_file.h"
-#include "app/node/instance_endpoints.h"
-#include "app/node/instance_host.h"
-#include "app/node/loop_call.h"
-#include "app/node/model_catalog.h"
-#include "app/node/node_name.h"
+#include "app/node/api/cluster_endpoints.h"
+#include "app/node/api/instance_endpoints.h"
+#include "app/node/figures/figures_host.h"
+#include "app/node/instances/instance_host.h"
+#include "app/node/members/loop_call.h"
+#include "app/node/members/node_name.h"
+#include "app/node/models/find_model_file.h"
+#include "app/node/models/model_catalog.h"
 #include "app/node/stop_signals.h"
 #include "base/clock.h"
 #include "serve/api/dialects.h"

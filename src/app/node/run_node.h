@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/node/cluster_host.h"
+#include "app/node/members/cluster_host.h"
 #include "base/result.h"
 #include "serve/http/server.h"
 #include "serve/metrics/request_log.h"

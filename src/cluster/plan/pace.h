@@ -35,7 +35,7 @@ struct ManyStreams {
 };
 ManyStreams many_streams(const PlanInput& input, const Division& division, std::uint32_t streams);
 
-// As engine/step_pipe.h says; app/node/part_runner.cpp, which knows both, checks it.
+// As engine/step_pipe.h says; app/node/instances/part_runner.cpp, which knows both, checks it.
 constexpr std::uint32_t kPlannedPiecesOfALane = 8, kPlannedPieceRowsMin = 128;
 
 // Tokens per second of reading a prompt up to the first token of the answer, and the rows of the

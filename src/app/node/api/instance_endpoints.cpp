@@ -1,0 +1,102 @@
+#include "app/node/api/instance_endpoints.h"
+
+#include <boost/json.hpp>
+#include <utility>
+
+#include "app/node/api/cluster_endpoints.h"
+#include "app/node/api/load_request.h"
+#include "app/node/api/plan_json.h"
+#include "serve/http/off_loop.h"
+
+namespace drystone {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+HttpReply reply_of(const Result<json::value>& result) {
+  if (result) return {.body = json::serialize(*result) + "\n"};
+  return error_reply(cluster_api_error(result.error()));
+}
+
+class InstanceEndpoints final : public Endpoints {
+ public:
+  explicit InstanceEndpoints(InstanceHost& host) : host_(host) {}
+
+  void add_to(Router& router) override {
+    add(router, "GET", "/cluster/v1/instances", quick_,
+        [this](const HttpRequest&) -> Result<json::value> {
+          return json::value(TRY(host_.instances()));
+        });
+    add(router, "GET", "/cluster/v1/unloaded", quick_,
+        [this](const HttpRequest&) -> Result<json::value> {
+          return json::value(TRY(host_.unloaded()));
+        });
+    add(router, "POST", "/cluster/v1/plan", slow_,
+        [this](const HttpRequest& asked) { return plan(asked); });
+    add(router, "POST", "/cluster/v1/load", slow_,
+        [this](const HttpRequest& asked) { return load(asked); });
+    add(router, "POST", "/cluster/v1/unload", quick_,
+        [this](const HttpRequest& asked) -> Result<json::value> {
+          const std::string model = TRY(parse_unload_request(asked.body));
+          TRY(host_.unload(model));
+          return json::value{{"model", model}};
+        });
+  }
+
+ private:
+  using Work = std::function<Result<json::value>(const HttpRequest&)>;
+
+  void add(Router& router, std::string method, std::string path, OffLoop& where, Work work) {
+    router.add(std::move(method), std::move(path),
+               [&where, work = std::move(work)](const HttpRequest& request, ReplySink& sink) {
+                 return answer(where, work, request, sink);
+               });
+  }
+
+  // The work waits for disks and for the cluster's loop.
+  static asio::awaitable<void> answer(OffLoop& where, const Work& work, const HttpRequest& request,
+                                      ReplySink& sink) {
+    if (const auto refused = refuse_foreign_page(request)) {
+      HttpReply reply = error_reply(*refused);
+      co_await sink.send(std::move(reply));
+      co_return;
+    }
+    Result<json::value> result = Error(Errc::io, "not done");
+    // By name: gcc 12 destroys what a conversion makes in a co_await twice.
+    const std::function<void()> job = [&] { result = work(request); };
+    const auto refusal = co_await where.run(job);
+    HttpReply reply = refusal ? error_reply(*refusal) : reply_of(result);
+    co_await sink.send(std::move(reply));
+  }
+
+  Result<json::value> plan(const HttpRequest& asked) {
+    const PlanQuestion question = TRY(parse_plan_question(asked.body));
+    const InstanceHost::Planned planned =
+        TRY(host_.plan(question.wish.path_or_name, question.wish.desired, question.prompt_tokens));
+    json::object answer = to_json(planned.plan);
+    answer["waited"] = planned.waited;
+    answer["unmeasured"] = json::array(planned.unmeasured.begin(), planned.unmeasured.end());
+    return json::value(std::move(answer));
+  }
+
+  Result<json::value> load(const HttpRequest& asked) {
+    const LoadRequest request = TRY(parse_load_request(asked.body));
+    const InstanceHost::Wish wish = TRY(host_.load(request.path_or_name, request.desired));
+    return json::value{{"model", wish.model},
+                       {"advice", wish.advice},
+                       {"waited", wish.waited},
+                       {"wish", to_json(wish.desired)}};
+  }
+
+  InstanceHost& host_;
+  OffLoop quick_, slow_;  // last: their threads use the rest
+};
+
+}  // namespace
+
+EndpointsFactory instance_endpoints(InstanceHost& host) {
+  return [&host](const EndpointsContext&) { return std::make_unique<InstanceEndpoints>(host); };
+}
+
+}  // namespace drystone

@@ -1,0 +1,72 @@
+#include "app/node/figures/own_links.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <functional>
+
+#include "net/interfaces.h"
+
+namespace drystone {
+namespace {
+
+// Another one is a change.
+std::string text_of(const std::vector<Interface>& interfaces,
+                    const std::vector<boost::asio::ip::tcp::endpoint>& addresses) {
+  std::vector<std::string> texts;
+  for (const auto& address : addresses) texts.push_back(address.address().to_string());
+  std::ranges::sort(texts);
+  for (const Interface& one : interfaces)
+    for (const InterfaceAddress& address : one.addresses)
+      if (one.up) texts.push_back(one.name + "=" + address.address.to_string());
+  std::string all;
+  for (const std::string& text : texts) all += text + " ";
+  return all;
+}
+
+}  // namespace
+
+OwnLinks::OwnLinks(ClusterHost& cluster, const SharedFigures& shared, ProbeGate& gate,
+                   const Clock& clock, const std::atomic<bool>& stop)
+    : cluster_(cluster),
+      shared_(shared),
+      clock_(clock),
+      stop_(stop),
+      self_(cluster.self()),
+      prober_(cluster.tls(), clock, gate),
+      schedule_(std::hash<std::string>{}(self_)) {}
+
+void OwnLinks::look() {
+  const auto now = clock_.monotonic();
+  const auto alive = shared_.alive();
+  if (!alive) return;
+  const auto interfaces = list_interfaces();
+  const std::vector<Interface> ours = interfaces ? *interfaces : std::vector<Interface>();
+  std::vector<ProbeSchedule::Peer> known;
+  for (const std::string& peer : *alive) {
+    if (peer <= self_) continue;  // the lower id of a pair measures
+    if (const auto place = cluster_.find(peer); place && !place->addresses.empty())
+      known.push_back({.node = peer, .addresses = text_of(ours, place->addresses)});
+  }
+  schedule_.set_peers(known, now);
+  const auto due = schedule_.due(now);
+  if (!due) return;
+  schedule_.done(*due, measure(*due, ours), clock_.monotonic());
+}
+
+ProbeSchedule::Outcome OwnLinks::measure(const std::string& peer,
+                                         const std::vector<Interface>& ours) {
+  using Outcome = ProbeSchedule::Outcome;
+  const auto place = cluster_.find(peer);
+  if (!place) return Outcome::failed;
+  boost::system::error_code error;
+  const boost::json::value theirs = boost::json::parse(shared_.figures_of(peer), error);
+  const auto paths = link_paths(
+      ours, error ? std::vector<PeerInterface>() : peer_interfaces(theirs), place->addresses);
+  const auto link = prober_.measure(self_, peer, place->key, paths, stop_);
+  if (link.is(Errc::limit)) return Outcome::busy;
+  if (!link) return Outcome::failed;
+  shared_.tell_link(peer, to_json(*link));
+  return Outcome::measured;
+}
+
+}  // namespace drystone

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "app/node/figures/link_prober.h"
+#include "app/node/figures/probe_schedule.h"
+#include "app/node/figures/shared_figures.h"
+#include "app/node/members/cluster_host.h"
+#include "base/clock.h"
+
+namespace drystone {
+
+// Has the links between this node and those of higher ids measured, and tells the cluster of them.
+// On one thread.
+class OwnLinks {
+ public:
+  // Borrows all for its life. `stop`: measuring ends within seconds.
+  OwnLinks(ClusterHost& cluster, const SharedFigures& shared, ProbeGate& gate, const Clock& clock,
+           const std::atomic<bool>& stop);
+
+  // Measures the link whose turn it is, if any; blocks for seconds then.
+  void look();
+
+ private:
+  ProbeSchedule::Outcome measure(const std::string& peer, const std::vector<Interface>& ours);
+
+  ClusterHost& cluster_;
+  const SharedFigures& shared_;
+  const Clock& clock_;
+  const std::atomic<bool>& stop_;
+  const std::string self_;
+  LinkProber prober_;
+  ProbeSchedule schedule_;
+};
+
+}  // namespace drystone

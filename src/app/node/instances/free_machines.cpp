@@ -1,0 +1,57 @@
+#include "app/node/instances/free_machines.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "app/node/members/node_name.h"
+
+namespace drystone {
+
+FreeMachines free_machines(const InstanceMap& map, const cluster::ClusterCore& core,
+                           const std::string& model) {
+  std::map<std::string, Bytes> own;
+  for (std::uint32_t i = 0; i < kReplicasMax; ++i) {
+    const auto place = map.place(instance_name(model, i));
+    if (!place || !place->placement) continue;
+    for (const PlacedPart& part : place->placement->parts) own[part.node] += part.bytes.total();
+  }
+  FreeMachines machines{.nodes = {}, .links = map.links(), .absent = {}};
+  for (const auto& [id, name] : node_names(core))
+    if (core.state(id) == cluster::NodeState::dead || core.state(id) == cluster::NodeState::left)
+      machines.absent.push_back({.id = id, .name = name});
+  for (AbsentNode& former : former_members(core)) machines.absent.push_back(std::move(former));
+  for (const std::string& id : core.alive())
+    if (const NodeFigures* figures = map.node(id)) {
+      const Bytes reserved = figures->reserved_bytes;
+      machines.nodes.push_back(figures->with_reserved(reserved - std::min(reserved, own[id])));
+    }
+  return machines;
+}
+
+std::vector<AbsentNode> former_members(const cluster::ClusterCore& core) {
+  std::vector<AbsentNode> absent;
+  for (cluster::MemberList::Former& one : core.members().former())
+    absent.push_back({.id = std::move(one.id),
+                      .name = std::move(one.name),
+                      .why = one.left ? kHasLeft : kRemoved});
+  return absent;
+}
+
+Plan plan_on(const FreeMachines& machines, const ModelFigures& model,
+             const DesiredInstance& desired, std::uint32_t prompt_tokens) {
+  if (machines.nodes.empty()) {
+    Plan none;
+    none.error = Error(Errc::unavailable,
+                       "no node has published its figures yet; try again in some seconds");
+    return none;
+  }
+  PlanRequest request = desired.request(desired.model);
+  request.replicas = desired.replicas > 1 ? std::optional(desired.replicas) : std::nullopt;
+  request.prompt_tokens = prompt_tokens;
+  request.absent = machines.absent;
+  return plan(model, machines.nodes, machines.links, request);
+}
+
+}  // namespace drystone

@@ -1,0 +1,88 @@
+#include "app/node/measure/measured.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "app/node/measure/node_speed.h"
+#include "app/node/state/kept_text.h"
+#include "cluster/wire/json_fields.h"
+
+namespace drystone {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kFileMax = 1 << 20, kTextMax = 256;
+constexpr double kTimeMin_s = 1e-9, kTimeMax_s = 3600;
+
+void keep_greater(std::optional<double>& best, const std::optional<double>& other) {
+  best = std::max(best, other);  // none is less than any
+}
+
+// Rates are kept as those of a node, so that they are read as strictly.
+NodeFigures as_figures(const Measured& measured) {
+  return {.id = "self", .read_bandwidth = measured.read_bandwidth, .rates = measured.products};
+}
+
+json::object as_json(const StepTimes& steps) {
+  json::object times;
+  for (const auto& [name, time] : kStepTimes)
+    if (steps.*time) times[name] = *(steps.*time);
+  return times;
+}
+
+Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
+  const json::value value = TRY(parse_json(text, {.bytes_max = kFileMax}, "what was measured"));
+  JsonFields fields(value, "what was measured");
+  MeasuredKey key;
+  fields.string("cpu", key.cpu, kTextMax);
+  fields.string("isa", key.isa, kTextMax);
+  fields.string("version", key.version, kTextMax);
+  fields.integer("threads", key.threads, 1, 1 << 16);
+  const json::value* figures = fields.need("figures");
+  const json::value* steps = fields.need("steps_s");
+  TRY(fields.finish());
+  const NodeFigures node = TRY(node_figures_from_json(*figures));
+  Measured measured{.read_bandwidth = node.read_bandwidth, .products = node.rates};
+  JsonFields times(*steps, "times of steps");
+  for (const auto& [name, time] : kStepTimes)
+    times.maybe_number(name, measured.steps.*time, kTimeMin_s, kTimeMax_s);
+  TRY(times.finish());
+  return std::pair{key, measured};
+}
+
+}  // namespace
+
+Measured better_of(Measured one, const Measured& other) {
+  keep_greater(one.read_bandwidth, other.read_bandwidth);
+  for (const auto& [type, rates] : other.products) {
+    Rates& best = one.products[type];
+    keep_greater(best.prompt, rates.prompt);
+    keep_greater(best.generated, rates.generated);
+    keep_greater(best.streamed, rates.streamed);
+  }
+  for (const auto& [name, time] : kStepTimes)
+    if (const auto& found = other.steps.*time)
+      one.steps.*time = std::min((one.steps.*time).value_or(*found), *found);
+  return one;
+}
+
+std::optional<Measured> read_measured(const std::filesystem::path& file, const MeasuredKey& key) {
+  const auto text = read_kept_text(file, kFileMax);
+  if (!text || !*text) return std::nullopt;
+  const auto parsed = parse(**text);
+  if (!parsed || parsed->first != key || !is_plausible(parsed->second)) return std::nullopt;
+  return parsed->second;
+}
+
+Result<void> keep_measured(const std::filesystem::path& file, const MeasuredKey& key,
+                           const Measured& measured) {
+  return keep_text(file, json::serialize(json::object{{"cpu", key.cpu},
+                                                      {"isa", key.isa},
+                                                      {"version", key.version},
+                                                      {"threads", key.threads},
+                                                      {"figures", to_json(as_figures(measured))},
+                                                      {"steps_s", as_json(measured.steps)}}));
+}
+
+}  // namespace drystone

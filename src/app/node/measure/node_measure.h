@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+
+#include "app/node/measure/measured.h"
+#include "base/clock.h"
+#include "base/units.h"
+#include "compute/cpu/isa.h"
+
+namespace drystone {
+
+struct MeasureOptions {
+  Isa isa;
+  int threads = 1;
+  Bytes memory_bytes = 0;  // that may be taken for it: read bandwidth needs a buffer larger than
+                           // the caches and is left out when there is too little
+  // True: give up within moments; what is there is partial. Asked on the same thread; may be empty.
+  std::function<bool()> stop;
+};
+
+// Measures this machine as a model would use it: read bandwidth; products of prompt rows and of
+// generated rows with weights of every type that is computed with, small enough to stay in a cache
+// (the planner takes the longer of reading and computing); steps from which the costs of attention,
+// steps and layers follow. Each figure is the best of several tries in two rounds, in one where a
+// round takes long, and in a further one or two where what comes out is not plausible. Blocks for
+// about five seconds, with one thread for six to seven, and keeps all threads busy for as long. A
+// figure that could not be measured is absent.
+Measured measure_node(const MeasureOptions& options, const Clock& clock);
+
+}  // namespace drystone
