@@ -28,7 +28,10 @@ void Batcher::plan() {
   CHECK(rows > 0 || !readers.empty() || spent_s >= kRestoreMaxS || !on_the_way_.empty() ||
             running_.empty(),
         spent_s);
-  std::uint32_t budget = step_pace_.rows_in(time_s - spent_s, options_.batch_tokens_max - rows);
+  std::uint32_t budget =
+      step_pace_.wants_measure(writing)
+          ? 0
+          : step_pace_.rows_in(time_s - spent_s, options_.batch_tokens_max - rows);
   for (RunningRequest* reader : readers) {
     if (budget == 0) break;
     if (plan_rows(*reader, budget)) budget -= planned_.parts.back().rows;

@@ -26,7 +26,7 @@ class ConstraintVocabulary;
 
 // Nobody's text shall come 2.5 times as slowly because somebody else's prompt is long; measurements
 // scatter.
-constexpr double kDefaultStall = 1.6;
+constexpr double kDefaultStall = 2.3;
 
 struct EngineOptions {
   std::uint32_t context = 0;  // tokens per sequence; 0: the model's own, at most kDefaultContextMax

@@ -9,7 +9,7 @@ namespace {
 
 // Without anybody who writes, prompts are read as fast as the machine can.
 TEST(StepPace, NobodyWaitsWhereNobodyWrites) {
-  const StepPace pace(1.6);
+  StepPace pace(1.6);
   EXPECT_TRUE(std::isinf(pace.time_for(3, 0)));
   EXPECT_EQ(pace.rows_in(pace.time_for(3, 0), 512), 512u);
   EXPECT_TRUE(std::isinf(StepPace(0).time_for(3, 4)));
@@ -38,6 +38,31 @@ TEST(StepPace, SlowRowsAreBelievedAtOnce) {
   EXPECT_LT(after * 4, before);
   pace.measure(0.101, 18, 10);
   EXPECT_LT(pace.rows_in(0.05, 512), after * 2) << "and quick ones only slowly";
+}
+
+// A pace learned beside one who writes would starve prompts beside eight.
+TEST(StepPace, MoreWritersAreMeasuredAnew) {
+  StepPace pace(2.0);
+  EXPECT_TRUE(pace.wants_measure(1));
+  EXPECT_FALSE(pace.wants_measure(0)) << "nobody minds";
+  pace.measure(0.020, 1, 0);
+  EXPECT_FALSE(pace.wants_measure(1));
+  EXPECT_TRUE(pace.wants_measure(2));
+  pace.measure(0.080, 8, 0);
+  EXPECT_DOUBLE_EQ(pace.time_for(1, 8), 0.080) << "what fewer took counts no more";
+  EXPECT_FALSE(pace.wants_measure(12));
+  EXPECT_TRUE(pace.wants_measure(13));
+  EXPECT_FALSE(StepPace(0).wants_measure(13));
+}
+
+// Two rows in one step and three in the next are faster than two in each.
+TEST(StepPace, WhatIsLeftOfARowIsGivenLater) {
+  StepPace pace(2.0);
+  pace.measure(0.100, 8, 0);
+  pace.measure(4.000, 100, 100);  // 40 ms a row
+  std::uint32_t rows = 0;
+  for (int step = 0; step < 10; ++step) rows += pace.rows_in(pace.time_for(1, 8), 512);
+  EXPECT_EQ(rows, 25u);
 }
 
 // Where many wait to read for each that writes, the writers bear more.

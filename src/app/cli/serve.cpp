@@ -60,7 +60,7 @@ void add_serve(CLI::App& app, int& exit_code) {
       ->type_name("N");
   command
       .add_option("--stall", engine.stall,
-                  "Times as long a step may take for others' prompts; 0: any [1.6]")
+                  "Times as long a step may take for others' prompts; 0: any [2.3]")
       ->check(CLI::Validator(
           [](std::string& text) {
             double factor = -1;
