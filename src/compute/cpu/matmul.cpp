@@ -15,6 +15,7 @@
 #include "compute/cpu/matmul/kernels.h"
 #include "compute/cpu/matmul/layout.h"
 #include "compute/cpu/matmul/tables.h"
+#include "compute/cpu/probe.h"
 #include "compute/work_ranges.h"
 
 namespace drystone {
@@ -139,6 +140,7 @@ struct BiasSet {
 struct Activations::Impl {
   const MatmulKernels& kernels;
   std::uint32_t rows_max, cols_max;
+  const bool ask_ahead = !foresees_streams();
   std::vector<MappedMemory> scratch;  // per thread
   MappedMemory q, scales, sums16, sums32;
   MappedMemory tiles;                // bf16 prompt rows, where the kernels read them
@@ -210,6 +212,7 @@ struct Activations::Impl {
         .panel_begin = begin,
         .panel_end = end,
         .panel_ahead = ahead,
+        .ask_ahead = ask_ahead,
         .input = {.x = x,
                   .q = reinterpret_cast<const std::int8_t*>(q.get()),
                   .scales = reinterpret_cast<const float*>(scales.get()),

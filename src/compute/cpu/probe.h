@@ -10,6 +10,10 @@ namespace drystone {
 // last. One implementation per processor family (probe_x86.cpp, probe_arm.cpp), picked by CMake.
 std::vector<Isa> probe_isas();
 
+// Whether this processor fetches what is read forwards fast enough by itself, so that programs
+// which ask for it get less: AMD's.
+bool foresees_streams();
+
 // Asks the operating system for the AMX tile registers of this process. False where there are none.
 bool request_amx();
 

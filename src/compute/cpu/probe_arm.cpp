@@ -6,6 +6,7 @@ namespace drystone {
 
 bool request_amx() { return false; }
 bool can_emulate_amx() { return false; }
+bool foresees_streams() { return false; }
 
 std::vector<Isa> probe_isas() {
   constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP

@@ -23,6 +23,11 @@ bool request_amx() {
   return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
 }
 
+bool foresees_streams() {
+  __builtin_cpu_init();
+  return __builtin_cpu_is("amd");
+}
+
 bool can_emulate_amx() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16") &&

@@ -24,6 +24,8 @@ struct BlockDecoder;
 // What all decoders share: `units` and `tails` of their block.
 template <typename L>
 struct BlockUnits {
+  // Whether products come by the lines of a block in their order; not where high bits stand apart.
+  static constexpr bool kForwards = true;
   const std::byte* units;
   const std::byte* tails;
   typename L::I unit(int u) const { return L::load(units + 64 * u); }
@@ -36,18 +38,21 @@ class PanelBlocks {
  public:
   static std::size_t panel_bytes(std::uint32_t cols) {
     const std::size_t blocks = cols / D::kBlock;
-    return (blocks * (D::kUnits * 64 + D::kTail * 16) + 63) / 64 * 64;
+    return blocks * D::kUnits * 64 + (blocks + kGroup - 1) / kGroup * kTails;
   }
   PanelBlocks(const std::byte* panels, std::uint32_t panel, std::uint32_t cols)
-      : units_(panels + panel * panel_bytes(cols)),
-        tails_(units_ + std::size_t{cols} / D::kBlock * D::kUnits * 64) {}
+      : panel_(panels + panel * panel_bytes(cols)) {}
   D operator[](std::size_t block) const {
-    return D{{units_ + block * D::kUnits * 64, tails_ + block * D::kTail * 16}};
+    const std::byte* group = panel_ + block / kGroup * (kTails + kGroup * D::kUnits * 64);
+    return D{
+        {group + kTails + block % kGroup * D::kUnits * 64, group + block % kGroup * D::kTail * 16}};
   }
 
  private:
-  const std::byte* units_;
-  const std::byte* tails_;
+  // Blocks whose tails share a line, and the bytes of that.
+  static constexpr std::size_t kGroup = D::kTail > 0 ? 4 / D::kTail : 1,
+                               kTails = D::kTail > 0 ? 64 : 0;
+  const std::byte* panel_;
 };
 
 // The low (S even) or high nibbles of a unit.
@@ -236,6 +241,7 @@ struct BlockDecoder<L, DType::q4_k> : SixBitScales<L> {
 
 template <typename L>
 struct BlockDecoder<L, DType::q5_k> : SixBitScales<L> {
+  static constexpr bool kForwards = false;
   static constexpr int kBlock = 256, kSub = 32, kBits = 5, kOffset = 0;
   static constexpr bool kSigned = false, kMinimum = true;
   static constexpr int kUnits = 44, kTail = 0;
@@ -249,6 +255,7 @@ struct BlockDecoder<L, DType::q5_k> : SixBitScales<L> {
 // Q2_K, Q3_K and Q6_K: 16 sub-blocks of 16. Element 128 n + 32 p + l is field p of byte 32 n + l.
 template <typename L>
 struct BlockDecoder<L, DType::q6_k> : BlockUnits<L> {
+  static constexpr bool kForwards = false;
   static constexpr int kBlock = 256, kSub = 16, kBits = 6, kOffset = 32;
   static constexpr bool kSigned = false, kMinimum = false;
   static constexpr int kUnits = 52, kTail = 2;
@@ -275,6 +282,7 @@ struct BlockDecoder<L, DType::q6_k> : BlockUnits<L> {
 
 template <typename L>
 struct BlockDecoder<L, DType::q3_k> : BlockUnits<L> {
+  static constexpr bool kForwards = false;
   static constexpr int kBlock = 256, kSub = 16, kBits = 3, kOffset = 4;
   static constexpr bool kSigned = false, kMinimum = false;
   static constexpr int kUnits = 27, kTail = 2;

@@ -78,7 +78,6 @@ void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::ui
   const std::uint32_t blocks = cols / layout.block_elems;
   const std::size_t row_stride = std::size_t{blocks} * layout.block_bytes;
   const std::size_t unit_stride = std::size_t{kPanelRows} * layout.unit_bytes;
-  std::byte* tails = panel + layout.units_bytes(cols);
   if (rows < kPanelRows) std::memset(panel, 0, layout.panel_bytes(cols));
   const int high_bits = high_bits_unit(type);
 
@@ -90,10 +89,10 @@ void pack_panel(DType type, const std::byte* source, std::uint32_t rows, std::ui
       continue;
     }
     for (std::uint32_t b = 0; b < blocks; ++b, block += layout.block_bytes) {
-      std::byte* units = panel + std::size_t{b} * layout.units * unit_stride + 4 * row;
+      std::byte* units = panel + layout.units_at(b) + 4 * row;
       const std::byte* from = block;
       if (layout.tail_bytes > 0) {
-        std::memcpy(tails + (std::size_t{b} * kPanelRows + row) * layout.tail_bytes,
+        std::memcpy(panel + layout.tails_at(b) + row * layout.tail_bytes,
                     block + layout.tail_offset, layout.tail_bytes);
         if (layout.tail_offset == 0) from += layout.tail_bytes;
       }
@@ -114,11 +113,9 @@ void unpack_panel_row(DType type, const std::byte* panel, std::uint32_t row, std
   const PanelLayout layout = panel_layout(type);
   const std::uint32_t blocks = cols / layout.block_elems;
   const std::size_t unit_stride = std::size_t{kPanelRows} * layout.unit_bytes;
-  const std::byte* tails = panel + layout.units_bytes(cols);
   const int high_bits = high_bits_unit(type);
   for (std::uint32_t b = 0; b < blocks; ++b, out += layout.block_bytes) {
-    const std::byte* units =
-        panel + std::size_t{b} * layout.units * unit_stride + layout.unit_bytes * row;
+    const std::byte* units = panel + layout.units_at(b) + layout.unit_bytes * row;
     for_units(layout, [&](std::uint32_t u, std::uint32_t at) {
       std::memcpy(out + at, units + u * unit_stride, layout.unit_bytes);
       if (static_cast<int>(u) == high_bits) {
@@ -128,8 +125,8 @@ void unpack_panel_row(DType type, const std::byte* panel, std::uint32_t row, std
         std::memcpy(out + at, &bits, 4);
       }
     });
-    std::memcpy(out + layout.tail_offset,
-                tails + (std::size_t{b} * kPanelRows + row) * layout.tail_bytes, layout.tail_bytes);
+    std::memcpy(out + layout.tail_offset, panel + layout.tails_at(b) + row * layout.tail_bytes,
+                layout.tail_bytes);
   }
 }
 

@@ -13,12 +13,15 @@
 // bytes (of one element for f32, f16, bf16), and the units of the 16 rows stand side by side: one
 // 64-byte load holds the same 4 bytes of 16 rows. A dot-product instruction then sums 4 consecutive
 // inputs for each of 16 outputs, and nothing is ever summed across lanes. What is left of a block
-// beside its whole units (a 2-byte scale, a 1-byte exponent) is its tail; the tails of 16 rows
-// stand side by side in a region of their own behind the units of the panel.
+// beside its whole units (a 2-byte scale, a 1-byte exponent) is its tail; as many blocks as fill 64
+// bytes with the tails of 16 rows are a group, and their tails stand before their units. So a
+// product reads a panel line by line, forwards: some processors foresee only that.
 //
-//   panel = units [blocks][units per block][16 rows][unit bytes] | tails [blocks][16 rows][tail
-//   bytes], to 64 bytes
+//   panel = groups [blocks / group blocks, rounded up]
+//   group = tails [group blocks][16 rows][tail bytes], 64 bytes (none for types without)
+//         | units [group blocks][units per block][16 rows][unit bytes]
 //
+// The last group of a panel may have fewer blocks, with fewer units; a panel fills 64 bytes.
 // Rows beyond the last are zero.
 
 namespace drystone {
@@ -32,12 +35,19 @@ struct PanelLayout {
   std::uint32_t tail_bytes;   // per block: 0, 1 or 2
   std::uint32_t tail_offset;  // in the file's block; the units are the other bytes in order
 
-  Bytes units_bytes(std::uint32_t cols) const {
-    return Bytes{cols} / block_elems * units * unit_bytes * kPanelRows;
+  std::uint32_t group_blocks() const { return tail_bytes > 0 ? 64 / (tail_bytes * kPanelRows) : 1; }
+  Bytes block_units_bytes() const { return Bytes{units} * unit_bytes * kPanelRows; }
+  // Where the units and the tails of a block of 16 rows begin in the panel.
+  Bytes units_at(std::uint32_t block) const {
+    return block * block_units_bytes() + (tail_bytes > 0 ? block / group_blocks() * 64 + 64 : 0);
+  }
+  Bytes tails_at(std::uint32_t block) const {
+    const std::uint32_t first = block / group_blocks() * group_blocks();
+    return units_at(first) - (tail_bytes > 0 ? 64 : 0) +
+           Bytes{block - first} * tail_bytes * kPanelRows;
   }
   Bytes panel_bytes(std::uint32_t cols) const {
-    const Bytes tails = Bytes{cols} / block_elems * tail_bytes * kPanelRows;
-    return (units_bytes(cols) + tails + 63) / 64 * 64;
+    return (units_at(cols / block_elems - 1) + block_units_bytes() + 63) / 64 * 64;
   }
 };
 

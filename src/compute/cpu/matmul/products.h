@@ -100,7 +100,10 @@ struct Products {
     };
     for (std::uint32_t b = 0; b < blocks; ++b) {
       const D block = panel_blocks[b];
-      for (int u = 0; u < D::kUnits; ++u) prefetch_stream(block.units + 64 * u, stream_end);
+      if (kRows > 1 || p.ask_ahead || !D::kForwards) {
+        for (int u = 0; u < D::kUnits; ++u) prefetch_stream(block.units + 64 * u, stream_end);
+        if constexpr (D::kTail > 0) prefetch_stream(block.tails, stream_end);
+      }
       unrolled<kSubs>([&](auto sub) __attribute__((always_inline)) {
         constexpr int S = decltype(sub)::value;
         const std::size_t s = std::size_t{b} * kSubs + S;
@@ -137,8 +140,11 @@ struct Products {
     for (int r = 0; r < kRows; ++r) store_outputs(p, panel, row + r, total[r]);
   }
 
-  // Weights stream from memory once. Measured on a 2-core AVX-512 machine that reads 33 GB/s, Q4_K
-  // with one row: 26 GB/s with either of these alone, 31.8 with both.
+  // Weights stream from memory once. Measured on a Xeon with 2 cores that read 33 GB/s, Q4_K with
+  // one row: 26 GB/s with either of these alone, 31.8 with both. On a Zen 4 they are in the way of
+  // what the processor fetches by itself (foresees_streams()): one core that reads 31 GB/s does 30
+  // without and 20 to 26 with them. Several rows are so much work for each line that it looks less
+  // far ahead: Q4_0 with 4 rows at 14 GB/s without, at 18 with them.
   static constexpr std::size_t kNearBytes = 2048, kFarBytes = 32768;
   // Not beyond `end`: there is another thread's part, or nothing, and the walk for a page that is
   // not there costs more than a load.
@@ -236,7 +242,8 @@ struct Products {
                         std::uint32_t blocks, std::uint32_t tiles) {
     constexpr std::uint32_t kSubs = D::kBlock / D::kSub;
     const std::uint32_t asks = blocks * kSubs * std::min(tiles, Ahead::kTiles);
-    Ahead ahead{.at = {}, .lines = (blocks * D::kUnits + asks - 1) / asks};
+    const std::uint32_t lines = (blocks * (4 * D::kUnits + D::kTail) + 3) / 4;
+    Ahead ahead{.at = {}, .lines = (lines + asks - 1) / asks};
     // Not beyond what this thread reads next (see prefetch_stream).
     if (panel + kPanels > p.panel_ahead) ahead.lines = 0;
     for (std::uint32_t c = 0; c < static_cast<std::uint32_t>(kPanels); ++c)
@@ -374,7 +381,7 @@ struct Products {
     F acc[kRows];
     for (auto& a : acc) a = L::zero();
     for (std::uint32_t k = 0; k < cols; ++k, w += kUnit) {
-      prefetch_stream(w, stream_end);
+      if (kRows > 1 || p.ask_ahead) prefetch_stream(w, stream_end);
       const F weights = load_weights<kType>(w);
       for (int r = 0; r < kRows; ++r)
         acc[r] = L::fma(weights, L::broadcast(x[std::size_t{cols} * r + k]), acc[r]);
