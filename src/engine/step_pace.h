@@ -19,8 +19,8 @@ class StepPace {
   // fewer, or none. (Their texts grow while a long prompt is read; what they waited before it came
   // stays the measure.)
   bool wants_measure(std::uint32_t writing) const;
-  // Prompt rows that take `left_s`, at most `room`; at least a few. What is left of a row is given
-  // to the next step: late in a long prompt a step has two or three.
+  // Prompt rows that take `left_s`, at most `room`; at least two. What is left of a row is given to
+  // the next step: late in a long prompt a step has two or three.
   std::uint32_t rows_in(double left_s, std::uint32_t room);
   double prompt_row_s() const { return prompt_row_s_; }  // 0: not known yet
 

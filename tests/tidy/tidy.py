@@ -22,7 +22,7 @@ MAY_INCLUDE = {
 }
 
 # The folders of src/app/node, of which each may include those before it. What ties them together lies beside them.
-NODE_FOLDERS = ["state", "measure", "models", "peers", "members", "figures", "instances", "api"]
+NODE_FOLDERS = ["wire", "state", "measure", "models", "peers", "members", "figures", "instances", "api"]
 
 FILE_BYTES_MAX = 1 << 20
 MAY_BE_LARGE = re.compile(r"models/pebble/[^/]*\.gguf")

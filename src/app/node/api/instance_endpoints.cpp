@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "app/node/api/cluster_endpoints.h"
-#include "app/node/api/load_request.h"
 #include "app/node/api/plan_json.h"
+#include "app/node/wire/load_request.h"
 #include "serve/http/off_loop.h"
 
 namespace drystone {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "app/node/members/node_descriptor.h"
 #include "app/node/members/node_name.h"
+#include "app/node/wire/node_descriptor.h"
 
 namespace drystone {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "app/node/members/node_descriptor.h"
+#include "app/node/wire/node_descriptor.h"
 
 namespace drystone {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "app/node/members/node_descriptor.h"
 #include "app/node/peers/node_crypto.h"
+#include "app/node/wire/node_descriptor.h"
 #include "cluster/state/map_entry.h"
 
 namespace drystone {

@@ -9,23 +9,12 @@
 #include "app/load/open_model.h"
 #include "cluster/plan/planner.h"
 #include "compute/cpu/cpu_device.h"
+#include "compute/test_reducer.h"
 #include "model/synth/synth.h"
 #include "serve/peer/split/part_stages.h"
 
 namespace drystone {
 namespace {
-
-// Never called: the parts of these tests only load.
-class IdleReducer final : public Reducer {
- public:
-  IdleReducer(std::uint32_t rank, std::uint32_t ranks) : rank_(rank), ranks_(ranks) {}
-  std::uint32_t rank() const override { return rank_; }
-  std::uint32_t ranks() const override { return ranks_; }
-  Result<void> all_reduce(std::span<float>) override { return {}; }
-
- private:
-  const std::uint32_t rank_, ranks_;
-};
 
 class SynthFile {
  public:
@@ -80,9 +69,9 @@ void compare(const GgufFile& file, const Placement& placement) {
     const PlacedPart& part = placement.parts[i];
     const auto program = part_program(placement, i, file);
     ASSERT_TRUE(program) << program.error().message();
-    IdleReducer reducer(part.rank, part.ranks);
+    TestReducerGroup group(part.ranks);
     const auto loaded = load_part(placement, i, *program, file, *device,
-                                  part.ranks > 1 ? &reducer : nullptr, nullptr);
+                                  part.ranks > 1 ? &group.rank(part.rank) : nullptr, nullptr);
     ASSERT_TRUE(loaded) << loaded.error().message();
     const StageMemory real = loaded->memory();
     expect_near(part.bytes.weights, real.weights, "weights", part);

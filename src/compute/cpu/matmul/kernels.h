@@ -54,7 +54,8 @@ struct PanelProduct {
   std::uint32_t rows;       // outputs of the whole matrix
   std::uint32_t panel_begin, panel_end;
   std::uint32_t panel_ahead;  // what this thread reads next probably goes on until here
-  bool ask_ahead;  // whether to ask for weights before they are used, where few rows use them
+  // Whether generated() asks for weights before a single row uses them; several rows always do.
+  bool ask_ahead;
   InputView input;
   std::uint32_t row_begin, row_end;
   const float* out_bias;  // f32 [rows], or null

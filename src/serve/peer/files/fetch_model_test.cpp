@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "compute/test_reducer.h"
 #include "engine/classifier.h"
 #include "model/synth/presets.h"
 #include "net/forward_stream.h"
@@ -140,17 +141,6 @@ class RecordingSource final : public TensorSource {
   const std::unique_ptr<TensorSource> source_, should_;
 };
 
-class IdleReducer final : public Reducer {
- public:
-  IdleReducer(std::uint32_t rank, std::uint32_t ranks) : rank_(rank), ranks_(ranks) {}
-  std::uint32_t rank() const override { return rank_; }
-  std::uint32_t ranks() const override { return ranks_; }
-  Result<void> all_reduce(std::span<float>) override { return {}; }
-
- private:
-  const std::uint32_t rank_, ranks_;
-};
-
 // As load_part does, with another source.
 int load_and_compare(const Placement& placement, std::uint32_t part, const GgufFile& file,
                      const GgufFile& whole) {
@@ -159,12 +149,12 @@ int load_and_compare(const Placement& placement, std::uint32_t part, const GgufF
   const auto program = part_program(placement, part, file);
   CHECK(program, program.error().message());
   RecordingSource source(file, whole);
-  IdleReducer reducer(here.rank, here.ranks);
+  TestReducerGroup group(here.ranks);
   const auto body = device->load(program->program,
                                  {.layers = {here.layers.begin, here.layers.end},
                                   .embed = false,
                                   .head = HeadPlace::none,
-                                  .reducer = here.ranks > 1 ? &reducer : nullptr,
+                                  .reducer = here.ranks > 1 ? &group.rank(here.rank) : nullptr,
                                   .batch_tokens_max = 16},
                                  source);
   EXPECT_TRUE(body);

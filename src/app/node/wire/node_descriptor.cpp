@@ -1,4 +1,4 @@
-#include "app/node/members/node_descriptor.h"
+#include "app/node/wire/node_descriptor.h"
 
 #include <boost/json.hpp>
 

@@ -1,6 +1,6 @@
 #include <cstdlib>
 
-#include "app/node/members/node_descriptor.h"
+#include "app/node/wire/node_descriptor.h"
 
 // What is read is written and read again as the same.
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {

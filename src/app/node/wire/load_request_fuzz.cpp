@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "app/node/api/load_request.h"
+#include "app/node/wire/load_request.h"
 
 // Whatever comes, it is read or refused; what was read is within its bounds.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

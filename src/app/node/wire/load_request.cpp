@@ -1,4 +1,4 @@
-#include "app/node/api/load_request.h"
+#include "app/node/wire/load_request.h"
 
 #include <boost/json.hpp>
 #include <utility>

@@ -1,0 +1,97 @@
+#include <gtest/gtest.h>
+
+#include "cluster/instance/test_instances.h"
+
+namespace drystone {
+namespace {
+
+// Several placements at once: other models, and replicas of one.
+
+struct InstanceReplicaPlans : PlansAtOnceAndLater {};
+INSTANTIATE_TEST_SUITE_P(, InstanceReplicaPlans, ::testing::Bool(), plans_name);
+
+// Two models are asked for at once, and there is room for one of them.
+TEST_P(InstanceReplicaPlans, TwoModelsAtOnceDoNotOverbook) {
+  TestCluster cluster(13);
+  if (GetParam()) cluster.slow_plans();
+  cluster.add_node("a", kLarge);
+  cluster.add_node("b", 100 * kMiB);
+  cluster.add_model(small_model("llama"));
+  cluster.add_model(small_model("qwen"));
+  cluster.run(5);
+  cluster.want({.model = "llama", .context = 1024});
+  cluster.want({.model = "qwen", .context = 1024});
+  cluster.run(10);
+  EXPECT_EQ(cluster.status("a", "llama").phase, InstancePhase::ready) << cluster.trace();
+  EXPECT_EQ(cluster.status("a", "qwen").phase, InstancePhase::refused) << cluster.trace();
+  // Its memory is free again: the other comes in.
+  cluster.unwant("llama");
+  ASSERT_TRUE(cluster.gets_ready("qwen"));
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+TEST_P(InstanceReplicaPlans, ReplicasStandOnDifferentNodes) {
+  TestCluster cluster(14, {"a", "b"}, 3 * kLarge, GetParam());
+  cluster.want({.model = "llama", .context = 1024, .replicas = 3});
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  EXPECT_NE(cluster.status("a", "llama").placement->head,
+            cluster.status("a", "llama#1").placement->head);
+  EXPECT_EQ(cluster.status("a", "llama#2").phase, InstancePhase::refused);
+  cluster.want({.model = "llama", .context = 1024, .replicas = 1});
+  cluster.run(12);
+  EXPECT_EQ(cluster.disagreement(), "");
+  EXPECT_EQ(cluster.core("a").statuses().size(), 1u);
+}
+
+// Whatever shape is fastest for one: two nodes that could hold a shard each hold a replica each.
+TEST_P(InstanceReplicaPlans, AReplicaLeavesTheNodesOfTheNext) {
+  TestCluster cluster(19, {"a", "b", "c"}, kLarge, GetParam());
+  DesiredInstance desired = kWanted;
+  desired.replicas = 2;
+  desired.streams = 1;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
+  for (const char* instance : {"llama", "llama#1"})
+    EXPECT_EQ(cluster.status("a", instance).placement->parts.size(), 1u) << instance;
+  cluster.run(1);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// ... and of a model that needs two nodes, four hold two.
+TEST_P(InstanceReplicaPlans, ReplicasOfSeveralNodesShareThemOut) {
+  TestCluster cluster(20, {"a", "b", "c", "d"}, kSmall, GetParam());
+  DesiredInstance desired = kWanted;
+  desired.replicas = 2;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
+  EXPECT_EQ(cluster.status("a", "llama#1").placement->parts.size(), 2u);
+  cluster.run(1);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+// One that stands on both nodes moves to one of them when a second is asked for.
+TEST_P(InstanceReplicaPlans, AWideReplicaMakesRoomForAnother) {
+  TestCluster cluster(21, {"a", "b"}, kLarge, GetParam());
+  cluster.add_model(small_model("qwen"));
+  // What else is there leaves too little of each for it.
+  cluster.want({.model = "qwen", .context = 1024, .replicas = 2});
+  ASSERT_TRUE(cluster.gets_ready("qwen#1"));
+  DesiredInstance desired = kWanted;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready());
+  EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 2u);
+  cluster.unwant("qwen");
+  cluster.run(20);
+  desired.replicas = 2;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
+  EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
+  cluster.run(1);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
+}  // namespace
+}  // namespace drystone
