@@ -11,7 +11,7 @@ namespace drystone {
 std::vector<Isa> probe_isas();
 
 // Whether this processor fetches what is read forwards fast enough by itself, so that programs
-// which ask for it get less: AMD's.
+// which ask for it get less: AMD's, as measured on a Zen 4.
 bool foresees_streams();
 
 // Asks the operating system for the AMX tile registers of this process. False where there are none.
