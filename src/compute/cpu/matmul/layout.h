@@ -47,7 +47,9 @@ struct PanelLayout {
            Bytes{block - first} * tail_bytes * kPanelRows;
   }
   Bytes panel_bytes(std::uint32_t cols) const {
-    return (units_at(cols / block_elems - 1) + block_units_bytes() + 63) / 64 * 64;
+    const Bytes blocks = cols / block_elems;
+    const Bytes groups = tail_bytes > 0 ? (blocks + group_blocks() - 1) / group_blocks() : 0;
+    return (blocks * block_units_bytes() + groups * 64 + 63) / 64 * 64;
   }
 };
 
