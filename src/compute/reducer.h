@@ -13,9 +13,10 @@ class Reducer {
   virtual ~Reducer() = default;
   virtual std::uint32_t rank() const = 0;
   virtual std::uint32_t ranks() const = 0;
-  // Replaces `values` by their sum over all ranks, f32, added in the order of the ranks, ((v0 + v1)
-  // + v2) + ..., so that all ranks end with the same bits. All ranks call it in the same order with
-  // as many values. Blocks until all have. One thread at a time.
+  // Replaces `values`, f32 [rows, d_model], by their sum over all ranks, added in the order of the
+  // ranks, ((v0 + v1) + v2) + ..., each as it was sent, so that all ranks end with the same bits,
+  // of each row whatever others stand beside it. All ranks call it in the same order with as many
+  // values. Blocks until all have. One thread at a time.
   // Errors: unavailable  a rank is lost. `values` are undefined and the step is void; until the
   //                      group is made anew, every call fails like this
   virtual Result<void> all_reduce(std::span<float> values) = 0;

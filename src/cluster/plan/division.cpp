@@ -153,7 +153,7 @@ class Divider {
   StageLoad load(std::size_t p) const {
     const Group& group = shape().stages[p];
     const std::uint32_t rows = aim_.prompt + aim_.generated;
-    const double reduce_s = 2 * input_.reduction_s(group, rows * input_.row_bytes());
+    const double reduce_s = 2 * input_.reduction_s(group, rows * input_.sum_bytes());
     StageLoad load;
     load.seconds = {0};
     const std::vector<Share> shares = shares_of(input_, division_, p);

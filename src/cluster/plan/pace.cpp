@@ -70,7 +70,7 @@ Pipeline pipeline_of(const PlanInput& input, const Division& division, const Ste
     double fixed_s = 0;
     for (const std::uint32_t site : group) fixed_s = std::max(fixed_s, times[site].step_fixed_s);
     double seconds =
-        fixed_s + 2 * layers.size() * input.reduction_s(group, count * input.row_bytes());
+        fixed_s + 2 * layers.size() * input.reduction_s(group, count * input.sum_bytes());
     for (std::size_t kind = 0; kind < of_kind.size(); ++kind) {
       double attention_s = 0, feed_forward_s = 0;
       for (std::size_t r = 0; r < group.size(); ++r) {

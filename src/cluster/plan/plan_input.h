@@ -65,8 +65,8 @@ class PlanInput {
   // which has two ranks or less, or links that nobody has measured.
   std::optional<Bytes> one_shot_bytes(const std::vector<std::uint32_t>& group) const;
 
-  // Of a row as it is computed, and as it is summed up over ranks.
-  Bytes row_bytes() const { return drystone::row_bytes(RowFormat::f32, model_->d_model); }
+  // Of a rank's part of one row.
+  Bytes sum_bytes() const { return drystone::sum_bytes(model_->d_model); }
   Bytes kv_bytes_of(const LayerFigures& layer) const;  // of all tokens, all KV heads
   // Rows of a step whose logits can be wanted, for which there must be memory.
   std::uint32_t logit_rows() const {

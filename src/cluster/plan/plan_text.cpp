@@ -145,12 +145,12 @@ class Explanation {
       for (std::size_t other = 0; other < stages_[p].size(); ++other)
         if (other != r) links.set(link(node(p, r), node(p, other)));
     }
-    const Reduction each = reduction(links, names, input_.row_bytes());
+    const Reduction each = reduction(links, names, input_.sum_bytes());
     Time all;
     all.add(each.time, 2.0 * division_.layers[p].size());
     terms_.push_back(fmt::format(
         "{} reductions of {} over {} nodes, {}: {} each{}", 2 * division_.layers[p].size(),
-        format_amount(static_cast<double>(input_.row_bytes())), names.size(), to_string(each.way),
+        format_amount(static_cast<double>(input_.sum_bytes())), names.size(), to_string(each.way),
         format_seconds(each.time.seconds), equals(all)));
     writing_.add(all);
   }
@@ -304,7 +304,7 @@ std::string explain_reduction(const PlanInput& input, const Evaluation& evaluati
   }
   const double limit_s =
       reduction_limit_s(one_node_s, static_cast<std::uint32_t>(group.size()), input.layers());
-  const double each_s = input.reduction_s(group, input.row_bytes());
+  const double each_s = input.reduction_s(group, input.sum_bytes());
   return fmt::format("a reduction takes {}; below {} shards shorten the wait of one request",
                      format_seconds(each_s), format_seconds(limit_s));
 }

@@ -21,4 +21,9 @@ Result<RowFormat> row_format_from(std::string_view name);  // Errors: invalid_ar
 // Bytes of one row of `width` values.
 Bytes row_bytes(RowFormat format, Bytes width);
 
+// Ranks of a stage send their parts of a sum in blocks of so many values: an f32 scale, then an i16
+// each (serve/peer/split/sum_codec.h). Rows of models that are cut are multiples of it.
+constexpr Bytes kSumBlock = 32;
+constexpr Bytes sum_bytes(Bytes values) { return values / kSumBlock * (4 + 2 * kSumBlock); }
+
 }  // namespace drystone

@@ -122,7 +122,7 @@ class ShapeSearch {
 
   // The first stays; behind each its nearest of those that are left.
   void order_by_distance(Sites& sites) const {
-    const Bytes row = input_.row_bytes();
+    const Bytes row = row_bytes(RowFormat::f32, input_.model().d_model);
     for (std::size_t i = 1; i < sites.size(); ++i) {
       const auto nearest =
           std::min_element(sites.begin() + i, sites.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -156,7 +156,7 @@ class ShapeSearch {
   double wait_s(const Sites& group) const {
     double speed = 0;
     for (const std::uint32_t i : group) speed += 1 / std::max(layer_s_[i], 1e-12);
-    return 1 / speed + 2 * input_.reduction_s(group, input_.row_bytes());
+    return 1 / speed + 2 * input_.reduction_s(group, input_.sum_bytes());
   }
 
   // The group with one more of `left`: that which makes the shortest wait.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cluster/plan/row_format.h"
 #include "compute/cpu/device/kv_cache.h"
 #include "compute/cpu/matmul.h"
 #include "compute/shard_program.h"
@@ -104,7 +105,7 @@ class FiguresWriter {
 
   void write_blocks(ModelFigures& figures) const {
     const std::uint32_t head_cols = program_.heads_max / program_.kv_heads * program_.head_dim;
-    figures.kv_block = layers_alike()
+    figures.kv_block = layers_alike() && program_.d_model % kSumBlock == 0
                            ? unit_of(program_.kv_heads, head_cols, block_of(is_attention))
                            : program_.kv_heads;
     figures.ff_block = unit_of(program_.ff_width, 1, block_of(is_mlp));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cluster/plan/row_format.h"
 #include "compute/shard_program.h"
 #include "engine/engine.h"
 #include "model/arch/architecture.h"
@@ -65,6 +66,11 @@ Result<PartProgram> part_program(const Placement& placement, std::uint32_t part,
                     placement.shape.vocab));
   if (placement.rows_max == 0 || placement.kv_tokens == 0 || placement.context == 0)
     return Error(Errc::corrupt, "a placement without rows, context or cache");
+  if (placement.parts[part].ranks > 1 && whole.d_model % kSumBlock != 0)
+    return Error(Errc::unsupported,
+                 fmt::format("{} has rows of {} values: only multiples of {} can be summed over "
+                             "shards; place it in stages",
+                             file.name(), whole.d_model, kSumBlock));
   const PlacedPart& here = placement.parts[part];
   PartProgram result{.limits = {.width = whole.d_model,
                                 .context = placement.context,

@@ -7,34 +7,35 @@
 #include <limits>
 
 #include "base/check.h"
+#include "cluster/plan/row_format.h"
 #include "net/frame.h"
 #include "serve/peer/split/stream_name.h"
+#include "serve/peer/split/sum_codec.h"
 
 namespace drystone {
 namespace {
 
-// Shares of a sum begin at multiples of so many values: whole cache lines.
-constexpr std::size_t kGrain = 16;
+struct Share {
+  std::size_t begin, end;
+};
 
-// Values [begin, end) of a sum that a rank adds up.
-std::span<float> share_of(std::span<float> values, std::size_t rank, std::size_t ranks) {
-  const std::size_t grains = (values.size() + kGrain - 1) / kGrain;
-  const auto border = [&](std::size_t r) {
-    return std::min(values.size(), grains * r / ranks * kGrain);
-  };
-  return values.subspan(border(rank), border(rank + 1) - border(rank));
+// The values of a sum that a rank adds up: whole blocks.
+Share share_of(std::size_t values, std::size_t rank, std::size_t ranks) {
+  const std::size_t blocks = values / kSumBlock;
+  const auto border = [&](std::size_t r) { return blocks * r / ranks * kSumBlock; };
+  return {border(rank), border(rank + 1)};
 }
 
 }  // namespace
 
 StreamReducer::StreamReducer(std::vector<DataStream*> streams, Options options)
     : streams_(std::move(streams)), options_(std::move(options)), wait_{.within = {}} {
-  CHECK(options_.rank < ranks() && ranks() > 1 && options_.width > 0, options_.rank, ranks());
+  CHECK(options_.rank < ranks() && ranks() > 1, options_.rank, ranks());
+  CHECK(options_.width > 0 && options_.width % kSumBlock == 0, options_.width);
   for (std::uint32_t rank = 0; rank < ranks(); ++rank)
     CHECK((streams_[rank] == nullptr) == (rank == options_.rank), rank);
   exchanges_.resize(ranks());
   came_.resize(ranks());
-  received_.resize(ranks());
 }
 
 std::string StreamReducer::sum_with(std::uint32_t rank) const {
@@ -48,9 +49,9 @@ Result<void> StreamReducer::all_reduce(std::span<float> values) {
   const bool writing = values.size() <= std::size_t{options_.writing_rows_max} * options_.width;
   wait_ = writing ? StreamWait{.within = options_.writing_within, .spin = options_.spin}
                   : StreamWait{.within = options_.reading_within};
-  auto done = ranks() == 2                                     ? pair(values)
-              : values.size_bytes() <= options_.one_shot_bytes ? one_shot(values)
-                                                               : two_shot(values);
+  auto done = ranks() == 2                                          ? pair(values)
+              : sum_bytes(values.size()) <= options_.one_shot_bytes ? one_shot(values)
+                                                                    : two_shot(values);
   if (done) return done;
   lost_ = true;
   return Error(Errc::unavailable, std::move(done).error().message());
@@ -60,47 +61,59 @@ Result<void> StreamReducer::all_reduce(std::span<float> values) {
 Result<void> StreamReducer::pair(std::span<float> values) {
   ++round_;
   const std::uint32_t other = 1 - options_.rank;
-  constexpr std::size_t kHeaderFloats = FrameHeader::kBytes / sizeof(float);
-  std::vector<float>& came = came_[other];
-  came.resize(kHeaderFloats + values.size());
-  const auto header = header_of(values.size_bytes());
-  const std::array<std::span<const std::byte>, 2> parts = {std::span(header),
-                                                           std::as_bytes(values)};
-  const auto in = std::as_writable_bytes(std::span(came));
-  if (auto done = streams_[other]->exchange(parts, in, wait_); !done)
+  const std::size_t bytes = sum_bytes(values.size());
+  make_room(FrameHeader::kBytes + bytes);
+  const std::span<std::byte> own = came_[options_.rank], theirs = came_[other];
+  const auto header = header_of(bytes);
+  std::ranges::copy(header, own.begin());
+  const auto own_values = own.subspan(FrameHeader::kBytes);
+  encode_sum(values, own_values);
+  const std::span<const std::byte> part = own;
+  if (auto done = streams_[other]->exchange({&part, 1}, theirs, wait_); !done)
     return std::move(done).error().with(sum_with(other));
-  TRY(check_header(other, in.first<FrameHeader::kBytes>(), values.size_bytes()));
-  const float* theirs = came.data() + kHeaderFloats;
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] += theirs[i];  // either order is equal
+  TRY(check_header(other, theirs.first<FrameHeader::kBytes>(), bytes));
+  decode_sum(own_values, theirs.subspan(FrameHeader::kBytes), values);  // either order is equal
   return {};
 }
 
 Result<void> StreamReducer::one_shot(std::span<float> values) {
-  for (std::uint32_t rank = 0; rank < ranks(); ++rank) {
-    if (rank == options_.rank) continue;
-    came_[rank].resize(values.size());
-    received_[rank] = came_[rank];
-    exchanges_[rank] = {.out = values, .in = received_[rank]};
-  }
+  make_room(sum_bytes(values.size()));
+  encode_sum(values, came_[options_.rank]);
+  for (std::uint32_t rank = 0; rank < ranks(); ++rank)
+    exchanges_[rank] = {.out = came_[options_.rank], .in = came_[rank]};
   TRY(exchange());
-  add_up(values, received_);
+  add_up(values);
+  // As two_shot rounds them, so that a row's bits do not depend on how many rows go with it.
+  encode_sum(values, came_[options_.rank]);
+  decode_sum(came_[options_.rank], values);
   return {};
 }
 
 Result<void> StreamReducer::two_shot(std::span<float> values) {
-  const std::span<float> own = share_of(values, options_.rank, ranks());
-  for (std::uint32_t rank = 0; rank < ranks(); ++rank) {
-    if (rank == options_.rank) continue;
-    came_[rank].resize(own.size());
-    received_[rank] = came_[rank];
-    exchanges_[rank] = {.out = share_of(values, rank, ranks()), .in = received_[rank]};
-  }
-  TRY(exchange());
-  add_up(own, received_);
+  sums_.resize(sum_bytes(values.size()));
+  encode_sum(values, sums_);
+  const auto bytes_of = [&](std::uint32_t rank) {
+    const Share share = share_of(values.size(), rank, ranks());
+    return std::span(sums_).subspan(sum_bytes(share.begin), sum_bytes(share.end - share.begin));
+  };
+  const Share own = share_of(values.size(), options_.rank, ranks());
+  make_room(bytes_of(options_.rank).size());
   for (std::uint32_t rank = 0; rank < ranks(); ++rank)
-    if (rank != options_.rank)
-      exchanges_[rank] = {.out = own, .in = share_of(values, rank, ranks())};
-  return exchange();
+    exchanges_[rank] = {.out = bytes_of(rank), .in = came_[rank]};
+  TRY(exchange());
+  std::ranges::copy(bytes_of(options_.rank), came_[options_.rank].begin());
+  const std::span<float> own_values = values.subspan(own.begin, own.end - own.begin);
+  add_up(own_values);
+  encode_sum(own_values, bytes_of(options_.rank));
+  for (std::uint32_t rank = 0; rank < ranks(); ++rank)
+    exchanges_[rank] = {.out = bytes_of(options_.rank), .in = bytes_of(rank)};
+  TRY(exchange());
+  decode_sum(sums_, values);
+  return {};
+}
+
+void StreamReducer::make_room(std::size_t bytes) {
+  for (std::vector<std::byte>& part : came_) part.resize(bytes);
 }
 
 std::array<std::byte, FrameHeader::kBytes> StreamReducer::header_of(std::size_t bytes) const {
@@ -128,8 +141,7 @@ Result<void> StreamReducer::exchange() {
   std::size_t bytes = 1;
   for (std::uint32_t rank = 0; rank < ranks(); ++rank)
     if (rank != options_.rank)
-      bytes =
-          std::max({bytes, exchanges_[rank].out.size_bytes(), exchanges_[rank].in.size_bytes()});
+      bytes = std::max({bytes, exchanges_[rank].out.size(), exchanges_[rank].in.size()});
   const std::size_t pieces = (bytes + kPieceBytes - 1) / kPieceBytes;
   for (std::size_t piece = 0; piece <= pieces; ++piece) {
     if (piece < pieces)
@@ -143,7 +155,7 @@ Result<void> StreamReducer::exchange() {
 }
 
 Result<void> StreamReducer::write_piece(std::uint32_t rank, std::size_t at) {
-  const auto out = std::as_bytes(exchanges_[rank].out);
+  const std::span<const std::byte> out = exchanges_[rank].out;
   const auto piece = out.subspan(std::min(at, out.size()),
                                  std::min(kPieceBytes, out.size() - std::min(at, out.size())));
   if (at > 0 && piece.empty()) return {};
@@ -155,7 +167,7 @@ Result<void> StreamReducer::write_piece(std::uint32_t rank, std::size_t at) {
 }
 
 Result<void> StreamReducer::read_piece(std::uint32_t rank, std::size_t at) {
-  const auto in = std::as_writable_bytes(exchanges_[rank].in);
+  const std::span<std::byte> in = exchanges_[rank].in;
   if (at == 0) {
     std::array<std::byte, FrameHeader::kBytes> bytes;
     if (auto read = streams_[rank]->read(bytes, wait_); !read)
@@ -170,18 +182,9 @@ Result<void> StreamReducer::read_piece(std::uint32_t rank, std::size_t at) {
   return {};
 }
 
-void StreamReducer::add_up(std::span<float> own, std::span<const std::span<float>> others) {
-  const auto values_of = [&](std::uint32_t rank) {
-    return rank == options_.rank ? own : others[rank];
-  };
-  sum_.resize(own.size());
-  std::ranges::copy(values_of(0), sum_.begin());
-  for (std::uint32_t rank = 1; rank < ranks(); ++rank) {
-    const float* values = values_of(rank).data();
-    float* sum = sum_.data();
-    for (std::size_t i = 0; i < own.size(); ++i) sum[i] += values[i];
-  }
-  std::ranges::copy(sum_, own.begin());
+void StreamReducer::add_up(std::span<float> values) const {
+  decode_sum(came_[0], values);
+  for (std::uint32_t rank = 1; rank < ranks(); ++rank) add_sum(came_[rank], values);
 }
 
 }  // namespace drystone

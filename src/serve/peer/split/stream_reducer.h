@@ -14,7 +14,8 @@ namespace drystone {
 
 // Sums over the ranks of a stage, by a stream between each two of them. Two ranks, and small sums
 // of more, exchange all they have at once. Larger sums are divided: each rank adds up its share of
-// the indices and tells the others. Either way values are added in the order of ranks.
+// the indices and tells the others. Either way values are added in the order of ranks, each as it
+// stood on the wire (sum_codec.h), one's own as well.
 class StreamReducer final : public Reducer {
  public:
   // What a stream may hold that was written and not yet read, at least: both sides write before
@@ -23,8 +24,8 @@ class StreamReducer final : public Reducer {
 
   struct Options {
     std::uint32_t rank = 0;
-    std::uint32_t width = 1;  // values of a row: d_model
-    std::size_t one_shot_bytes = 64 * 1024;
+    std::uint32_t width = 1;                 // values of a row: d_model
+    std::size_t one_shot_bytes = 64 * 1024;  // of a rank's part as it stands on the wire
     // Sums of at most so many rows are of steps that write: waits for them spin, and are short.
     std::uint32_t writing_rows_max = 16;
     std::chrono::nanoseconds spin = std::chrono::microseconds(200);
@@ -44,8 +45,8 @@ class StreamReducer final : public Reducer {
  private:
   // What goes to a rank and what comes from it in one round.
   struct Exchange {
-    std::span<const float> out;
-    std::span<float> in;
+    std::span<const std::byte> out;
+    std::span<std::byte> in;
   };
   std::string sum_with(std::uint32_t rank) const;
   Result<void> pair(std::span<float> values);  // of two ranks
@@ -59,17 +60,18 @@ class StreamReducer final : public Reducer {
   Result<void> exchange();  // of exchanges_
   Result<void> write_piece(std::uint32_t rank, std::size_t at);
   Result<void> read_piece(std::uint32_t rank, std::size_t at);
-  // own = sum over the ranks of own or what came from them.
-  void add_up(std::span<float> own, std::span<const std::span<float>> others);
+  // values = the sum of came_ over the ranks.
+  void add_up(std::span<float> values) const;
+  // Room for `bytes` in came_ of all ranks.
+  void make_room(std::size_t bytes);
 
   const std::vector<DataStream*> streams_;
   const Options options_;
   std::uint64_t round_ = 0;
   StreamWait wait_;
-  std::vector<Exchange> exchanges_;         // by rank
-  std::vector<std::vector<float>> came_;    // by rank
-  std::vector<std::span<float>> received_;  // by rank
-  std::vector<float> sum_;
+  std::vector<Exchange> exchanges_;           // by rank
+  std::vector<std::vector<std::byte>> came_;  // by rank; one's own part at one's own place
+  std::vector<std::byte> sums_;               // of two_shot: what all ranks' shares add up to
   bool lost_ = false;
 };
 
