@@ -60,6 +60,8 @@ def keep(rows, path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = not path.exists()
+    if not fresh and path.open().readline().strip() != ",".join(rows[0]):
+        sys.exit(f"{sys.argv[0]}: {path} has other columns than these rows; choose another file")
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         if fresh:

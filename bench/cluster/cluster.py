@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -54,6 +55,10 @@ ROWS = {
 CABLES = {"direct": None, "10g": (10_000, 25), "1g": (1_000, 100)}
 LOAD = ["--context", "2560", "--streams", "8"]
 EXCHANGE_WANTED = 1.5
+API = "http://127.0.0.1:8080"
+COLUMNS = ["date", "commit", "machine", "threads", "model", "cable", "work", "split", "figure", "measured", "one_host",
+           "ratio", "beside", "ratio_beside", "wanted", "estimate", "estimate_error", "estimate_error_beside",
+           "one_host_estimate", "llama_rpc", "times_llama", "repeats"]
 
 
 def cable_of(name):
@@ -89,29 +94,29 @@ class Cable:
             self.process.wait(timeout=10)
 
 
-def serve_bench(lab, work, arguments, vocab):
-    """Speeds of the rounds. The client runs beside the host that it asks, for one host as for two."""
+def bench_command(host_url_model, work, arguments, seed, *more):
+    url, name = host_url_model
     ask = QUICK[work] if arguments.quick else WORKS[work]["ask"]
-    runs = []
-    first = 1 + 1000 * list(WORKS).index(work)
-    for seed in range(first, first + arguments.repeat):  # prompts of their own: none comes from the prefix cache
-        done = lab.run_on(1, SERVE_BENCH, "--url", "http://127.0.0.1:8080", "--vocab", vocab, "--seed", seed,
-                          "--json", *ask, check=False, timeout=3600)
-        try:
-            runs += json.loads(done.stdout)["runs"]
-        except ValueError:
-            sys.exit(f"serve_bench ended with {done.returncode}: {done.stderr}")
-    for run in runs:
-        if run["failures"]:
-            sys.exit(f"{work}: {run['failures']} requests failed: {run['errors']}")
-    speeds = [WORKS[work]["speed"](run) for run in runs if WORKS[work]["speed"](run)]
-    return round(statistics.median(speeds), 2) if speeds else None
+    return [SERVE_BENCH, "--url", url, "--model", name, "--vocab", arguments.vocab, "--seed", seed, *ask, *more]
 
 
-def estimate(node, path, work, split, arguments):
+def serve_bench(lab, work, asked, arguments, round_):
+    """The speed. The client runs beside the host that it asks, for one host as for two."""
+    seed = 1 + 1000 * list(WORKS).index(work) + round_  # prompts of their own: none comes from the prefix cache
+    done = lab.run_on(1, *bench_command(asked, work, arguments, seed, "--json"), check=False, timeout=3600)
+    try:
+        run, = json.loads(done.stdout)["runs"]
+    except ValueError:
+        sys.exit(f"serve_bench ended with {done.returncode}: {done.stderr}")
+    if run["failures"]:
+        sys.exit(f"{work}: {run['failures']} requests failed: {run['errors']}")
+    return WORKS[work]["speed"](run)
+
+
+def estimate(node, path, work, where, arguments):
     """The planner's figure for such prompts, or None where something is not measured."""
     ask = QUICK[work] if arguments.quick else WORKS[work]["ask"]
-    plan = node.json("plan", path, *LOAD, "--prompt-tokens", ask[ask.index("--input") + 1], *split)
+    plan = node.json("plan", path, *LOAD, "--prompt-tokens", ask[ask.index("--input") + 1], *where)
     if not plan.get("offers"):
         return None
     figures = plan["offers"][0].get("estimate", {})
@@ -128,19 +133,51 @@ def wait_measured(nodes):
         wait_until(120, lambda: measured(node), f"the figures of {node.name}")
 
 
-def measure(lab, node, path, works, split, arguments, vocab):
-    """{work: (speed, estimate)} of one placement; it is unloaded in the end."""
-    estimates = {work: estimate(node, path, work, split, arguments) for work in works}
-    node.cli("load", path, *LOAD, *split, timeout=600)
-    speeds = {work: serve_bench(lab, work, arguments, vocab) for work in works}
-    name = node.json("ps")[0]["model"]
-    node.cli("unload", name)
-    wait_until(60, lambda: not [one for one in node.json("ps") if one["state"] in ("ready", "loading")], "unloading")
-    return {work: (speeds[work], estimates[work]) for work in works}
+class Loaded:
+    """A model that is loaded as long as the `with` lasts; its name."""
+
+    def __init__(self, node, path, where):
+        self.node, self.path, self.where, self.name = node, path, where, path.stem
+
+    def __enter__(self):
+        self.node.cli("load", self.path, *LOAD, *self.where, timeout=600)
+        return self.name
+
+    def __exit__(self, *_):
+        self.node.cli("unload", self.name)
+        gone = lambda: self.name not in [one["model"] for one in self.node.json("ps") if one.get("parts")]  # noqa: E731
+        wait_until(60, gone, "unloading")
+
+
+def measure_split(lab, node, path, works, way, arguments, round_):
+    with Loaded(node, path, SPLITS[way]) as name:
+        return {(way, work): serve_bench(lab, work, (API, name), arguments, round_) for work in works}
+
+
+def measure_one(lab, nodes, path, works, arguments, round_):
+    """One host with the other at rest, and beside the other that does the same with a copy of its own."""
+    speeds = {}
+    with Loaded(nodes[0], path, ["--nodes", nodes[0].name]) as name:
+        for work in works:
+            speeds["one", work] = serve_bench(lab, work, (API, name), arguments, round_)
+        copy = lab.folder / f"{path.stem}-copy.gguf"  # a link would be the same model
+        if not copy.exists():
+            shutil.copyfile(path, copy)
+        with Loaded(nodes[1], copy, ["--nodes", nodes[1].name]) as other:
+            for work in works:
+                # From its own client, until it is stopped.
+                busy = lab.popen_on(2, *bench_command((API, other), work, arguments, 500_000 + round_, "--duration", 3600),
+                                    stdout=subprocess.DEVNULL)
+                time.sleep(1)
+                speeds["beside", work] = serve_bench(lab, work, (API, name), arguments, round_ + 100)
+                busy.kill()
+                busy.wait()
+                time.sleep(0.5)
+    return speeds
 
 
 def llama_rpc(lab, path, works, layers, arguments):
-    """{work: tok/s} of llama.cpp with a worker on host 2; empty without its commands."""
+    """{("rpc", work): tok/s} of llama.cpp with a worker on host 2; empty without its commands."""
     worker, bench = os.environ.get("LLAMA_RPC_SERVER"), os.environ.get("LLAMA_BENCH")
     if not worker or not bench:
         return {}
@@ -150,8 +187,8 @@ def llama_rpc(lab, path, works, layers, arguments):
     try:
         prompts = {work: int(work.split("-")[1]) for work in works if work.startswith("prefill")}
         command = [*shlex.split(bench), "--rpc", address, "-m", path, "-t", 1, "-ngl", layers // 2, "-n",
-                   8 if arguments.quick else 64, "-p", ",".join(map(str, sorted(prompts.values()))) or 0, "-r",
-                   arguments.repeat, "-o", "json"]
+        8 if arguments.quick else 64, "-p", ",".join(map(str, sorted(prompts.values()))) or 0, "-r",
+                   1, "-o", "json"]
         done = lab.run_on(1, *command, check=False, timeout=3600)
         if done.returncode:
             print(f"llama-bench ended with {done.returncode}: {done.stderr[-500:]}", file=sys.stderr)
@@ -162,10 +199,10 @@ def llama_rpc(lab, path, works, layers, arguments):
     speeds = {}
     for row in rows:
         if row["n_gen"]:
-            speeds["decode"] = round(row["avg_ts"], 2)
+            speeds["rpc", "decode"] = row["avg_ts"]
         for work, prompt in prompts.items():
             if row["n_prompt"] == prompt:
-                speeds[work] = round(row["avg_ts"], 2)
+                speeds["rpc", work] = row["avg_ts"]
     return speeds
 
 
@@ -185,50 +222,64 @@ def exchange(lab, origin, cable, arguments):
         print(f"{cable:8} all-reduce of {row['bytes']} B  {row['median_us']:>8} us   x {ratio:.2f} of a plain ping-pong"
               f" (wanted: under {EXCHANGE_WANTED})", flush=True)
         rows.append({**origin, "cable": cable, "work": "all-reduce-8k", "split": "shards", "figure": "us",
-                     "measured": float(row["median_us"]), "one_host": "", "ratio": ratio, "wanted": EXCHANGE_WANTED,
-                     "estimate": "", "estimate_error": "", "one_host_estimate": "", "llama_rpc": "", "times_llama": "",
-                     "repeats": ""})
+                     "measured": float(row["median_us"]), "ratio": ratio, "wanted": EXCHANGE_WANTED})
     return rows
 
 
-def error_of(guess, measured):
-    return round(guess / measured - 1, 3) if guess and measured else ""
-
-
-def measure_cable(cable, path, vocab, layers, arguments, origin):
+def measure_cable(cable, path, layers, arguments, origin):
+    """Rounds in which all ways take turns: this machine's memory is faster and slower for minutes at a time."""
     wanted = {name: ROWS[name] for name in arguments.rows.split()}
-    works = {work for work, _, _ in wanted.values()}
-    rows = []
+    works = sorted({work for work, _, _ in wanted.values()})
+    of_way = {way: [work for work, its, _ in wanted.values() if its == way] for way in SPLITS}
+    rounds = []
     with Lab(DRYSTONE, hosts=2) as lab:
         line = Cable(lab, cable)
-        rows += exchange(lab, origin, cable, arguments)
-        up = ["--threads", "1"]
-        alone = lab.start(1, *up, name="alone")
-        wait_measured([alone])
-        single = measure(lab, alone, path, works, [], arguments, vocab)
-        alone.stop()
-        nodes = lab.cluster(1, 2, options=up)
+        rows = exchange(lab, origin, cable, arguments)
+        nodes = lab.cluster(1, 2, options=["--threads", "1"])
         wait_measured(nodes)
-        split = {way: measure(lab, nodes[0], path, {work for work, its, _ in wanted.values() if its == way},
-                              SPLITS[way], arguments, vocab)
-                 for way in SPLITS if any(its == way for _, its, _ in wanted.values())}
+        alone = ["--nodes", nodes[0].name]
+        guesses = {("one", work): estimate(nodes[0], path, work, alone, arguments) for work in works}
+        guesses |= {(way, work): estimate(nodes[0], path, work, SPLITS[way], arguments)
+                    for way in SPLITS for work in of_way[way]}
+        for round_ in range(arguments.repeat):
+            speeds = measure_one(lab, nodes, path, works, arguments, round_)
+            for way in SPLITS:
+                if of_way[way]:
+                    speeds |= measure_split(lab, nodes[0], path, of_way[way], way, arguments, round_)
+            print({f"{way} {work}": round(value, 1) for (way, work), value in speeds.items() if value}, file=sys.stderr)
+            rounds.append(speeds | llama_rpc(lab, path, works, layers, arguments))
         for node in nodes:
             node.stop()
-        theirs = llama_rpc(lab, path, works, layers, arguments)
         line.close()
     for name, (work, way, least) in wanted.items():
-        speed, guess = split[way][work]
-        base, base_guess = single[work]
-        ratio = round(speed / base, 2) if speed and base else ""
-        their = theirs.get(work, "")
-        print(f"{cable:8} {name:20} two hosts {speed!s:>8} tok/s (estimate {guess})   one {base!s:>8} (estimate "
-              f"{base_guess})   x {ratio} (wanted: {least})" + (f"   llama.cpp RPC {their}" if their else ""), flush=True)
-        rows.append({**origin, "cable": cable, "work": work, "split": way, "figure": "tok_s", "measured": speed,
-                     "one_host": base, "ratio": ratio, "wanted": least, "estimate": guess or "",
-                     "estimate_error": error_of(guess, speed), "one_host_estimate": base_guess or "",
-                     "llama_rpc": their, "times_llama": round(speed / their, 2) if their and speed else "",
-                     "repeats": arguments.repeat})
+        rows.append(row_of(rounds, guesses, work, way) | {"wanted": least})
+        shown = " ".join(f"{key} {value}" for key, value in rows[-1].items() if value and key not in ("work", "split"))
+        print(f"{cable:8} {name:20} {shown}", flush=True)
+        rows[-1] = {**origin, "cable": cable, **rows[-1], "figure": "tok_s", "repeats": arguments.repeat}
     return rows
+
+
+def row_of(rounds, guesses, work, way):
+    """Medians of the rounds, ratios being those of each round."""
+    def median(values):
+        values = [value for value in values if value]
+        return round(statistics.median(values), 2) if values else ""
+
+    def speed(of):
+        return median(speeds.get((of, work)) for speeds in rounds)
+
+    def ratio(of, by):
+        return median(speeds[of, work] / speeds[by, work] for speeds in rounds
+                      if speeds.get((of, work)) and speeds.get((by, work)))
+
+    def error(guess):
+        return round(guess / measured - 1, 3) if guess and measured else ""
+
+    measured, guess = speed(way), guesses[way, work]
+    return {"work": work, "split": way, "measured": measured, "one_host": speed("one"), "ratio": ratio(way, "one"),
+            "beside": speed("beside"), "ratio_beside": ratio(way, "beside"), "estimate": guess or "",
+            "estimate_error": error(guess), "estimate_error_beside": error((guess or 0) * (ratio("beside", "one") or 0)),
+            "one_host_estimate": guesses["one", work] or "", "llama_rpc": speed("rpc"), "times_llama": ratio(way, "rpc")}
 
 
 def main():
@@ -254,8 +305,8 @@ def main():
     origin = {**provenance(1), "model": path.stem}
     rows = []
     for cable in arguments.cables.split():
-        rows += measure_cable(cable, path, arguments.vocab, arguments.layers, arguments, origin)
-    keep(rows, arguments.out)
+        rows += measure_cable(cable, path, arguments.layers, arguments, origin)
+    keep([{column: row.get(column, "") for column in COLUMNS} for row in rows], arguments.out)
 
 
 if __name__ == "__main__":

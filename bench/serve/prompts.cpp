@@ -45,15 +45,20 @@ std::string Prompt::path() const {
 }
 
 json::object Prompt::body() const {
+  json::object body;
+  if (!options_.model.empty()) body["model"] = options_.model;
   switch (options_.kind) {
     case PromptKind::ids:
-      return {{"prompt", ids_}};
+      body["prompt"] = ids_;
+      break;
     case PromptKind::text:
-      return {{"prompt", text_}};
+      body["prompt"] = text_;
+      break;
     case PromptKind::chat:
-      return {{"messages", messages_}};
+      body["messages"] = messages_;
+      break;
   }
-  return {};
+  return body;
 }
 
 }  // namespace drystone

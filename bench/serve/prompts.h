@@ -14,6 +14,7 @@ enum class PromptKind { ids, text, chat };
 
 struct PromptOptions {
   PromptKind kind = PromptKind::ids;
+  std::string model;  // empty: the server has one
   std::uint32_t vocab = 32000;
   double tokens_per_word = 1.5;  // of the made-up words, for texts
 };

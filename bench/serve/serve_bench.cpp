@@ -130,6 +130,7 @@ void add_flags(CLI::App& app, BenchFlags& flags) {
   app.add_option("--seed", flags.work.seed, "The same requests for the same seed [1]");
   app.add_option("--prompts", flags.prompts, "ids, text or chat [ids]")
       ->check(CLI::IsMember({"ids", "text", "chat"}));
+  app.add_option("--model", flags.work.prompts.model, "Which one, of a server with several");
   app.add_option("--vocab", flags.work.prompts.vocab, "Token ids of the model [32000]")
       ->check(CLI::Range(300, 1 << 24));
   app.add_option("--tokens-per-word", flags.work.prompts.tokens_per_word, "For texts [1.5]");

@@ -37,7 +37,9 @@ class TestReducerGroup {
     std::uint32_t ranks() const override {
       return static_cast<std::uint32_t>(group_.parts_.size());
     }
-    Result<void> all_reduce(std::span<float> values) override {
+    Result<void> all_reduce(std::span<float> values,
+                            const std::function<void()>& meanwhile) override {
+      if (meanwhile) meanwhile();
       return group_.all_reduce(rank_, values);
     }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,8 @@ namespace drystone {
 struct StreamWait {
   std::chrono::nanoseconds within;
   std::chrono::nanoseconds spin = std::chrono::nanoseconds{0};
+  // What else to do between two questions while it spins, for a few microseconds; borrowed.
+  const std::function<void()>* meanwhile = nullptr;
 };
 
 struct StreamPeer {

@@ -141,6 +141,21 @@ TEST_P(DataStreamTest, ASilentPeerEndsTheWait) {
   EXPECT_TRUE(a_->read(std::span(&byte, 1), {.within = 5ms, .spin = 1s}).is(Errc::unavailable));
 }
 
+// A rank that waits for the others reads ahead meanwhile.
+TEST_P(DataStreamTest, WhoSpinsDoesSomethingElseMeanwhile) {
+  if (GetParam().make == make_small_memory_streams) GTEST_SKIP() << "these never spin";
+  int calls = 0;
+  const std::function<void()> meanwhile = [&] {
+    if (++calls == 3) {
+      EXPECT_TRUE(b_->write(pattern(8, 1), kLong));
+    }
+  };
+  std::vector<std::byte> got(8);
+  ASSERT_TRUE(a_->read(got, {.within = 20s, .spin = 20s, .meanwhile = &meanwhile}));
+  EXPECT_EQ(got, pattern(8, 1));
+  EXPECT_GE(calls, 3);
+}
+
 TEST_P(DataStreamTest, APeerThatDoesNotReadEndsTheWait) {
   const auto bytes = pattern(8 << 20, 1);
   EXPECT_TRUE(a_->write(bytes, {.within = 5ms}).is(Errc::unavailable));

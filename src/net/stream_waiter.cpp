@@ -28,7 +28,7 @@ Result<void> StreamWaiter::wait(SocketSide side) {
                              std::chrono::ceil<std::chrono::milliseconds>(wait_.within).count()));
   if (!spins_until_) spins_until_ = now + wait_.spin;
   if (now < *spins_until_) {
-    pause_processor();
+    wait_.meanwhile != nullptr ? (*wait_.meanwhile)() : pause_processor();
     return {};
   }
   TRY(wait_for_socket(socket_, side, *deadline_ - now));

@@ -60,6 +60,7 @@ CpuStage::CpuStage(ThreadPool& pool, Isa isa, const Program& program, const Stag
       attention_(isa, pool, program.head_dim, options.batch_tokens_max),
       activations_(isa, pool.threads(), linear_rows_max(options),
                    linear_cols_max(program, options.layers)),
+      ahead_(pool.threads()),
       rows_(options.batch_tokens_max),
       logits_(logit_floats(program, options)),
       memory_{.weights = parts_.weights.bytes(),
@@ -208,8 +209,23 @@ void CpuStage::run_op(const PlannedAdd& op) {
 
 Result<void> CpuStage::run_op(const PlannedReduce& op) {
   const Workspace& workspace = parts_.workspace;
-  return options_.reducer->all_reduce(
-      {workspace.slot(op.slot), std::size_t{rows_.rows} * workspace.width(op.slot)});
+  const std::span<float> values{workspace.slot(op.slot),
+                                std::size_t{rows_.rows} * workspace.width(op.slot)};
+  // Generated rows wait for memory, prompt rows for the arithmetic.
+  if (rows_.generated < rows_.rows) return options_.reducer->all_reduce(values);
+  ahead_.begin(op.next);
+  Result<void> reduced;
+  std::atomic<bool> done = false;
+  pool_.run([&](int thread) {
+    if (thread == 0) {
+      reduced = options_.reducer->all_reduce(values, [this] { ahead_.step(0); });
+      done.store(true, std::memory_order_relaxed);
+    } else {
+      while (!done.load(std::memory_order_relaxed) && ahead_.step(thread)) {
+      }
+    }
+  });
+  return reduced;
 }
 
 void CpuStage::final_norm(const float* hidden) {

@@ -8,6 +8,7 @@
 #include "compute/cpu/device/stage_plan.h"
 #include "compute/cpu/device/stage_weights.h"
 #include "compute/cpu/device/step_rows.h"
+#include "compute/cpu/device/weights_ahead.h"
 #include "compute/cpu/device/workspace.h"
 #include "compute/cpu/matmul.h"
 #include "compute/device.h"
@@ -81,6 +82,7 @@ class CpuStage final : public DeviceStage {
   RopeTables ropes_;
   AttentionRunner attention_;
   Activations activations_;
+  WeightsAhead ahead_;
   StepRows rows_;
   std::span<const Segment> segments_;  // of the step that runs
   std::vector<MatmulPart> matmul_parts_;

@@ -1,6 +1,7 @@
 #include "compute/cpu/device/stage_plan.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace drystone {
 namespace {
@@ -44,7 +45,7 @@ class LayerPlanner {
     out_.push_back(std::move(linear));
     if (op.reduce && program_.ranks > 1) {
       CHECK(op.parts.size() == 1, op.parts.size());
-      out_.push_back(PlannedReduce{op.parts[0].out});
+      out_.push_back(PlannedReduce{.slot = op.parts[0].out});
     }
   }
 
@@ -88,6 +89,19 @@ class LayerPlanner {
   std::vector<PlannedOp> out_;
 };
 
+// Behind each reduction: what is read next.
+void find_next_weights(StagePlan& plan) {
+  std::vector<const PackedMatrix*> next;
+  for (auto& layer : std::views::reverse(plan.layers))
+    for (PlannedOp& op : std::views::reverse(layer)) {
+      if (auto* reduce = std::get_if<PlannedReduce>(&op)) reduce->next = next;
+      if (const auto* linear = std::get_if<PlannedLinear>(&op)) {
+        next.clear();
+        for (const PlannedPart& part : linear->parts) next.push_back(part.weight);
+      }
+    }
+}
+
 }  // namespace
 
 std::vector<PlannedRope> distinct_ropes(const Program& program, LayerRange layers) {
@@ -107,6 +121,7 @@ StagePlan plan_stage(const Program& program, LayerRange layers, const StageWeigh
     for (const Op& op : program.layers[i].ops) std::visit(planner, op);
     plan.layers.push_back(planner.take());
   }
+  find_next_weights(plan);
   return plan;
 }
 

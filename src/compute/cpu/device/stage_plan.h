@@ -55,6 +55,7 @@ struct PlannedAdd {
 // slot = its sum over the ranks of the shard group.
 struct PlannedReduce {
   Slot slot;
+  std::vector<const PackedMatrix*> next;  // what the next product reads, in the order of reading
 };
 
 using PlannedOp = std::variant<PlannedNorm, PlannedLinear, PlannedAttention, PlannedGated,

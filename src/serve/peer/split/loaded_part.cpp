@@ -11,9 +11,10 @@ class LoadedPart::Relay final : public Reducer {
 
   std::uint32_t rank() const override { return rank_; }
   std::uint32_t ranks() const override { return ranks_; }
-  Result<void> all_reduce(std::span<float> values) override {
+  Result<void> all_reduce(std::span<float> values,
+                          const std::function<void()>& meanwhile) override {
     if (links_ == nullptr) return Error(Errc::unavailable, "the ranks are not connected");
-    return links_->all_reduce(values);
+    return links_->all_reduce(values, meanwhile);
   }
   void connect(Reducer* links) {
     CHECK(links == nullptr || (links->rank() == rank_ && links->ranks() == ranks_), rank_, ranks_);

@@ -44,14 +44,18 @@ std::string StreamReducer::sum_with(std::uint32_t rank) const {
              : fmt::format("a sum with rank {}", rank);
 }
 
-Result<void> StreamReducer::all_reduce(std::span<float> values) {
+Result<void> StreamReducer::all_reduce(std::span<float> values,
+                                       const std::function<void()>& meanwhile) {
   if (lost_) return Error(Errc::unavailable, "a rank of this stage is lost");
   const bool writing = values.size() <= std::size_t{options_.writing_rows_max} * options_.width;
-  wait_ = writing ? StreamWait{.within = options_.writing_within, .spin = options_.spin}
+  wait_ = writing ? StreamWait{.within = options_.writing_within,
+                               .spin = options_.spin,
+                               .meanwhile = meanwhile ? &meanwhile : nullptr}
                   : StreamWait{.within = options_.reading_within};
   auto done = ranks() == 2                                          ? pair(values)
               : sum_bytes(values.size()) <= options_.one_shot_bytes ? one_shot(values)
                                                                     : two_shot(values);
+  wait_.meanwhile = nullptr;
   if (done) return done;
   lost_ = true;
   return Error(Errc::unavailable, std::move(done).error().message());
