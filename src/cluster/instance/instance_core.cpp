@@ -55,6 +55,7 @@ std::string_view to_string(InstancePhase phase) {
 
 InstanceCore::InstanceCore(Options options, const MapView& map)
     : self_(options.self),
+      boot_(options.boot),
       map_(map),
       alive_{options.self},
       now_(options.now),
@@ -67,6 +68,20 @@ void InstanceCore::node_alive(const std::string& node) {
   dirty_ = true;
 }
 
+void InstanceCore::node_restarted(const std::string& node) {
+  for (const auto& [instance, holder] : map_.all_parts())
+    if (holder == node)
+      if (const auto part = map_.part(instance, node)) ended_boots_[node].insert(part->boot);
+  node_alive(node);
+}
+
+// Until its node has settled, a part of its life before stands in the map.
+bool InstanceCore::is_of_ended_process(const std::string& node, const PartState& state) const {
+  if (node == self_) return state.boot != boot_;
+  const auto ended = ended_boots_.find(node);
+  return ended != ended_boots_.end() && ended->second.contains(state.boot);
+}
+
 void InstanceCore::node_dead(const std::string& node) {
   if (node == self_ || alive_.erase(node) == 0) return;
   keeper_.node_went(node);
@@ -76,6 +91,7 @@ void InstanceCore::node_dead(const std::string& node) {
 void InstanceCore::node_removed(AbsentNode node) {
   if (node.id == self_) return;
   node_dead(node.id);
+  ended_boots_.erase(node.id);
   // What it was called last.
   if (const NodeFigures* figures = map_.node(node.id)) node.name = figures->shown_name();
   removed_.insert_or_assign(node.id, std::move(node));
@@ -84,6 +100,12 @@ void InstanceCore::node_removed(AbsentNode node) {
 
 void InstanceCore::key_changed(std::string_view key) {
   map_.changed(key);
+  // What is written after a restart is no word of the process before.
+  if (key.starts_with(kPartPrefix))
+    for (const auto& [instance, node] : map_.all_parts())
+      if (const auto ended = ended_boots_.find(node);
+          ended != ended_boots_.end() && key == part_key(instance, node))
+        if (const auto part = map_.part(instance, node)) ended->second.erase(part->boot);
   keeper_.key_changed(key);
   dirty_ = true;
 }
@@ -133,6 +155,14 @@ std::vector<InstanceStatus> InstanceCore::statuses() const {
   return statuses;
 }
 
+std::string InstanceCore::substitute_text(const Placement& placement) const {
+  if (placement.degraded.empty()) return "";
+  std::string nodes;
+  for (const PlacedPart& part : placement.parts)
+    nodes += (nodes.empty() ? "" : ", ") + map_.shown_name(part.node);
+  return fmt::format("runs on {} instead, because {}", nodes, degraded_now(placement));
+}
+
 // A node that was dead when it was replaced may have been removed since: it never comes back.
 std::string InstanceCore::degraded_now(const Placement& placement) const {
   const std::string& degraded = placement.degraded;
@@ -178,7 +208,13 @@ InstanceStatus InstanceCore::status(const std::string& instance,
   }
   status.placement = place->placement;
   status.parts = map_.parts(*place->placement);
-  status.message = degraded_now(*place->placement);
+  for (auto& [node, state] : status.parts)
+    if (is_of_ended_process(node, state) &&
+        (state.phase == PartPhase::ready || state.phase == PartPhase::loading)) {
+      state.phase = PartPhase::lost;
+      state.error = "the process started afresh";
+    }
+  status.message = substitute_text(*place->placement);
   status.phase = phase_of(*place->placement, status.parts, map_, status.progress, status.message);
   for (const PlacedPart& part : place->placement->parts)
     if (!alive_.contains(part.node)) {

@@ -152,8 +152,10 @@ PartRunner::Events InstanceLife::part_events() {
 void InstanceLife::on_event(const ClusterEvent& event) {
   switch (event.kind) {
     case ClusterEvent::Kind::node_alive:
-    case ClusterEvent::Kind::node_restarted:
       core_.node_alive(event.node);
+      break;
+    case ClusterEvent::Kind::node_restarted:
+      core_.node_restarted(event.node);
       break;
     case ClusterEvent::Kind::node_dead:
     case ClusterEvent::Kind::node_left:

@@ -112,6 +112,8 @@ void SimCluster::start(const std::string& name) {
                                                            .now = now_,
                                                            .plans = node.plans.get()},
                                      node.map);
+  for (auto& [other, another] : nodes_)
+    if (another.core && another.alive.contains(name)) another.core->node_restarted(name);
   tell_figures(name, node);
   for (const auto& [model, figures] : models_)
     if (node.map.get("model/" + model) == nullptr)
