@@ -55,7 +55,6 @@ std::string_view to_string(InstancePhase phase) {
 
 InstanceCore::InstanceCore(Options options, const MapView& map)
     : self_(options.self),
-      boot_(options.boot),
       map_(map),
       alive_{options.self},
       now_(options.now),
@@ -68,18 +67,19 @@ void InstanceCore::node_alive(const std::string& node) {
   dirty_ = true;
 }
 
-void InstanceCore::node_restarted(const std::string& node) {
-  for (const auto& [instance, holder] : map_.all_parts())
-    if (holder == node)
-      if (const auto part = map_.part(instance, node)) ended_boots_[node].insert(part->boot);
-  node_alive(node);
+void InstanceCore::process_heard(const std::string& node, std::uint64_t number) {
+  if (node == self_)
+    holder_.raise_boot(number);
+  else
+    processes_[node] = number;
+  dirty_ = true;
 }
 
 // Until its node has settled, a part of its life before stands in the map.
 bool InstanceCore::is_of_ended_process(const std::string& node, const PartState& state) const {
-  if (node == self_) return state.boot != boot_;
-  const auto ended = ended_boots_.find(node);
-  return ended != ended_boots_.end() && ended->second.contains(state.boot);
+  if (node == self_) return state.boot != holder_.boot();
+  const auto process = processes_.find(node);
+  return process != processes_.end() && state.boot < process->second;
 }
 
 void InstanceCore::node_dead(const std::string& node) {
@@ -91,7 +91,7 @@ void InstanceCore::node_dead(const std::string& node) {
 void InstanceCore::node_removed(AbsentNode node) {
   if (node.id == self_) return;
   node_dead(node.id);
-  ended_boots_.erase(node.id);
+  processes_.erase(node.id);
   // What it was called last.
   if (const NodeFigures* figures = map_.node(node.id)) node.name = figures->shown_name();
   removed_.insert_or_assign(node.id, std::move(node));
@@ -100,12 +100,6 @@ void InstanceCore::node_removed(AbsentNode node) {
 
 void InstanceCore::key_changed(std::string_view key) {
   map_.changed(key);
-  // What is written after a restart is no word of the process before.
-  if (key.starts_with(kPartPrefix))
-    for (const auto& [instance, node] : map_.all_parts())
-      if (const auto ended = ended_boots_.find(node);
-          ended != ended_boots_.end() && key == part_key(instance, node))
-        if (const auto part = map_.part(instance, node)) ended->second.erase(part->boot);
   keeper_.key_changed(key);
   dirty_ = true;
 }

@@ -66,8 +66,10 @@ class InstanceCore {
 
   // Events. Each may be told again.
   void node_alive(const std::string& node);  // self is alive from the start
-  // Alive in another process than before: what it held is gone, whatever the map still says.
-  void node_restarted(const std::string& node);
+  // The number of the node's process as the members know it (its start): parts of that process have
+  // it as `boot`, or a greater one. What has a lower one has ended, whatever the map still says. Of
+  // self: from now on its parts have at least that.
+  void process_heard(const std::string& node, std::uint64_t number);
   void node_dead(const std::string& node);
   // It belongs to the cluster no more: also of those to which that happened before our start.
   void node_removed(AbsentNode node);
@@ -100,11 +102,10 @@ class InstanceCore {
   bool is_of_ended_process(const std::string& node, const PartState& state) const;
 
   const std::string self_;
-  const std::uint64_t boot_;
   InstanceMap map_;
   std::set<std::string> alive_;
-  std::map<std::string, std::set<std::uint64_t>> ended_boots_;  // by node, of its lives before
-  std::map<std::string, AbsentNode> removed_;                   // by id
+  std::map<std::string, std::uint64_t> processes_;  // by node, as far as one was heard of
+  std::map<std::string, AbsentNode> removed_;       // by id
   Time now_;
   bool ticked_ = false;
   bool dirty_ = true;  // something happened since the last take_actions() that gave nothing

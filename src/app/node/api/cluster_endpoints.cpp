@@ -96,7 +96,7 @@ awaitable<void> ClusterEndpoints::answer(const HttpRequest& request, ReplySink& 
 
 // What was wrong with a request's fields.
 awaitable<void> ClusterEndpoints::refuse(ReplySink& sink, ApiError wrong) {
-  if (wrong.code.empty()) wrong.code = to_string(Errc::invalid_argument);
+  wrong.code = to_string(Errc::invalid_argument);
   HttpReply reply = error_reply(wrong);
   co_await sink.send(std::move(reply));
 }

@@ -40,8 +40,7 @@ Bytes InstanceHost::reserved_bytes() const { return life_->parts().reserved_byte
 Result<boost::json::array> InstanceHost::instances() {
   return life_->ask([](InstanceLife& life) -> Result<boost::json::array> {
     return list_instances(
-        life.core(), life.members().settled(),
-        [&](const std::string& node) { return life.name_of(node); },
+        life.core(), [&](const std::string& node) { return life.name_of(node); },
         [&](const std::string& model) { return static_cast<bool>(life.models().find(model)); });
   });
 }

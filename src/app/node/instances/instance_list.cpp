@@ -24,15 +24,11 @@ bool is_current(const InstanceStatus& status, const DesiredInstance& desired,
 
 }  // namespace
 
-json::array list_instances(const InstanceCore& core, bool settled, const NodeNames& name_of,
+json::array list_instances(const InstanceCore& core, const NodeNames& name_of,
                            const std::function<bool(const std::string& model)>& is_served) {
   json::array all;
   const auto wanted = core.map().wanted();
-  for (InstanceStatus status : core.statuses()) {
-    if (!settled && status.phase == InstancePhase::ready) {
-      status.phase = InstancePhase::loading;
-      status.message = "this node has just started, and asks the others what runs";
-    }
+  for (const InstanceStatus& status : core.statuses()) {
     json::object one = to_json(status, name_of);
     const auto wish = wanted.find(status.instance);
     if (wish != wanted.end()) one["wish"] = to_json(wish->second);

@@ -17,9 +17,8 @@ namespace drystone {
 using NodeNames = std::function<std::string(const std::string& node)>;
 
 // As `drystone ps --json` shows them: docs/formats/cluster-api.md. `is_served`: whether this node's
-// API has a model of that name. Not settled: this node does not know yet what the others have been
-// doing, so nothing is ready.
-boost::json::array list_instances(const InstanceCore& core, bool settled, const NodeNames& name_of,
+// API has a model of that name.
+boost::json::array list_instances(const InstanceCore& core, const NodeNames& name_of,
                                   const std::function<bool(const std::string& model)>& is_served);
 // With the load of its engine where the head is among `parts`.
 std::vector<ModelLoad> list_loads(const InstanceCore& core, const NodeNames& name_of,

@@ -104,7 +104,7 @@ awaitable<void> ask_until_answered(std::shared_ptr<Joining> joining, tcp::endpoi
       joining->refuse(address, result.error().message() +
                                    ", and no invitation is open there: that of this code has "
                                    "expired, was used up or withdrawn, is void because a node was "
-                                   "removed since, or is another cluster's. Ask for a new code");
+                                   "removed since, or is another cluster's: ask for a new code");
       break;
     }
     if (!result.is(Errc::unavailable)) {
