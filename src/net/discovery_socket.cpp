@@ -10,13 +10,13 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/multicast.hpp>
 #include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstring>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "net/interfaces.h"
+#include "net/loop_timer.h"
 #include "net/source_limit.h"
 
 namespace drystone {
@@ -165,7 +165,7 @@ class Discovery final : public DiscoverySocket, public std::enable_shared_from_t
   Options options_;
   Receiver receiver_;
   std::array<udp::endpoint, 2> groups_;  // v4, v6
-  asio::steady_timer timer_;
+  LoopTimer timer_;
   SourceLimit limit_;
   std::map<JoinKey, std::shared_ptr<GroupSocket>> sockets_;
 };
@@ -209,11 +209,7 @@ void Discovery::rescan() {
   });
   for (const auto& [key, interface] : keys)
     if (!sockets_.contains(key)) join(key, interface);
-  timer_.expires_after(options_.rescan_every);
-  timer_.async_wait([weak = weak_from_this()](error_code error) {
-    const auto self = weak.lock();
-    if (!error && self) self->rescan();
-  });
+  timer_.after(options_.rescan_every, [this] { rescan(); });
 }
 
 void Discovery::arrived(std::span<const std::byte> packet, const udp::endpoint& from,

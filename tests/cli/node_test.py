@@ -20,7 +20,8 @@ class NodeTest(ProgramTest):
         log = self.folder / f"{name}.log"
         out = log.open("ab")
         self.addCleanup(out.close)
-        process = subprocess.Popen([PROGRAM, "up", "--state", self.folder / name, "--name", name if called is None else called, "--api", "127.0.0.1:0",
+        named = name if called is None else called
+        process = subprocess.Popen([PROGRAM, "up", "--state", self.folder / name, *(["--name", named] if named else []), "--api", "127.0.0.1:0",
                                     "--peer-port", "0", "--no-discovery", "--log-level", "off", *map(str, more)],
                                    stdout=out, stderr=out)
         self.addCleanup(self.end, process)
@@ -93,7 +94,7 @@ class NodeTest(ProgramTest):
         self.wait_for(atlas, {"atlas": "alive"})
         self.wait_for(nova, {"nova": "alive"})
         self.assertIn("alone", self.error("--api", nova.api, "leave"))
-        self.assertIn("cannot join", self.error("--api", nova.api, "join", code))
+        self.assertIn("was used up", self.error("--api", nova.api, "join", code))
         self.output("--api", nova.api, "join", self.code(atlas))
         self.assertEqual(set(self.nodes(nova)), {"atlas", "nova"})  # at once
         self.wait_for(nova, both)
@@ -125,6 +126,8 @@ class NodeTest(ProgramTest):
                             (("--name", "x" * 65), "name"), (("--api", "127.0.0.1:x"), "--api")):
             error = self.error("up", "--state", self.folder / "new", "--peer-port", 0, "--no-discovery", *flags)
             self.assertIn(said, error)
+        for flag in ("--state", "--name", "--join"):
+            self.assertIn("it is empty", self.error("up", flag, "", exit_code=2))
         self.assertIn("drystone up", self.error("--api", "http://127.0.0.1:1", "nodes"))
         self.assertIn("--api-ca", self.error("nodes", "--api", "http://127.0.0.1:1", "--api-ca", self.folder / "no.crt"))
         self.assertIn("no.crt", self.error("nodes", "--api", "https://127.0.0.1:1", "--api-ca", self.folder / "no.crt"))
@@ -228,9 +231,18 @@ class NodeTest(ProgramTest):
         status, answer = post("/cluster/v1/invitations", {}, Origin="https://evil.example")
         self.assertEqual((status, answer["error"]["code"]), (403, "origin_not_allowed"))
         for body in ({"uses": 0}, {"uses": 2000}, {"expires_s": -1}, {"more": 1}, [], {"uses": "1"}):
-            self.assertEqual(post("/cluster/v1/invitations", body)[0], 400, body)
-        self.assertEqual(post("/cluster/v1/nodes/remove", {})[0], 400)
-        self.assertEqual(post("/cluster/v1/nodes/remove", {"node": "x"})[0], 404)
+            self.refused(post("/cluster/v1/invitations", body), 400, "invalid_argument")
+        for path in ("nodes/remove", "invitations/withdraw", "join", "unload", "load", "plan"):
+            for body in ({}, [], {"more": 1}, {"node": 1}):
+                self.refused(post("/cluster/v1/" + path, body), 400, "invalid_argument")
+        self.refused(post("/cluster/v1/unload", {"model": "pebble", "replicas": 1}), 400, "invalid_argument")
+        self.refused(post("/cluster/v1/unload", {"model": "pebble"}), 404, "not_found")
+        self.refused(post("/cluster/v1/nodes/remove", {"node": "x"}), 404, "not_found")
+        self.refused(post("/cluster/v1/load", {"model": "pebble", "nodes": ["atlas", "atlas"]}), 400, "invalid_argument")
+
+    # The code is for programs: docs/formats/cluster-api.md.
+    def refused(self, answered, status, code):
+        self.assertEqual((answered[0], answered[1]["error"]["code"]), (status, code), answered)
 
     # What is open can be looked at and ended; the code itself is shown once, to whoever asked for it.
     def test_invitations_are_listed_and_withdrawn(self):

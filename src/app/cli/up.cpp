@@ -80,6 +80,7 @@ void add_up(CLI::App& app, int& exit_code) {
                    "No multicast: only --peer, and addresses in codes");
   command
       .add_option("--name", node.cluster.name, "Its name for people, from now on [the machine's]")
+      ->check(not_empty())
       ->type_name("NAME");
   command
       .add_option("--state", flags->state, "Keeps its key and cluster [~/.local/state/drystone]")

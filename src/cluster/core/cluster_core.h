@@ -109,6 +109,8 @@ class ClusterCore {
 
   // --- who is alive
   NodeState state(const NodeId& id) const { return membership_.state(id); }
+  // Of its process as it is known now, this node's own too; 0: nobody has heard of it.
+  std::uint64_t start_of(const NodeId& id) const { return membership_.start_of(id); }
   std::vector<NodeId> alive() const { return membership_.alive(); }  // with us and suspects; sorted
   const Membership& membership() const { return membership_; }
   // Whether the view is worth acting on: all members had time to answer since our start, and the

@@ -170,6 +170,28 @@ TEST(ClusterCore, ARemovedNodeIsOutEverywhere) {
   EXPECT_TRUE(cluster.core(1).remove("nobody", cluster.wall()).is(Errc::not_found));
 }
 
+// ... nor does it fill the lists of the others with what it signs.
+TEST(ClusterCore, WhatARemovedNodeSignsIsNeitherKeptNorPassedOn) {
+  Cluster cluster(3);
+  ASSERT_TRUE(cluster.core(0).remove(cluster.id(2), cluster.wall()));
+  cluster.run(seconds(1));
+  const TestCrypto& signer = cluster[2].crypto;
+  Message message;
+  message.cluster = cluster.core(0).members().cluster();
+  MemberEntry entry{.key = TestCrypto(99).public_key(),
+                    .name = "intruder",
+                    .added_at = 5,
+                    .added_by = signer.public_key()};
+  entry.signature = signer.sign(signed_bytes(message.cluster, entry));
+  message.entries.push_back(entry);
+  EXPECT_TRUE(cluster.core(0)
+                  .receive(cluster.id(2), to_texts(message)[0], seconds(60))
+                  .is(Errc::invalid_argument));
+  for (const Outgoing& out : cluster.core(0).take_outbox())
+    EXPECT_EQ(out.text.find("intruder"), std::string::npos) << out.to;
+  EXPECT_EQ(to_text(cluster.core(0).snapshot()).find("intruder"), std::string::npos);
+}
+
 // It was away, knows nobody's address any more, and is only heard in the network.
 TEST(ClusterCore, WhoIsHeardOfAndWasPutOutIsTold) {
   Cluster cluster(3);

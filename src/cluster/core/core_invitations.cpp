@@ -15,7 +15,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::int64_t kExpiredKeptSeconds = 600;  // so that a late guest is told why
+// Clocks differ: it ends by that of the node that is asked. And who comes late is told why, as long
+// as strangers are listened to because of another one.
+constexpr std::int64_t kExpiredKeptSeconds = 600;
 
 std::int64_t seconds_of(ClusterCore::Wall wall) {
   return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();

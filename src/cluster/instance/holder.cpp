@@ -24,6 +24,12 @@ Holder::Part* Holder::current(const std::string& instance, const Epoch& epoch) {
   return found != parts_.end() && found->second.state.epoch == epoch ? &found->second : nullptr;
 }
 
+void Holder::raise_boot(std::uint64_t at_least) {
+  if (at_least <= boot_) return;
+  boot_ = at_least;
+  for (auto& [instance, part] : parts_) part.state.boot = boot_;
+}
+
 void Holder::progress(const std::string& instance, const Epoch& epoch, double done) {
   Part* part = current(instance, epoch);
   if (part == nullptr || part->state.phase != PartPhase::loading) return;

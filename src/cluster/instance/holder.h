@@ -22,6 +22,10 @@ class Holder {
   void loaded(const std::string& instance, const Epoch& epoch);
   void failed(const std::string& instance, const Epoch& epoch, const std::string& error);
 
+  // Of this process: what its parts are told with.
+  std::uint64_t boot() const { return boot_; }
+  void raise_boot(std::uint64_t at_least);
+
   // Appends what follows from the map.
   void act(const InstanceMap& map, std::vector<InstanceAction>& actions);
 
@@ -43,7 +47,7 @@ class Holder {
   void tell(const InstanceMap& map, std::vector<InstanceAction>& actions) const;
 
   const std::string self_;
-  const std::uint64_t boot_;
+  std::uint64_t boot_;
   std::map<std::string, Part> parts_;   // by instance
   std::map<std::string, Epoch> ended_;  // by instance: the highest that was dropped
 };

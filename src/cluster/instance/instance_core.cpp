@@ -67,6 +67,21 @@ void InstanceCore::node_alive(const std::string& node) {
   dirty_ = true;
 }
 
+void InstanceCore::process_heard(const std::string& node, std::uint64_t number) {
+  if (node == self_)
+    holder_.raise_boot(number);
+  else
+    processes_[node] = number;
+  dirty_ = true;
+}
+
+// Until its node has settled, a part of its life before stands in the map.
+bool InstanceCore::is_of_ended_process(const std::string& node, const PartState& state) const {
+  if (node == self_) return state.boot != holder_.boot();
+  const auto process = processes_.find(node);
+  return process != processes_.end() && state.boot < process->second;
+}
+
 void InstanceCore::node_dead(const std::string& node) {
   if (node == self_ || alive_.erase(node) == 0) return;
   keeper_.node_went(node);
@@ -76,6 +91,7 @@ void InstanceCore::node_dead(const std::string& node) {
 void InstanceCore::node_removed(AbsentNode node) {
   if (node.id == self_) return;
   node_dead(node.id);
+  processes_.erase(node.id);
   // What it was called last.
   if (const NodeFigures* figures = map_.node(node.id)) node.name = figures->shown_name();
   removed_.insert_or_assign(node.id, std::move(node));
@@ -133,6 +149,14 @@ std::vector<InstanceStatus> InstanceCore::statuses() const {
   return statuses;
 }
 
+std::string InstanceCore::substitute_text(const Placement& placement) const {
+  if (placement.degraded.empty()) return "";
+  std::string nodes;
+  for (const PlacedPart& part : placement.parts)
+    nodes += (nodes.empty() ? "" : ", ") + map_.shown_name(part.node);
+  return fmt::format("runs on {} instead, because {}", nodes, degraded_now(placement));
+}
+
 // A node that was dead when it was replaced may have been removed since: it never comes back.
 std::string InstanceCore::degraded_now(const Placement& placement) const {
   const std::string& degraded = placement.degraded;
@@ -178,7 +202,13 @@ InstanceStatus InstanceCore::status(const std::string& instance,
   }
   status.placement = place->placement;
   status.parts = map_.parts(*place->placement);
-  status.message = degraded_now(*place->placement);
+  for (auto& [node, state] : status.parts)
+    if (is_of_ended_process(node, state) &&
+        (state.phase == PartPhase::ready || state.phase == PartPhase::loading)) {
+      state.phase = PartPhase::lost;
+      state.error = "the process started afresh";
+    }
+  status.message = substitute_text(*place->placement);
   status.phase = phase_of(*place->placement, status.parts, map_, status.progress, status.message);
   for (const PlacedPart& part : place->placement->parts)
     if (!alive_.contains(part.node)) {

@@ -30,7 +30,8 @@ struct InstanceStatus {
   std::string instance, model;
   InstancePhase phase = InstancePhase::waiting;
   std::optional<Placement> placement;
-  // By node; of the placement's epoch alone. Those of nodes that are not alive are lost.
+  // By node; of the placement's epoch alone. Those of nodes that are not alive, and of processes
+  // that have ended, are lost.
   std::map<std::string, PartState> parts;
   double progress = 0;    // of loading: the mean over parts
   std::string message;    // why it waits, failed or was refused; or is degraded
@@ -65,6 +66,10 @@ class InstanceCore {
 
   // Events. Each may be told again.
   void node_alive(const std::string& node);  // self is alive from the start
+  // The number of the node's process as the members know it (its start): parts of that process have
+  // it as `boot`, or a greater one. What has a lower one has ended, whatever the map still says. Of
+  // self: from now on its parts have at least that.
+  void process_heard(const std::string& node, std::uint64_t number);
   void node_dead(const std::string& node);
   // It belongs to the cluster no more: also of those to which that happened before our start.
   void node_removed(AbsentNode node);
@@ -92,12 +97,15 @@ class InstanceCore {
 
  private:
   InstanceStatus status(const std::string& instance, const DesiredInstance* desired) const;
+  std::string substitute_text(const Placement& placement) const;
   std::string degraded_now(const Placement& placement) const;
+  bool is_of_ended_process(const std::string& node, const PartState& state) const;
 
   const std::string self_;
   InstanceMap map_;
   std::set<std::string> alive_;
-  std::map<std::string, AbsentNode> removed_;  // by id
+  std::map<std::string, std::uint64_t> processes_;  // by node, as far as one was heard of
+  std::map<std::string, AbsentNode> removed_;       // by id
   Time now_;
   bool ticked_ = false;
   bool dirty_ = true;  // something happened since the last take_actions() that gave nothing

@@ -85,9 +85,11 @@ TEST(InstanceCore, ASubstituteTellsDeadFromRemoved) {
   cluster.kill("c");
   cluster.run(4);
   ASSERT_TRUE(cluster.gets_ready());
-  EXPECT_EQ(cluster.status("b", "llama").message, "c is dead: alive are a, b");
+  EXPECT_EQ(cluster.status("b", "llama").message,
+            "runs on a instead, because c is dead: alive are a, b");
   cluster.remove("c");
-  EXPECT_EQ(cluster.status("b", "llama").message, "c was removed: alive are a, b");
+  EXPECT_EQ(cluster.status("b", "llama").message,
+            "runs on a instead, because c was removed: alive are a, b");
 
   TestCluster other(1, {"a", "b", "c"}, kLarge);
   other.want(desired);
@@ -96,6 +98,22 @@ TEST(InstanceCore, ASubstituteTellsDeadFromRemoved) {
   other.run(4);
   ASSERT_TRUE(other.gets_ready());
   EXPECT_EQ(other.status("b", "llama").placement->degraded, "c was removed: alive are a, b");
+}
+
+// After a power cut the map still says what ran before: nothing runs until it is loaded again.
+TEST(InstanceCore, WhatEndedWithItsProcessIsNotReady) {
+  TestCluster cluster(3, {"a", "b"}, kSmall);
+  cluster.want(kWanted);
+  ASSERT_TRUE(cluster.gets_ready());
+  cluster.kill("b");
+  cluster.start("b");
+  for (const char* asked : {"a", "b"}) {
+    const InstanceStatus status = cluster.status(asked, "llama");
+    EXPECT_EQ(status.phase, InstancePhase::loading) << asked;
+    EXPECT_EQ(status.parts.at("b").phase, PartPhase::lost) << asked;
+  }
+  ASSERT_TRUE(cluster.gets_ready());
+  EXPECT_EQ(cluster.disagreement(), "");
 }
 
 // The keeper itself may be the one that is lost.

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "cluster/instance/test_instances.h"
 
 namespace drystone {
@@ -41,6 +44,35 @@ TEST_P(InstanceReplicaPlans, ReplicasStandOnDifferentNodes) {
   cluster.run(12);
   EXPECT_EQ(cluster.disagreement(), "");
   EXPECT_EQ(cluster.core("a").statuses().size(), 1u);
+}
+
+// The second one is placed where the first is not: that node is excluded, and lives all the same.
+TEST_P(InstanceReplicaPlans, ReplicasStayOnTheNodesThatWereNamed) {
+  TestCluster cluster(22, {"a", "b", "c"}, kLarge, GetParam());
+  DesiredInstance desired = kWanted;
+  desired.replicas = 2;
+  desired.nodes = {"b", "c"};
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
+  std::set<std::string> used;
+  for (const char* instance : {"llama", "llama#1"}) {
+    const InstanceStatus status = cluster.status("a", instance);
+    EXPECT_EQ(status.message, "") << instance;
+    used.insert(status.placement->head);
+  }
+  EXPECT_EQ(used, (std::set<std::string>{"b", "c"}));
+}
+
+// What has to take its place says why, without advice that is of no use any more.
+TEST_P(InstanceReplicaPlans, ASubstituteSaysWhereItRunsAndWhy) {
+  TestCluster cluster(23, {"a", "b"}, kLarge, GetParam());
+  DesiredInstance desired = kWanted;
+  desired.stages = 3;
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready());
+  const InstanceStatus status = cluster.status("a", "llama");
+  EXPECT_EQ(status.message, "runs on a instead, because that takes 3 nodes, and 2 can be used");
 }
 
 // Whatever shape is fastest for one: two nodes that could hold a shard each hold a replica each.

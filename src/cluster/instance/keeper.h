@@ -157,6 +157,7 @@ class Keeper {
   bool may_run(const Turn& turn, const Placement& placement) const;
 
   std::vector<NodeFigures> nodes_for(const Turn& turn) const;
+  std::set<std::string> other_replicas(const Turn& turn) const;  // nodes that have one
   std::uint32_t replicas_to_place(const Turn& turn) const;
   // Whether the placement takes several nodes on which more of the model's replicas could be.
   bool stands_in_the_way(const Turn& turn);

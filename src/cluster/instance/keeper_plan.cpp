@@ -16,9 +16,12 @@ bool names(const std::string& name, const std::string& id, const InstanceMap& ma
   return name == id || (figures != nullptr && figures->is_called(name));
 }
 
-// Dead ones first: another node may have had the same name before.
-std::vector<AbsentNode> absent_nodes(const KeeperView& view) {
+// Those that live first, then dead ones: another node may have had the same name before.
+std::vector<AbsentNode> absent_nodes(const KeeperView& view, const std::set<std::string>& taken) {
   std::vector<AbsentNode> absent;
+  for (const std::string& id : view.alive)
+    if (taken.contains(id))
+      absent.push_back({.id = id, .name = view.map.shown_name(id), .why = kTaken});
   for (const std::string& id : view.map.nodes())
     if (!view.alive.contains(id) && !view.removed.contains(id))
       absent.push_back({.id = id, .name = view.map.shown_name(id)});
@@ -36,12 +39,13 @@ bool has_shape(const Placement& placement, const DesiredInstance& desired) {
 }
 
 // A place for one of `to_place` replicas that leaves room for the others: as many as there can be.
-// One of several takes a single node where it can.
+// One of several takes a single node where it can. `why`: of the error, the reason alone.
 Result<Placement> place_one(const ModelFigures& model, const std::vector<NodeFigures>& nodes,
                             const LinkTable& links, PlanRequest request, std::uint32_t to_place,
-                            bool one_of_several) {
+                            bool one_of_several, std::string& why) {
   request.replicas = to_place > 1 ? std::nullopt : std::optional(1u);
   Plan found = plan(model, nodes, links, request);
+  why = found.why;
   if (found.offers.empty()) return *std::move(found.error);
   const auto first = [&](auto is_wanted) {
     const auto offer = std::ranges::find_if(found.offers, is_wanted);
@@ -90,14 +94,11 @@ bool satisfies(const Placement& placement, const DesiredInstance& desired,
 // this instance has counts as free.
 std::vector<NodeFigures> Keeper::nodes_for(const Turn& turn) const {
   std::map<std::string, Bytes> taken;
-  std::set<std::string> replicas;
   for (const auto& [other, place] : current_) {
     if (other == turn.instance || !place.placement) continue;
-    for (const PlacedPart& part : place.placement->parts) {
-      taken[part.node] += part.bytes.total();
-      if (place.placement->model == turn.desired.model) replicas.insert(part.node);
-    }
+    for (const PlacedPart& part : place.placement->parts) taken[part.node] += part.bytes.total();
   }
+  const std::set<std::string> replicas = other_replicas(turn);
   std::vector<NodeFigures> nodes;
   for (const std::string& id : turn.view.alive) {
     if (replicas.contains(id) || nodes.size() == kPlanNodesMax) continue;
@@ -108,6 +109,16 @@ std::vector<NodeFigures> Keeper::nodes_for(const Turn& turn) const {
     // what is reserved there.
     if (turn.kept.blame.contains(id)) reserved = std::max(reserved, figures->reserved_bytes);
     nodes.push_back(figures->with_reserved(reserved));
+  }
+  return nodes;
+}
+
+std::set<std::string> Keeper::other_replicas(const Turn& turn) const {
+  std::set<std::string> nodes;
+  for (const auto& [other, place] : current_) {
+    if (other == turn.instance || !place.placement) continue;
+    if (place.placement->model != turn.desired.model) continue;
+    for (const PlacedPart& part : place.placement->parts) nodes.insert(part.node);
   }
   return nodes;
 }
@@ -167,25 +178,28 @@ PlanJob Keeper::job_for(const Turn& turn) const {
   });
   return [instance = turn.instance, desired = turn.desired, model = turn.model,
           nodes = std::move(nodes), trusted = std::move(trusted), links = turn.view.map.links(),
-          to_place = replicas_to_place(turn), absent = absent_nodes(turn.view)]() -> PlaceValue {
+          to_place = replicas_to_place(turn),
+          absent = absent_nodes(turn.view, other_replicas(turn))]() -> PlaceValue {
     if (nodes.empty())
       return {.refused = "no node is left for another replica of " + desired.model +
                          ". Add a node, or ask for fewer replicas"};
     const bool several = desired.replicas > 1;
+    std::string why;
     const auto planned = [&](const DesiredInstance& wanted) {
       PlanRequest request = wanted.request(instance);
       request.absent = absent;
       Result<Placement> found = Error(Errc::unavailable, "no node is left");
       if (trusted.size() < nodes.size())
-        found = place_one(model, trusted, links, request, to_place, several);
+        found = place_one(model, trusted, links, request, to_place, several, why);
       if (found) return found;
-      return place_one(model, nodes, links, request, to_place, several);
+      return place_one(model, nodes, links, request, to_place, several, why);
     };
     auto asked = planned(desired);
     if (asked) return {.placement = *std::move(asked)};
     if (desired.forced()) {
+      const std::string reason = why;
       if (auto substitute = planned(desired.unforced())) {
-        substitute->degraded = one_line(asked.error().message(), kDegradedTextMax);
+        substitute->degraded = one_line(reason, kDegradedTextMax);
         return {.placement = *std::move(substitute)};
       }
     }

@@ -83,9 +83,9 @@ Result<MemberEntry> MemberList::admit(const PublicKey& key, std::string_view nam
                  "this key was removed from the cluster, for ever: make a new one and join again");
   if (is_member(key)) return Error(Errc::invalid_argument, "this key is a member already");
   MemberEntry entry{.key = key, .name = std::string(name), .added_by = crypto.public_key()};
-  for (const auto& [pair, other] : entries_)
-    entry.added_at = std::max(entry.added_at, other.added_at);
-  ++entry.added_at;
+  for (const MemberEntry* other : walk(/*counting=*/true))
+    entry.added_at = std::max(entry.added_at, other->added_at);
+  entry.added_at = std::min(entry.added_at + 1, kJsonNumberMax);
   entry.signature = crypto.sign(signed_bytes(cluster_, entry));
   TRY(take(entry, crypto));
   refresh(crypto);
@@ -108,6 +108,7 @@ Result<bool> MemberList::take(const MemberEntry& entry, const Crypto& crypto) {
   const KeyPair pair(entry.key, entry.added_by);
   const auto present = entries_.find(pair);
   if (present != entries_.end() && !holds_against(entry, present->second)) return false;
+  if (present == entries_.end() && entries_.size() >= kMemberEntriesMax) make_room();
   if (auto name = check_name(entry.name); !name)
     return Error(Errc::corrupt, name.error().message());
   const bool genesis = entry.key == entry.added_by;
@@ -161,7 +162,13 @@ MemberList::Merged MemberList::merge(std::span<const MemberEntry> entries,
          fmt::format("entries[{}] ({})", i, entries[i].name));
   for (std::size_t i = 0; i < removals.size(); ++i)
     note(take(removals[i], crypto), removals[i], merged.removals, fmt::format("removals[{}]", i));
-  if (merged.changed()) refresh(crypto);
+  if (!merged.changed()) return merged;
+  refresh(crypto);
+  std::set<KeyPair> last;
+  for (const MemberEntry* entry : lasting()) last.emplace(entry->key, entry->added_by);
+  std::erase_if(merged.entries, [&](const MemberEntry& entry) {
+    return !last.contains({entry.key, entry.added_by});
+  });
   return merged;
 }
 
@@ -183,9 +190,44 @@ std::vector<const MemberEntry*> MemberList::walk(bool counting) const {
   return found;
 }
 
+// A removal is believed where the one it removes and the one who signed it are known. The entries
+// of each that does not count any more lead to genesis, and last with the removal.
+std::vector<const MemberEntry*> MemberList::lasting() const {
+  std::vector<const MemberEntry*> found = walk(/*counting=*/true);
+  std::set<PublicKey> known;
+  for (const MemberEntry* entry : found) known.insert(entry->key);
+  std::set<PublicKey> wanted;
+  for (const auto& [pair, removal] : removals_)
+    for (const PublicKey& key : {removal.key, removal.removed_by})
+      if (!known.contains(key)) wanted.insert(key);
+  if (wanted.empty()) return found;
+  // Backwards, signers come after those they signed: of each key, the entry nearest to genesis.
+  std::map<PublicKey, const MemberEntry*> first;
+  const std::vector<const MemberEntry*> all = walk(/*counting=*/false);
+  for (const MemberEntry* entry : all) first.try_emplace(entry->key, entry);
+  std::set<const MemberEntry*> needed;
+  for (const PublicKey& key : wanted)
+    for (PublicKey next = key; !known.contains(next); next = first.at(next)->added_by)
+      if (!needed.insert(first.at(next)).second) break;
+  for (const MemberEntry* entry : all)
+    if (needed.contains(entry)) found.push_back(entry);
+  return found;
+}
+
+void MemberList::make_room() {
+  std::map<KeyPair, MemberEntry> kept;
+  std::map<PublicKey, NodeId> ids;
+  for (const MemberEntry* entry : lasting()) {
+    kept.emplace(KeyPair(entry->key, entry->added_by), *entry);
+    if (const auto id = ids_.find(entry->key); id != ids_.end()) ids.insert(*id);
+  }
+  entries_ = std::move(kept);
+  ids_ = std::move(ids);
+}
+
 std::vector<MemberEntry> MemberList::entries() const {
   std::vector<MemberEntry> all;
-  for (const MemberEntry* entry : walk(/*counting=*/false)) all.push_back(*entry);
+  for (const MemberEntry* entry : lasting()) all.push_back(*entry);
   return all;
 }
 
@@ -212,11 +254,11 @@ std::vector<MemberEntry> MemberList::chain(const PublicKey& key) const {
 
 std::vector<MemberList::Former> MemberList::former() const {
   std::map<PublicKey, Former> all;
-  for (const auto& [pair, entry] : entries_)
-    if (is_removed(entry.key))
-      all[entry.key] = {.id = ids_.at(entry.key),
-                        .name = entry.name,
-                        .left = removals_.contains({entry.key, entry.key})};
+  for (const MemberEntry* entry : lasting())
+    if (is_removed(entry->key))
+      all.try_emplace(entry->key, Former{.id = ids_.at(entry->key),
+                                         .name = entry->name,
+                                         .left = removals_.contains({entry->key, entry->key})});
   std::vector<Former> former;
   for (auto& [key, one] : all) former.push_back(std::move(one));
   return former;
@@ -249,8 +291,11 @@ void MemberList::refresh(const Crypto& crypto) {
   }
 
   std::string all, removed;
-  for (const auto& [pair, entry] : entries_)
-    all.append(signed_bytes(cluster_, entry)).append(bytes_of(entry.signature));
+  std::map<KeyPair, const MemberEntry*> counting;
+  for (const MemberEntry* entry : walk(/*counting=*/true))
+    counting.emplace(KeyPair(entry->key, entry->added_by), entry);
+  for (const auto& [pair, entry] : counting)
+    all.append(signed_bytes(cluster_, *entry)).append(bytes_of(entry->signature));
   const PublicKey* last = nullptr;
   for (const auto& [pair, removal] : removals_) {
     all.append(signed_bytes(cluster_, removal)).append(bytes_of(removal.signature));

@@ -15,7 +15,7 @@
 
 namespace drystone::cluster {
 
-constexpr std::size_t kMemberEntriesMax = 1024;  // with those of removed members
+constexpr std::size_t kMemberEntriesMax = 1024;  // that last, those of removed members among them
 constexpr std::size_t kRemovalsMax = 1024;
 constexpr std::size_t kKeptTotalMax = 8192;  // kept keys of all removals together
 
@@ -29,6 +29,9 @@ constexpr std::size_t kKeptTotalMax = 8192;  // kept keys of all removals togeth
 //  - a removed key is out for ever, and nothing it signs afterwards lets anybody in, whatever
 //    counter it writes; another member may let those keys in again;
 //  - a machine that was removed or has left comes back with a new key only.
+// What lasts is passed on and kept: entries that count, and those by which it is known who stands
+// in the removals. Others (anybody whose key was removed can sign any number of them) are
+// remembered, since they may count when their signer is let in again, until their room is needed.
 // Every member may remove every other: a signature is taken when its signer's chain of entries
 // leads to genesis, removed or not (a removed node reaches nobody who knows of its removal).
 //
@@ -77,7 +80,7 @@ class MemberList {
   // refused is named with its place and the reason: corrupt (bad signature or form), not_found (its
   // signer is unknown here: give the signer's entry first), limit.
   struct Merged {
-    std::vector<MemberEntry> entries;  // those that were new
+    std::vector<MemberEntry> entries;  // those that were new and last
     std::vector<Removal> removals;
     std::vector<Error> refused;
 
@@ -86,17 +89,17 @@ class MemberList {
   Merged merge(std::span<const MemberEntry> entries, std::span<const Removal> removals,
                const Crypto& crypto);
 
-  // All that there is, signers before those they signed: merged in this order nothing is missing.
+  // All that lasts, signers before those they signed: merged in this order nothing is missing.
   std::vector<MemberEntry> entries() const;
   std::vector<Removal> removals() const;
   // The entries by which a key is a member, or was one, genesis first: who has them needs nothing
   // else to take what it signed. Empty: never heard of.
   std::vector<MemberEntry> chain(const PublicKey& key) const;
-  // Of one that has or had an entry, a member or not; null: never heard of. Valid until the next
-  // change.
+  // Of one that has an entry, a member or not; null: not known. Valid until the next change.
   const PublicKey* key_of(const NodeId& id) const;
 
-  // Equal exactly for equal lists of a cluster; zeros for an empty one.
+  // Equal exactly for lists of a cluster with the same removals and entries that count; zeros for
+  // an empty one.
   const Digest& digest() const { return digest_; }
   // Of the set of removed keys alone: invitations made before another removal are void.
   const Digest& removed_digest() const { return removed_digest_; }
@@ -111,6 +114,8 @@ class MemberList {
   Result<bool> take(const Removal& removal, const Crypto& crypto);
   // Signers before those they signed; with `counting`, only entries that count.
   std::vector<const MemberEntry*> walk(bool counting) const;
+  std::vector<const MemberEntry*> lasting() const;  // in the order of walk()
+  void make_room();                                 // forgets what does not last
   void refresh(const Crypto& crypto);
 
   ClusterId cluster_;

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/rng.h"
+#include "cluster/wire/json_fields.h"
 #include "cluster/wire/test_crypto.h"
 
 namespace drystone::cluster {
@@ -187,9 +188,9 @@ TEST(MemberList, MergesToTheSameInEveryOrder) {
         std::swap(entries[i - 1], entries[rng.below(i)]);
       for (std::size_t i = removals.size(); i > 1; --i)
         std::swap(removals[i - 1], removals[rng.below(i)]);
-      // Until nothing new comes: a part whose signer was not known yet is given again.
-      while (list.merge(entries, removals, *keys[0]).changed()) {
-      }
+      // A part whose signer was not known yet is given again, as often as a chain is long.
+      for (std::size_t pass = 0; pass <= keys.size(); ++pass)
+        (void)list.merge(entries, removals, *keys[0]);
     }
     ASSERT_EQ(merged[0].digest(), merged[1].digest()) << "seed " << seed;
     ASSERT_EQ(merged[0].digest(), merged[2].digest()) << "seed " << seed;
@@ -202,6 +203,70 @@ TEST(MemberList, MergesToTheSameInEveryOrder) {
           << "seed " << seed;
     }
   }
+}
+
+MemberEntry signed_entry(const TestCrypto& signer, const PublicKey& key, std::uint64_t at = 5) {
+  MemberEntry entry{.key = key, .name = "x", .added_at = at, .added_by = signer.public_key()};
+  entry.signature = signer.sign(signed_bytes(kCluster, entry));
+  return entry;
+}
+
+// It could close the cluster to everybody else for ever, since a list never shrinks.
+TEST(MemberList, WhatARemovedKeySignsTakesNoRoom) {
+  People p;
+  MemberList list = founded(p.atlas);
+  ASSERT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas));
+  ASSERT_TRUE(list.remove(p.nova.public_key(), p.atlas));
+  const Digest before = list.digest();
+  // Of its own, and of a key that it lets in: nobody has removed that one.
+  std::vector<MemberEntry> flood{signed_entry(p.nova, p.oak.public_key(), kJsonNumberMax)};
+  for (std::size_t i = 0; i < 2 * kMemberEntriesMax; ++i)
+    flood.push_back(signed_entry(i % 2 == 0 ? p.nova : p.oak, TestCrypto(100 + i).public_key()));
+  EXPECT_FALSE(list.merge(flood, {}, p.atlas).changed()) << "nothing to pass on";
+  EXPECT_EQ(list.entries().size(), 2U);
+  EXPECT_EQ(list.digest(), before);
+  const auto admitted = list.admit(p.pine.public_key(), "pine", p.atlas);
+  ASSERT_TRUE(admitted) << admitted.error().message();
+  EXPECT_EQ(admitted->added_at, 2U) << "its counters drive nobody to the end of the numbers";
+  EXPECT_EQ(names(list), (Names{"atlas", "pine"}));
+  EXPECT_EQ(list.former().size(), 1U);
+}
+
+// Who came in by a removed node and is let in again brings those whom it let in.
+TEST(MemberList, EntriesCountAgainWithTheirSigner) {
+  People p;
+  MemberList list = founded(p.atlas);
+  ASSERT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas));
+  MemberList there = list;
+  ASSERT_TRUE(list.remove(p.nova.public_key(), p.atlas));
+  ASSERT_TRUE(there.admit(p.spare.public_key(), "spare", p.nova));
+  ASSERT_TRUE(there.admit(p.pine.public_key(), "pine", p.spare));
+  merge_all(list, there, p.atlas);
+  EXPECT_EQ(names(list), Names{"atlas"});
+  ASSERT_TRUE(list.admit(p.spare.public_key(), "spare", p.atlas));
+  EXPECT_EQ(names(list), (Names{"atlas", "pine", "spare"}));
+}
+
+// Two parts of a cluster put each other out: what proves a removal stays as long as the removal.
+TEST(MemberList, ARemovalLastsWithTheEntriesThatProveIt) {
+  People p;
+  MemberList here = founded(p.atlas);
+  ASSERT_TRUE(here.admit(p.nova.public_key(), "nova", p.atlas));
+  ASSERT_TRUE(here.admit(p.oak.public_key(), "oak", p.atlas));
+  MemberList there = here;
+  ASSERT_TRUE(here.remove(p.nova.public_key(), p.atlas));
+  ASSERT_TRUE(there.admit(p.spare.public_key(), "spare", p.nova));
+  ASSERT_TRUE(there.admit(p.pine.public_key(), "pine", p.nova));
+  ASSERT_TRUE(there.remove(p.oak.public_key(), p.spare));
+  merge_all(here, there, p.atlas);
+  EXPECT_EQ(names(here), Names{"atlas"});
+  EXPECT_EQ(here.entries().size(), 4U) << "pine's alone is not needed";
+  MemberList read(kCluster, p.atlas.public_key());
+  merge_all(read, here, p.atlas);
+  EXPECT_EQ(read.digest(), here.digest());
+  EXPECT_TRUE(read.is_removed(p.oak.public_key()));
+  merge_all(there, here, p.spare);
+  EXPECT_EQ(there.digest(), here.digest());
 }
 
 // In the order that entries() gives, each signer is known before what it signed.

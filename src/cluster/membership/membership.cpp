@@ -23,6 +23,12 @@ NodeState Membership::state(const NodeId& id) const {
   return node ? node->record.state : NodeState::dead;
 }
 
+std::uint64_t Membership::start_of(const NodeId& id) const {
+  if (id == self()) return own_record().start;
+  const NodeTable::Node* node = table_.find(id);
+  return node != nullptr && node->heard ? node->record.start : 0;
+}
+
 std::vector<NodeId> Membership::alive() const {
   std::vector<NodeId> alive;
   for (const auto& [id, node] : table_.others())

@@ -75,8 +75,9 @@ class Membership {
 
   const NodeId& self() const { return table_.self().id; }
   const NodeRecord& own_record() const { return table_.self(); }
-  NodeState state(const NodeId& id) const;  // dead for one that is unknown
-  std::vector<NodeId> alive() const;        // with this node and suspects; sorted
+  NodeState state(const NodeId& id) const;         // dead for one that is unknown
+  std::vector<NodeId> alive() const;               // with this node and suspects; sorted
+  std::uint64_t start_of(const NodeId& id) const;  // of its last known process; 0: unheard of
   const std::map<NodeId, NodeTable::Node>& others() const { return table_.others(); }
   std::optional<Time> round_trip(const NodeId& id) const;  // of the last probe that it answered
   // `count` of the others that are alive, at random.

@@ -256,6 +256,8 @@ TEST_P(MembershipOf, ARestartWithAnOlderClockIsSeenToo) {
   EXPECT_TRUE(net.all_alive());
   EXPECT_EQ(net.events(NodeEvent::Kind::restarted, 1), net.size() - 1);
   EXPECT_EQ(net[1].core->own_record().start, 51U);
+  for (std::size_t i = 0; i < net.size(); ++i)
+    EXPECT_EQ(net[i].core->start_of(net[1].core->self()), 51U) << i;
 }
 
 TEST_P(MembershipOf, WhoStopsInOrderIsNotMissed) {

@@ -89,19 +89,38 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
   if (!request_.head.empty()) names.push_back(request_.head);
   std::map<std::string, int> times_named;
   for (const NodeFigures& node : nodes) ++times_named[node.name];
-  for (const std::string& name : names)
-    if (std::ranges::none_of(nodes,
-                             [&](const NodeFigures& node) { return node.is_called(name); })) {
-      std::string known;
-      for (const NodeFigures& node : nodes) known += (known.empty() ? "" : ", ") + node.name;
-      const auto absent = std::ranges::find_if(request_.absent, [&](const AbsentNode& node) {
-        return node.id == name || node.name == name;
-      });
-      return refuse("{}: alive are {}",
-                    absent == request_.absent.end() ? "there is no node " + name
-                                                    : fmt::format("{} {}", name, absent->why),
-                    known.empty() ? "none" : known);
-    }
+  const auto called = [&](const std::string& name) {
+    return std::ranges::find_if(nodes,
+                                [&](const NodeFigures& node) { return node.is_called(name); });
+  };
+  const bool any_left = std::ranges::any_of(
+      request_.nodes, [&](const std::string& name) { return called(name) != nodes.end(); });
+  for (const std::string& name : names) {
+    if (called(name) != nodes.end()) continue;
+    const auto absent = std::ranges::find_if(request_.absent, [&](const AbsentNode& node) {
+      return node.id == name || node.name == name;
+    });
+    const bool is_taken = absent != request_.absent.end() && absent->why == kTaken;
+    if (is_taken && any_left && name != request_.head) continue;
+    if (is_taken) return refuse("{} {}", name, absent->why);
+    std::string known;
+    for (const NodeFigures& node : nodes) known += (known.empty() ? "" : ", ") + node.name;
+    for (const AbsentNode& node : request_.absent)
+      if (node.why == kTaken) known += (known.empty() ? "" : ", ") + node.name;
+    return refuse("{}: alive are {}",
+                  absent == request_.absent.end() ? "there is no node " + name
+                                                  : fmt::format("{} {}", name, absent->why),
+                  known.empty() ? "none" : known);
+  }
+  std::map<std::string, std::string> named;  // by id
+  for (const std::string& name : request_.nodes) {
+    const auto node = called(name);
+    if (node == nodes.end()) continue;
+    const auto [before, is_new] = named.try_emplace(node->id, name);
+    if (is_new) continue;
+    return before->second == name ? refuse("the node {} is named twice", name)
+                                  : refuse("{} and {} name the same node", before->second, name);
+  }
   for (const NodeFigures& node : nodes) {
     const auto names_it = [&](const std::string& name) { return node.is_called(name); };
     if (!request_.nodes.empty() && std::ranges::none_of(request_.nodes, names_it)) continue;

@@ -65,21 +65,19 @@ std::string instead(const ModelFigures& model, const std::vector<NodeFigures>& n
   return "Try a smaller quantization or add a node";
 }
 
-Error no_offer(const Plan& plan, const ModelFigures& model, const std::vector<NodeFigures>& nodes,
-               const LinkTable& links, const PlanRequest& request) {
+// Sets error and why.
+void say_no_offer(Plan& plan, const ModelFigures& model, const std::vector<NodeFigures>& nodes,
+                  const LinkTable& links, const PlanRequest& request) {
   const std::uint64_t wanted = std::uint64_t{request.stages.value_or(1)} *
                                request.shards.value_or(1) * request.replicas.value_or(1);
   const std::size_t usable = request.nodes.empty() ? nodes.size() : request.nodes.size();
   if (wanted > usable)
-    return Error(Errc::invalid_argument,
-                 fmt::format("cannot place {}: that takes {} nodes, and {} can be used. Running "
-                             "models are unaffected. {}",
-                             model.name, wanted, usable, instead(model, nodes, links, request)));
-  const std::string why =
-      plan.refusals.empty() ? "there is no node to place it on" : plan.refusals[0].reason;
-  return Error(Errc::out_of_memory,
-               fmt::format("cannot place {}: {}. Running models are unaffected. {}", model.name,
-                           why, instead(model, nodes, links, request)));
+    plan.why = fmt::format("that takes {} nodes, and {} can be used", wanted, usable);
+  else
+    plan.why = plan.refusals.empty() ? "there is no node to place it on" : plan.refusals[0].reason;
+  plan.error = Error(wanted > usable ? Errc::invalid_argument : Errc::out_of_memory,
+                     fmt::format("cannot place {}: {}. Running models are unaffected. {}",
+                                 model.name, plan.why, instead(model, nodes, links, request)));
 }
 
 // What somebody who forces a split should know: that one node alone is faster.
@@ -106,7 +104,8 @@ std::string against_splitting(const Plan& forced, const ModelFigures& model,
 Plan plan(const ModelFigures& model, const std::vector<NodeFigures>& nodes, const LinkTable& links,
           const PlanRequest& request) {
   Plan plan = plan_once(model, nodes, links, request);
-  if (!plan.error && plan.offers.empty()) plan.error = no_offer(plan, model, nodes, links, request);
+  if (plan.error) plan.why = plan.error->message();
+  if (!plan.error && plan.offers.empty()) say_no_offer(plan, model, nodes, links, request);
   if (!plan.offers.empty()) plan.advice += against_splitting(plan, model, nodes, links, request);
   return plan;
 }

@@ -26,8 +26,9 @@ enum class Objective {
   prompt,        // tokens per second of reading a prompt
 };
 
-// A node that is known and not there.
-constexpr std::string_view kDead = "is dead", kRemoved = "was removed", kHasLeft = "has left";
+// A node that is known and not to be used: it is not there, or has another replica.
+constexpr std::string_view kDead = "is dead", kRemoved = "was removed", kHasLeft = "has left",
+                           kTaken = "has another replica of the model";
 struct AbsentNode {
   std::string id, name;
   std::string_view why = kDead;  // one of these
@@ -49,7 +50,9 @@ struct PlanRequest {
   std::optional<RowFormat> row_format;
   std::vector<std::string> nodes;  // ids or names: no others are used
   std::string head;                // id or name
-  std::vector<AbsentNode> absent;  // only for what is said of them
+  // Not among the nodes to plan with, only for what is said of them. That a named one is taken is
+  // no mistake as long as another one is there.
+  std::vector<AbsentNode> absent;
   Objective objective = Objective::automatic;
 };
 
@@ -94,6 +97,7 @@ struct Plan {
   std::string advice;  // "fits on atlas alone: 42 tok/s; 2 stages: 39 tok/s. ..."
   // Why there is no offer, as a message to the user. Only without offers.
   std::optional<Error> error;
+  std::string why;  // the reason in it alone: "that takes 3 nodes, and 2 can be used"
   // Work that was done, for tests of the algorithm's cost: placements whose division was computed.
   std::uint64_t divisions = 0;
 };

@@ -322,11 +322,23 @@ TEST(Planner, ForcedShapesAreKept) {
   EXPECT_EQ(
       planned({.nodes = {"mars"}, .absent = {{"id-mars", "mars", kRemoved}}}).error->message(),
       "mars was removed: alive are atlas, nova, spare, tiny");
+  // One that has another replica lives: it is neither unknown nor in the way of the others.
+  const std::vector<AbsentNode> taken{{"id-mars", "mars", kTaken}};
+  EXPECT_FALSE(planned({.context = 2048, .nodes = {"mars", "nova"}, .absent = taken}).error);
+  EXPECT_EQ(planned({.nodes = {"mars"}, .absent = taken}).why,
+            "mars has another replica of the model");
+  EXPECT_EQ(planned({.head = "mars", .absent = taken}).why,
+            "mars has another replica of the model");
+  EXPECT_EQ(planned({.nodes = {"x", "nova"}, .absent = taken}).why,
+            "there is no node x: alive are atlas, nova, spare, tiny, mars");
+  EXPECT_EQ(planned({.nodes = {"nova", "nova"}}).why, "the node nova is named twice");
+  EXPECT_EQ(planned({.nodes = {"nova", "id-nova"}}).why, "nova and id-nova name the same node");
   EXPECT_TRUE(planned({.stages = 23}).error);
   EXPECT_TRUE(planned({.shards = 5}).error);
   const Plan five = planned({.context = 2048, .stages = 5});
   ASSERT_TRUE(five.error);
   EXPECT_NE(five.error->message().find("that takes 5 nodes, and 4 can be used"), std::string::npos);
+  EXPECT_EQ(five.why, "that takes 5 nodes, and 4 can be used");
   EXPECT_NE(five.error->message().find("It fits where the choice is free: "), std::string::npos);
 }
 

@@ -50,6 +50,7 @@ class ClusterEndpoints final : public Endpoints {
   // Runs `work` on the host's loop and sends what it answers.
   awaitable<void> answer(const HttpRequest& request, ReplySink& sink, Work work,
                          std::chrono::milliseconds within);
+  static awaitable<void> refuse(ReplySink& sink, ApiError wrong);
   // The object that a request carries; an empty body is an empty one.
   static ApiResult<json::object> body(const HttpRequest& request);
 
@@ -93,6 +94,13 @@ awaitable<void> ClusterEndpoints::answer(const HttpRequest& request, ReplySink& 
   co_await sink.send(std::move(reply));
 }
 
+// What was wrong with a request's fields.
+awaitable<void> ClusterEndpoints::refuse(ReplySink& sink, ApiError wrong) {
+  wrong.code = to_string(Errc::invalid_argument);
+  HttpReply reply = error_reply(wrong);
+  co_await sink.send(std::move(reply));
+}
+
 ApiResult<json::object> ClusterEndpoints::body(const HttpRequest& request) {
   if (request.body.empty()) return json::object();
   auto parsed = parse_json(request.body, {.bytes_max = kBodyBytesMax, .depth_max = 4});
@@ -121,8 +129,7 @@ awaitable<std::optional<std::string>> ClusterEndpoints::only_text(const HttpRequ
       wrong = invalid_request(std::string(name), fmt::format("'{}' is missing.", name));
   }
   if (!wrong) co_return text;
-  HttpReply reply = error_reply(*wrong);
-  co_await sink.send(std::move(reply));
+  co_await refuse(sink, *std::move(wrong));
   co_return std::nullopt;
 }
 
@@ -177,8 +184,7 @@ awaitable<void> ClusterEndpoints::invite(const HttpRequest& request, ReplySink& 
       wrong = invalid_request(unknown[0], "There is no such parameter.");
   }
   if (wrong) {
-    HttpReply reply = error_reply(*wrong);
-    co_await sink.send(std::move(reply));
+    co_await refuse(sink, *std::move(wrong));
     co_return;
   }
   const auto until =

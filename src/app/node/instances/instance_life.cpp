@@ -19,7 +19,7 @@ using cluster::ClusterEvent;
 constexpr std::chrono::milliseconds kTickEvery{250};
 constexpr int kRoundsMax = 64;  // of actions at once; what is left comes with the next tick
 
-// Of this process: another number after each start.
+// Of this process: another number after each start, and none below its start as a member.
 std::uint64_t boot_number(const Clock& clock) {
   return static_cast<std::uint64_t>(clock.wall().time_since_epoch() / std::chrono::milliseconds(1));
 }
@@ -71,7 +71,10 @@ void InstanceLife::begin(ModelHost& models) {
                                                                      .models = models,
                                                                      .clock = rooms_.clock});
   for (const auto& [key, text] : members().list("")) view_.set(key, &text);
-  for (const std::string& node : members().alive()) core_.node_alive(node);
+  for (const std::string& node : members().alive()) {
+    core_.process_heard(node, members().start_of(node));
+    core_.node_alive(node);
+  }
   for (AbsentNode& former : former_members(members())) core_.node_removed(std::move(former));
   const std::weak_ptr<InstanceLife> weak = weak_from_this();
   rooms_.cluster.listen([weak](const ClusterEvent& event) {
@@ -153,6 +156,7 @@ void InstanceLife::on_event(const ClusterEvent& event) {
   switch (event.kind) {
     case ClusterEvent::Kind::node_alive:
     case ClusterEvent::Kind::node_restarted:
+      core_.process_heard(event.node, members().start_of(event.node));
       core_.node_alive(event.node);
       break;
     case ClusterEvent::Kind::node_dead:
@@ -198,6 +202,7 @@ void InstanceLife::act() {
   awake_ = false;
   // What was known before our start may be told to clients at once: their requests wait.
   if (!rooms_.cluster.core().settled()) return served_->follow(core_, view_);
+  core_.process_heard(self_, members().start_of(self_));  // others may have known a greater one
   core_.tick(rooms_.clock.monotonic());  // before what a pause of ours has made old is acted on
   bool acted = false;
   for (int round = 0; round < kRoundsMax; ++round) {

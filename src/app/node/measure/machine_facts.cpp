@@ -81,9 +81,12 @@ json::object describe_machine(const MachineFacts& facts) {
                                  {"name", fmt::format("{} ({} thread{})", facts.isa, facts.threads,
                                                       facts.threads == 1 ? "" : "s")}}};
   }
-  out["disks"] = disks(facts.folders);
-  out["interfaces"] = interfaces();
-  out["temperatures"] = temperatures();
+  const auto tell = [&](std::string_view name, json::array list) {
+    if (!list.empty()) out[name] = std::move(list);  // else it is not known
+  };
+  tell("disks", disks(facts.folders));
+  tell("interfaces", interfaces());
+  tell("temperatures", temperatures());
   return out;
 }
 

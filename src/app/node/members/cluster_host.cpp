@@ -8,7 +8,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "app/node/members/belonging.h"
 #include "app/node/members/joining.h"
@@ -24,6 +23,7 @@
 #include "app/node/state/state_saver.h"
 #include "cluster/members/invitation_code.h"
 #include "net/address_order.h"
+#include "net/loop_timer.h"
 #include "net/tcp_listener.h"
 #include "serve/peer/control/control_server.h"
 
@@ -37,6 +37,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr auto kTickEvery = std::chrono::duration_cast<milliseconds>(cluster::kTickInterval);
 constexpr milliseconds kGoodbyeWithin{1500};  // for what is left in the outbox at the end
 constexpr milliseconds kGoodbyeStep{20};
 
@@ -138,7 +139,7 @@ class Host final : public ClusterHost {
   End end_ = End::stopped;
   std::atomic<bool> ended_ = false;
 
-  asio::steady_timer tick_timer_{loop_}, end_timer_{loop_};
+  LoopTimer tick_timer_{loop_.get_executor()}, end_timer_{loop_.get_executor()};
   std::unique_ptr<PeerListener> listener_;
   std::unique_ptr<ControlServer> server_;
   std::unique_ptr<PeerLinks> links_;
@@ -269,14 +270,13 @@ Result<void> Host::receive(const PublicKey& key, std::string_view text,
 void Host::tick() {
   core_->tick(clock_.monotonic(), clock_.wall());
   follow();
-  tick_timer_.expires_after(cluster::kTickInterval);
-  tick_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) tick();
-  });
+  tick_timer_.after(kTickEvery, [this] { tick(); });
 }
 
 void Host::follow() {
-  if (following_ || !running_) return;  // a listener changed something: the loop below sees it
+  // A listener changed something: the loop below sees it. Closed: what is still answered must not
+  // begin anything.
+  if (following_ || !running_ || closed_) return;
   following_ = true;
   while (true) {
     follow_members();
@@ -404,9 +404,7 @@ void Host::begin_end(End end) {
 }
 
 void Host::say_goodbye(Clock::Nanoseconds until) {
-  end_timer_.expires_after(kGoodbyeStep);
-  end_timer_.async_wait([this, until](boost::system::error_code error) {
-    if (error) return;
+  end_timer_.after(kGoodbyeStep, [this, until] {
     if (!links_->idle() && clock_.monotonic() < until) return say_goodbye(until);
     close();
     loop_.stop();

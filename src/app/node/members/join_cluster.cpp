@@ -102,7 +102,9 @@ awaitable<void> ask_until_answered(std::shared_ptr<Joining> joining, tcp::endpoi
     }
     if (result.is(Errc::not_found)) {
       joining->refuse(address, result.error().message() +
-                                   ", and no invitation is open there: ask for a new code");
+                                   ", and no invitation is open there: that of this code has "
+                                   "expired, was used up or withdrawn, is void because a node was "
+                                   "removed since, or is another cluster's: ask for a new code");
       break;
     }
     if (!result.is(Errc::unavailable)) {

@@ -64,10 +64,7 @@ void Surroundings::look_around() {
   const auto invited = rooms_.core.invitation_discovery_keys(rooms_.clock.wall());
   for (const auto& key : invited) announced_keys_.push_back(to_bytes(key));
   rooms_.belonging.set_strangers_welcome(!invited.empty() || misses_somebody());
-  timer_.expires_after(kLookAroundEvery);
-  timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) look_around();
-  });
+  timer_.after(kLookAroundEvery, [this] { look_around(); });
 }
 
 void Surroundings::describe() {

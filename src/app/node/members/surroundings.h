@@ -2,7 +2,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +13,7 @@
 #include "app/node/peers/fixed_peers.h"
 #include "app/node/peers/peer_links.h"
 #include "cluster/core/cluster_core.h"
+#include "net/loop_timer.h"
 
 namespace drystone {
 
@@ -70,7 +70,7 @@ class Surroundings {
 
   const Options options_;
   const Rooms rooms_;
-  boost::asio::steady_timer timer_;
+  LoopTimer timer_;
   std::vector<Interface> interfaces_;
   std::vector<DiscoveryKey> announced_keys_, heard_keys_;
   std::unique_ptr<FixedPeers> fixed_;

@@ -36,10 +36,7 @@ void Discovery::send_now() {
                                random_bytes<sizeof(DiscoveryNonce)>());
     socket_->send(packet);
   }
-  timer_.expires_after(options_.every());
-  timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) send_now();
-  });
+  timer_.after(options_.every(), [this] { send_now(); });
 }
 
 void Discovery::receive(const DiscoverySocket::Arrival& arrival) {

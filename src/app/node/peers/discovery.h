@@ -2,7 +2,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "base/result.h"
 #include "net/discovery_packet.h"
 #include "net/discovery_socket.h"
+#include "net/loop_timer.h"
 
 namespace drystone {
 
@@ -47,7 +47,7 @@ class Discovery {
   void receive(const DiscoverySocket::Arrival& arrival);
 
   Options options_;
-  boost::asio::steady_timer timer_;
+  LoopTimer timer_;
   std::unique_ptr<DiscoverySocket> socket_;
 };
 

@@ -34,9 +34,7 @@ void StateSaver::changed() {
 
 void StateSaver::wait(std::chrono::milliseconds pause) {
   waiting_ = true;
-  timer_.expires_after(pause);
-  timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+  timer_.after(pause, [this] {
     waiting_ = false;
     if (shared_->dirty) write();
   });

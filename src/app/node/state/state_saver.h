@@ -1,13 +1,13 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "app/node/state/state_folder.h"
+#include "net/loop_timer.h"
 
 namespace drystone {
 
@@ -35,7 +35,7 @@ class StateSaver {
   struct Shared;
   std::shared_ptr<Shared> shared_;
   boost::asio::thread_pool thread_{1};
-  boost::asio::steady_timer timer_;
+  LoopTimer timer_;
   bool waiting_ = false, closed_ = false;
 
   void write();

@@ -65,7 +65,12 @@ Result<PlanQuestion> parse_plan_question(std::string_view body) {
 }
 
 Result<std::string> parse_unload_request(std::string_view body) {
-  return model_of(TRY(parse_object(body)));
+  const boost::json::object object = TRY(parse_object(body));
+  const boost::json::value value = object;
+  JsonFields fields(value, std::string(kWhat));
+  fields.find("model");
+  if (auto known = fields.finish_strictly(); !known) return as_argument(std::move(known).error());
+  return model_of(object);
 }
 
 }  // namespace drystone

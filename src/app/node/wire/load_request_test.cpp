@@ -50,6 +50,9 @@ TEST(LoadRequest, RefusesWhatItDoesNotUnderstand) {
                            R"({"model": "a", "stages": "2"})", R"({"model": "a"} x)"})
     EXPECT_TRUE(parse_load_request(body).is(Errc::invalid_argument)) << body;
   EXPECT_TRUE(parse_load_request(std::string(kLoadRequestMax + 1, ' ')).is(Errc::limit));
+  EXPECT_EQ(parse_unload_request(R"({"model": "a"})").value(), "a");
+  for (const char* body : {"", "[]", "{}", R"({"model": ""})", R"({"model": "a", "replicas": 1})"})
+    EXPECT_TRUE(parse_unload_request(body).is(Errc::invalid_argument)) << body;
 }
 
 }  // namespace

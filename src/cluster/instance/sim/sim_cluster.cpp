@@ -112,6 +112,9 @@ void SimCluster::start(const std::string& name) {
                                                            .now = now_,
                                                            .plans = node.plans.get()},
                                      node.map);
+  for (auto& [other, another] : nodes_)
+    if (another.core && another.alive.contains(name))
+      another.core->process_heard(name, node.boots * 1000 + name[0]);
   tell_figures(name, node);
   for (const auto& [model, figures] : models_)
     if (node.map.get("model/" + model) == nullptr)
@@ -267,7 +270,10 @@ void SimCluster::detect(const std::string& name, Node& node) {
     if (other == name) continue;
     const auto heard = node.heard.find(other);
     const bool alive = heard != node.heard.end() && now_ - heard->second < kDeadAfter;
-    if (alive && node.alive.insert(other).second) node.core->node_alive(other);
+    if (alive && node.alive.insert(other).second) {
+      node.core->process_heard(other, state.boots * 1000 + other[0]);
+      node.core->node_alive(other);
+    }
     if (!alive && node.alive.erase(other) > 0) node.core->node_dead(other);
   }
 }

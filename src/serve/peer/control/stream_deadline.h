@@ -1,9 +1,9 @@
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
 
+#include "net/loop_timer.h"
 #include "net/peer_stream.h"
 
 namespace drystone {
@@ -13,16 +13,15 @@ namespace drystone {
 class StreamDeadline {
  public:
   StreamDeadline(const std::shared_ptr<PeerStream>& stream, std::chrono::milliseconds within)
-      : timer_(stream->get_executor(), within) {
-    timer_.async_wait([late = std::weak_ptr<PeerStream>(stream)](boost::system::error_code error) {
-      if (error) return;
+      : timer_(stream->get_executor()) {
+    timer_.after(within, [late = std::weak_ptr<PeerStream>(stream)] {
       if (const auto alive = late.lock()) alive->close();
     });
   }
   StreamDeadline(const StreamDeadline&) = delete;
 
  private:
-  boost::asio::steady_timer timer_;
+  LoopTimer timer_;
 };
 
 }  // namespace drystone
