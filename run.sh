@@ -51,13 +51,18 @@ free_port() {  # into $port
   next_port=$((next_port + 1))
 }
 
+# All of one machine: who comes later need not measure what the first one has measured.
+share_figures() {  # share_figures N
+  mkdir -p "$folder/$1" && cp "$folder/1/measured.json" "$folder/$1/" 2>/dev/null || true
+}
+
 # start_node N [OPTION...]: a node of its own state; its API's address goes into ${urls[N]}.
 start_node() {
   local number=$1 port api started=$SECONDS log=$folder/$1.log
   shift
   free_port && api=$port && free_port
   urls[number]=http://127.0.0.1:$api
-  "$drystone" up --state "$folder/$number" --name "node-$number" --api "127.0.0.1:$api" --peer-port "$port" "$@" \
+  "$drystone" up --state "$folder/$number" --name "node-$number" --api "127.0.0.1:$api" --peer-address 127.0.0.1 --peer-port "$port" "$@" \
     >"$log" 2>&1 </dev/null &
   nodes+=($!)
   until curl -sf -o /dev/null "${urls[number]}/health"; do
@@ -111,6 +116,7 @@ ask 1
 
 printf '\nTwo more join it by an invitation, and the model is split over the three:\n'
 code=$("$drystone" --api "${urls[1]}" invite --uses 2 --json | sed -n 's,.*"code":"\([^"]*\)".*,\1,p')
+share_figures 2 && share_figures 3
 start_node 2 --join "$code"
 start_node 3 --join "$code"
 "$drystone" --api "${urls[1]}" unload $model

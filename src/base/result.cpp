@@ -24,6 +24,8 @@ std::string_view to_string(Errc code) {
       return "closed";
     case Errc::unavailable:
       return "unavailable";
+    case Errc::busy:
+      return "busy";
   }
   return "unknown";
 }

@@ -20,7 +20,8 @@ enum class Errc {
   limit,             // a named maximum was reached
   cancelled,         // the caller asked to stop
   closed,            // the other side ended normally
-  unavailable,       // not now: busy, loading, unreachable
+  unavailable,       // not now: loading, unreachable, lost
+  busy,              // not now: a queue is full; soon again
 };
 
 std::string_view to_string(Errc code);

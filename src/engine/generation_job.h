@@ -27,8 +27,8 @@ class JobQueue {
  public:
   virtual ~JobQueue() = default;
   // The id of the job. Errors, after which no callback comes: invalid_argument (the request makes
-  // no sense), limit (it can never run: longer than the context, or than all pages), unavailable
-  // (the queue is full now).
+  // no sense), limit (it can never run: longer than the context, or than all pages), busy (the
+  // queue is full now), unavailable (what it would run on is not there now).
   virtual Result<std::uint64_t> submit(GenerationJob job) = 0;
   // Jobs that can wait at once: so many may come together when nobody else waits.
   virtual std::size_t queue_max() const = 0;

@@ -14,9 +14,8 @@ Result<std::uint64_t> JobIntake::push(GenerationJob job) {
     // Who finds a free place waits for the next step only.
     const std::size_t free_places = places_ - std::min<std::size_t>(taken_.size(), places_);
     if (waiting_.size() >= waiting_max_ + free_places)
-      return Error(
-          Errc::unavailable,
-          fmt::format("{} requests are waiting already; try again later", waiting_.size()));
+      return Error(Errc::busy, fmt::format("{} requests are waiting already; try again later",
+                                           waiting_.size()));
     id = ++last_id_;
     const auto queue = queues_.try_emplace(job.request.priority, size_max()).first;
     CHECK(queue->second.push(job.client, id), id);

@@ -31,7 +31,7 @@ class JobIntake {
 
   std::size_t size_max() const { return waiting_max_ + places_; }
 
-  // The id of the job. Errors: unavailable (too many wait).
+  // The id of the job. Errors: busy (too many wait).
   Result<std::uint64_t> push(GenerationJob job);
   // A job that waits ends at once, on this thread; one that was taken is kept for take_cancelled().
   void cancel(std::uint64_t id);

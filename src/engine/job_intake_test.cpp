@@ -36,9 +36,9 @@ TEST(JobIntake, TakesAsManyAsPlacesAndQueueHold) {
   const auto first = *intake.push(job(0, "a"));
   EXPECT_TRUE(intake.push(job(0, "a")));
   EXPECT_TRUE(intake.push(job(0, "a")));
-  EXPECT_TRUE(intake.push(job(0, "a")).is(Errc::unavailable));
+  EXPECT_TRUE(intake.push(job(0, "a")).is(Errc::busy));
   intake.take();
-  EXPECT_TRUE(intake.push(job(0, "a")).is(Errc::unavailable)) << "one place is taken now";
+  EXPECT_TRUE(intake.push(job(0, "a")).is(Errc::busy)) << "one place is taken now";
   intake.over(first);
   EXPECT_TRUE(intake.push(job(0, "a")));
   intake.cancel_all();

@@ -102,6 +102,21 @@ class NodeTest(ProgramTest):
         self.assertEqual(self.nodes(nova), {"nova": "alive"})
         self.wait_for(atlas, {"atlas": "alive"})
 
+    # Three nodes on one machine, for a try: nothing of them is to be had from the network.
+    def test_nodes_of_one_machine_alone(self):
+        here = ("--peer-address", "127.0.0.1")
+        atlas = self.up("atlas", *here)
+        nova, oak = (self.up(name, "--join", self.code(atlas), *here) for name in ("nova", "oak"))
+        all_three = {"atlas": "alive", "nova": "alive", "oak": "alive"}
+        for node in (atlas, nova, oak):
+            self.wait_for(node, all_three)
+        for name in all_three:
+            port = int((self.folder / f"{name}.log").read_text().rsplit("peer port ", 1)[1].split(",")[0])
+            listening = [line.split()[1] for file in ("tcp", "tcp6") for line in open(f"/proc/net/{file}").readlines()[1:]
+                         if line.split()[3] == "0A" and line.split()[1].endswith(f":{port:04X}")]
+            self.assertEqual(listening, [f"0100007F:{port:04X}"])
+        self.assertIn("no IP address", self.error("up", "--state", self.folder / "b", "--peer-address", "here"))
+
     def test_a_folder_serves_one_node(self):
         self.up("atlas")
         said = self.cannot_start("atlas")
@@ -150,6 +165,11 @@ class NodeTest(ProgramTest):
         self.output("load", "pebble", "--context", "512", "--api", atlas.api, "--api-ca", own[0])
         said = self.output("run", "pebble", "Hello", "--tokens", 4, "--temperature", 0, "--api", atlas.api, "--api-ca", own[0])
         self.assertTrue(said.strip())
+        asked = ["--tokens", 2, "--api", atlas.api, "--api-ca", own[0]]
+        told = self.start("run", "pebble", "Hello", "--context", 128, *asked).stderr.decode()
+        self.assertIn("--context is not used", told)
+        # The file would be run here, not there.
+        self.assertIn("is a file", self.error("run", self.file("x.gguf", b""), "Hello", *asked))
         for flags in ((), ("--api-ca", other[0])):
             self.assertIn("--api-ca FILE", self.error("nodes", "--api", atlas.api, *flags))
         plain = self.up("plain")
@@ -335,7 +355,7 @@ class FakeNode(http.server.BaseHTTPRequestHandler):
         if self.server.stands is None or "instance" in self.server.stands:
             return self.answer([self.server.stands] if self.server.stands else [])
         self.answer([{"instance": "mid", "model": "mid", "state": "ready", "current": True, "served": True, "progress": 1.0,
-                      "wish": self.server.stands, "parts": [{"name": "n4"}, {"name": "n2"}]}])
+                      "wish": self.server.stands, "head": "y", "parts": [{"name": "n4", "node": "x"}, {"name": "n2", "node": "y"}]}])
 
 
 class ReplacedLoadTest(ProgramTest):
@@ -351,7 +371,7 @@ class ReplacedLoadTest(ProgramTest):
     def test_a_load_that_was_replaced_fails(self):
         said = self.error("--api", self.fake(FakeNode.theirs), "load", "mid", "--stages", 3, "--context", 1024)
         self.assertIn("replaced by another load of mid (2 stages, context 2048)", said)
-        self.assertIn("mid is ready", self.output("--api", self.fake(FakeNode.ours), "load", "mid", "--stages", 3))
+        self.assertIn("mid is ready on n4, n2 (head)", self.output("--api", self.fake(FakeNode.ours), "load", "mid", "--stages", 3))
         again = {**FakeNode.ours, "asked": 7}  # somebody wants the very same
         self.assertIn("mid is ready", self.output("--api", self.fake(again), "load", "mid", "--stages", 3))
 

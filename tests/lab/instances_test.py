@@ -46,6 +46,27 @@ class Pebble(unittest.TestCase):
             self.assertIn("What cannot be", planned.stdout)
 
 
+class Networks(unittest.TestCase):
+    # An interface promises a speed; which one is better only measuring tells, and then plans and streams must agree.
+    def test_streams_take_the_network_that_was_measured_faster(self):
+        with Lab(PROGRAM, hosts=2, networks=2) as lab:
+            for host in (1, 2):
+                lab.slow(host, network=0)
+            nodes = lab.cluster(1, 2)
+            for node in nodes:
+                wait_until(60, lambda: [link["from_interface"] for link in node.json("nodes")[0]["links"] if link["used"]] == ["eth1"],
+                           "the second network is the better one")
+            for head in ("node1", "node2"):
+                before = [lab.connections(host) for host in (1, 2)]
+                nodes[0].cli("load", "pebble", "--stages", 2, "--head", head, "--context", 512)
+                new = [lab.connections(host) - known for host, known in zip((1, 2), before)]
+                for each in new:
+                    self.assertTrue(each)
+                    self.assertEqual({peer.rsplit(".", 2)[0] for _, peer in each}, {"10.91"}, new)
+                nodes[0].cli("unload", "pebble")
+                wait_until(10, lambda: not nodes[1].json("ps"), "nothing is held")
+
+
 class Faults(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -111,6 +132,18 @@ class Faults(unittest.TestCase):
 
     def test_the_head_freezes(self):
         self.fault(0, lambda node: node.freeze(), lambda node: node.thaw())
+
+    # Fewer replicas are wanted while answers run: each goes on where the model still is.
+    def test_fewer_replicas_end_no_answer(self):
+        nodes = self.cluster()
+        wish = ("--nodes", "node2,node3", "--context", 512)
+        nodes[0].cli("load", str(self.file), "--replicas", 2, *wish)
+        answers = [Answer(self.lab, nodes[0], self.model, PROMPT, TOKENS) for _ in range(2)]
+        for answer in answers:
+            answer.wait_begun()
+        nodes[0].cli("load", self.model, "--replicas", 1, *wish)
+        for answer in answers:
+            self.assertEqual(answer.whole(), self.expected)
 
     def test_after_a_power_cut_of_all_it_serves_what_it_served(self):
         nodes = self.cluster()

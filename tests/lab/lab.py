@@ -211,6 +211,16 @@ class Lab:
     def mend(self, host, network=0):
         run("ip", "link", "set", self.cable(host, network), "up")
 
+    def slow(self, host, network=0, rate="20mbit"):
+        """What the host sends there is held to `rate`; its interface promises as much as before."""
+        run("ip", "netns", "exec", self.namespace(host), "tc", "qdisc", "add", "dev", f"eth{network}", "root", "tbf", "rate", rate,
+            "burst", "64kb", "latency", "200ms")
+
+    def connections(self, host):
+        """{(local, peer)} of the host's TCP connections, as "address:port"."""
+        lines = self.run_on(host, "ss", "-Htn", "state", "established").stdout.splitlines()
+        return {tuple(line.split()[-2:]) for line in lines if "10.9" in line}
+
     def cut_silently(self, host, network=0):
         """Packets get lost, and no interface says that it is down: a switch broke, not a plug."""
         run("ip", "link", "set", self.cable(host, network), "nomaster")

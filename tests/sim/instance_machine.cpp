@@ -20,6 +20,7 @@ constexpr int kParts = 1;  // channel; 0 has the core's messages
 constexpr Time kInstanceTickEvery = milliseconds(250);
 constexpr Time kPlanTakes = milliseconds(700);
 constexpr int kRoundsMax = 64;
+constexpr std::chrono::minutes kPauseMax{10};
 
 }  // namespace
 
@@ -133,6 +134,7 @@ void InstanceMachine::end_life() {
   const auto life = std::exchange(life_, nullptr);
   closing_ = true;
   life->routes.clear();
+  life->queues.clear();
   life->parts.reset();
   life->jobs.reset();
   closing_ = false;
@@ -268,72 +270,58 @@ void InstanceMachine::tell_figures() {
   }
 }
 
-std::shared_ptr<SimRoute> InstanceMachine::make_route(const std::string& instance) {
+std::shared_ptr<SimRoute> InstanceMachine::make_route(const InstanceStatus& status) {
+  auto& queue = life_->queues[status.model];
+  if (queue == nullptr)
+    queue = std::make_shared<ReplayQueue>(
+        ReplayQueue::Options{.instance = status.model, .pause_max = kPauseMax, .driven = true},
+        clock_);
   return std::make_shared<SimRoute>(
-      instance,
-      SimRoute::Ways{
-          .self = id_,
-          .here = [this, instance](std::uint64_t epoch) -> std::shared_ptr<JobQueue> {
-            return life_->parts->head(instance, epoch);
-          },
-          .dial =
-              [this, instance](const HeadAim& aim) {
-                return life_->jobs->dial(
-                    world_.directory.at(aim.node), ++world_.channels,
-                    {.instance = instance, .epoch = aim.epoch, .vocab = kVocab, .width = 0}, now());
-              }},
-      clock_);
+      queue, SimRoute::Ways{
+                 .self = id_,
+                 .here = [this, instance = status.instance](std::uint64_t epoch)
+                     -> std::shared_ptr<JobQueue> { return life_->parts->head(instance, epoch); },
+                 .dial =
+                     [this, instance = status.instance](const HeadAim& aim) {
+                       return life_->jobs->dial(
+                           world_.directory.at(aim.node), ++world_.channels,
+                           {.instance = instance, .epoch = aim.epoch, .vocab = kVocab, .width = 0},
+                           now());
+                     }});
 }
 
 // As app/node/instances/served_instances does.
 void InstanceMachine::follow() {
-  std::set<std::string> served;
+  std::set<std::string> served, models;
   for (const InstanceStatus& status : life_->core->statuses()) {
     if (life_->view.get(want_key(status.model)) == nullptr) continue;
     served.insert(status.instance);
+    models.insert(status.model);
     auto& route = life_->routes[status.instance];
-    if (route == nullptr) route = make_route(status.instance);
+    if (route == nullptr) route = make_route(status);
     route->aim(aim_of(status));
   }
-  closing_ = true;
   std::erase_if(life_->routes, [&](const auto& one) { return !served.contains(one.first); });
+  closing_ = true;
+  std::erase_if(life_->queues, [&](const auto& one) { return !models.contains(one.first); });
   closing_ = false;
 }
 
 bool InstanceMachine::serves(const std::string& model) const {
-  return life_ && life_->routes.contains(instance_name(model, 0));
+  return life_ && life_->queues.contains(model);
 }
 
 Result<InstanceMachine::Ticket> InstanceMachine::submit(const std::string& model,
                                                         GenerationJob job) {
-  std::string best;
-  std::shared_ptr<SimRoute> chosen;
-  for (const auto& [instance, route] : life_->routes) {
-    if (model_of_instance(instance) != model) continue;
-    const auto rank = [](const SimRoute& one) { return std::pair(!one.has_head(), one.open_jobs); };
-    if (chosen != nullptr && rank(*chosen) <= rank(*route)) continue;
-    best = instance;
-    chosen = route;
-  }
-  if (chosen == nullptr) return Error(Errc::unavailable, model + " is not served here");
-  ++chosen->open_jobs;
-  job.on_done = [weak = std::weak_ptr(chosen),
-                 on_done = std::move(job.on_done)](Result<GenerateResult> result) {
-    if (const auto route = weak.lock()) --route->open_jobs;
-    on_done(std::move(result));
-  };
-  auto id = chosen->queue().submit(std::move(job));
-  if (!id) {
-    --chosen->open_jobs;
-    return std::move(id).error();
-  }
-  return Ticket{best, *id};
+  const auto at = life_->queues.find(model);
+  if (at == life_->queues.end()) return Error(Errc::unavailable, model + " is not served here");
+  return Ticket{model, TRY(at->second->submit(std::move(job)))};
 }
 
 void InstanceMachine::cancel(const Ticket& ticket) {
   if (!life_) return;
-  if (const auto at = life_->routes.find(ticket.instance); at != life_->routes.end())
-    at->second->queue().cancel(ticket.id);
+  if (const auto at = life_->queues.find(ticket.model); at != life_->queues.end())
+    at->second->cancel(ticket.id);
 }
 
 }  // namespace drystone::sim

@@ -96,7 +96,7 @@ class InstanceMachine final : public SimNode {
   bool serves(const std::string& model) const;
   // Errors: those of ReplayQueue::submit; unavailable where it is not served.
   struct Ticket {
-    std::string instance;
+    std::string model;
     std::uint64_t id;
   };
   Result<Ticket> submit(const std::string& model, GenerationJob job);
@@ -111,7 +111,8 @@ class InstanceMachine final : public SimNode {
     std::unique_ptr<InstanceCore> core;
     std::unique_ptr<SimJobs> jobs;
     std::unique_ptr<SimParts> parts;
-    std::map<std::string, std::shared_ptr<SimRoute>> routes;  // by instance
+    std::map<std::string, std::shared_ptr<ReplayQueue>> queues;  // by model
+    std::map<std::string, std::shared_ptr<SimRoute>> routes;     // by instance
     std::map<std::string, Epoch> handed;
     Time ticked{};
     std::uint64_t number = 0;
@@ -121,7 +122,7 @@ class InstanceMachine final : public SimNode {
   void act();
   void carry_out(const InstanceAction& action);
   void follow();
-  std::shared_ptr<SimRoute> make_route(const std::string& instance);
+  std::shared_ptr<SimRoute> make_route(const InstanceStatus& status);
   void tell_figures();
   Time now() const { return world_.network.now(); }
 

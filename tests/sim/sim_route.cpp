@@ -5,7 +5,7 @@ namespace drystone::sim {
 void SimRoute::tick() {
   if (aim_ && follower_.aim(*aim_)) dialed_ = nullptr;
   if (follower_.wants_queue()) connect(follower_.aimed());
-  queue_.work();
+  jobs_->work();
 }
 
 void SimRoute::connect(const HeadAim& aim) {

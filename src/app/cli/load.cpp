@@ -19,6 +19,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::milliseconds kLookEvery{250};
+// It may wait for figures, and for a model of the same name to be gone.
+constexpr std::chrono::seconds kAnswerWithin{60};
 constexpr std::size_t kFailuresMax = 3;  // epochs that failed until we give up
 
 struct LoadFlags {
@@ -35,10 +37,13 @@ std::string failures_of(const json::value& instance) {
   return all.empty() ? text_of(instance, "message") : all;
 }
 
+// Where it came to be, which may be elsewhere than planned: "nova (head), atlas".
 std::string where(const json::value& instance) {
+  const std::string head = text_of(instance, "head");
   std::string all;
   for (const json::value& part : list_of(instance, "parts"))
-    all += (all.empty() ? "" : ", ") + text_of(part, "name");
+    all += (all.empty() ? "" : ", ") + text_of(part, "name") +
+           (!head.empty() && text_of(part, "node") == head ? " (head)" : "");
   return all;
 }
 
@@ -138,10 +143,10 @@ Error unloaded(const NodeClient& node, const std::string& model) {
 
 Result<void> load(const LoadFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
-  const json::value answer = TRY(node.post("/cluster/v1/load", wish_of(flags.wish)));
+  const json::value answer = TRY(node.post("/cluster/v1/load", wish_of(flags.wish), kAnswerWithin));
   const std::string model = text_of(answer, "model");
   if (const std::string advice = text_of(answer, "advice"); !advice.empty() && !flags.api.json)
-    notice("load", advice);
+    notice("load", "planned: " + advice);
   if (const std::string waited = text_of(answer, "waited"); !waited.empty() && !flags.api.json)
     notice("load", waited);
   const json::value* wish = field_of(answer, "wish");

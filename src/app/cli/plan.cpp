@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,6 +19,8 @@ namespace drystone {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::chrono::seconds kAnswerWithin{60};  // it may wait for figures
 
 struct PlanFlags {
   ApiFlags api;
@@ -96,7 +99,7 @@ Result<void> plan(const PlanFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
   json::object question = wish_of(flags.wish);
   if (flags.prompt_tokens > 0) question["prompt_tokens"] = flags.prompt_tokens;
-  const json::value answer = TRY(node.post("/cluster/v1/plan", question));
+  const json::value answer = TRY(node.post("/cluster/v1/plan", question, kAnswerWithin));
   const json::array& offers = list_of(answer, "offers");
   const json::array& refusals = list_of(answer, "refusals");
   if (flags.api.json) {

@@ -136,13 +136,19 @@ bool input_is_piped() {
 }
 
 // The running node, if it serves what MODEL names; a file is run here. Errors: a node that was
-// named and does not answer, or does not serve it.
+// named and does not answer, does not serve it, or is to run a file of ours.
 Result<std::optional<NodeClient>> node_for(const RunOptions& options) {
   const std::string& model = options.engine.model;
   std::error_code error;
   const bool named = options.api.command != nullptr && is_node_named(options.api);
-  if (model.find('/') != std::string::npos || std::filesystem::exists(model, error))
-    return std::optional<NodeClient>();
+  if (model.find('/') != std::string::npos || std::filesystem::exists(model, error)) {
+    if (!named) return std::optional<NodeClient>();
+    return Error(Errc::invalid_argument,
+                 fmt::format("{} is a file, which this process would run itself, and --api names a "
+                             "node: leave --api out, or `drystone load {}` there and run the model "
+                             "by its name",
+                             model, model));
+  }
   NodeClient node = TRY(connect_node(options.api));
   const auto served = serves(node, model);
   if (served && *served) return std::optional(std::move(node));
@@ -150,6 +156,21 @@ Result<std::optional<NodeClient>> node_for(const RunOptions& options) {
   TRY(served);
   return Error(Errc::not_found,
                fmt::format("the node serves no {}: `drystone load {}` first", model, model));
+}
+
+// Flags of an engine of this process, where a node's engine answers.
+void tell_of_unused(const RunOptions& options) {
+  std::string unused;
+  for (const char* flag : {"--context", "--threads", "--kv"})
+    if (options.api.command->count(flag) > 0)
+      unused += (unused.empty() ? "" : ", ") + std::string(flag);
+  if (unused.empty()) return;
+  notice(
+      "run",
+      fmt::format(
+          "a node answers, as it has loaded {}: {} not used. They are for `drystone load`, or "
+          "for a model that no node serves",
+          options.engine.model, unused + (unused.find(',') == std::string::npos ? " is" : " are")));
 }
 
 Result<void> run(RunOptions options) {
@@ -172,6 +193,7 @@ Result<void> run(RunOptions options) {
     return {};
   };
   if (auto node = TRY(node_for(options))) {
+    tell_of_unused(options);
     const auto talk = TRY(talk_to_node(*std::move(node), options.engine.model, options.system));
     return talk_with(*talk);
   }

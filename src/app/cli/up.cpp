@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <boost/asio/ip/address.hpp>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -37,6 +38,15 @@ Result<void> up(UpFlags& flags) {
   flags.node.cluster.state = flags.state;
   if (flags.state.empty()) flags.node.cluster.state = TRY(default_state_folder());
   flags.node.cluster.version = DRYSTONE_VERSION;
+  if (const std::string& address = flags.node.cluster.peer_address; !address.empty()) {
+    boost::system::error_code error;
+    const auto parsed = boost::asio::ip::make_address(address, error);
+    if (error)
+      return Error(Errc::invalid_argument,
+                   fmt::format("--peer-address {}: it is no IP address of this machine", address));
+    // Who takes nobody from other machines does not call them either.
+    flags.no_discovery |= parsed.is_loopback();
+  }
   flags.node.cluster.discover = !flags.no_discovery;
   flags.node.cluster.peer_port = static_cast<std::uint16_t>(flags.peer_port);
   if (flags.memory_gib) {
@@ -76,6 +86,11 @@ void add_up(CLI::App& app, int& exit_code) {
                   "Where other nodes reach this one; 0 takes a free one [8399]")
       ->check(CLI::Range(0u, 65535u).description(""))
       ->type_name("N");
+  command
+      .add_option("--peer-address", node.cluster.peer_address,
+                  "The one address at which they do; 127.0.0.1: this machine alone [all]")
+      ->check(not_empty())
+      ->type_name("ADDR");
   command.add_flag("--no-discovery", flags->no_discovery,
                    "No multicast: only --peer, and addresses in codes");
   command

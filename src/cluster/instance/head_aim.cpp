@@ -19,7 +19,7 @@ HeadAim aim_of(const InstanceStatus& status) {
     aim.node = status.placement->head;
     return aim;
   }
-  aim.refused = has_no_future(status);
+  if (has_no_future(status)) aim.refused = status.gave_up ? Errc::unavailable : Errc::out_of_memory;
   aim.why = status.message.empty()
                 ? fmt::format("{} is {}", status.instance, to_string(status.phase))
                 : fmt::format("{}: {}", status.instance, status.message);

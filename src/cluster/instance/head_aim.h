@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "base/result.h"
 #include "cluster/instance/instance_core.h"
 
 namespace drystone {
@@ -13,7 +15,8 @@ struct HeadAim {
   std::string keeper;  // who made that epoch: two may have made one of the same number
   std::string node;    // "": there is none now, because of `why`
   std::string why;
-  bool refused = false;                // and none will come
+  // And none will come: out_of_memory (it fits nowhere) or unavailable (loading it was given up).
+  std::optional<Errc> refused;
   std::uint32_t vocab = 0, width = 0;  // of the model
   bool operator==(const HeadAim&) const = default;
 };

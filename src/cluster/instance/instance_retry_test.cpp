@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "cluster/instance/head_aim.h"
 #include "cluster/instance/test_instances.h"
 
 namespace drystone {
@@ -44,6 +45,7 @@ TEST_P(InstanceRetryPlans, HopelessLoadsAreGivenUpUntilSomebodyAsks) {
     const InstanceStatus failed = cluster.status("a", "llama");
     EXPECT_EQ(failed.phase, InstancePhase::failed);
     EXPECT_TRUE(failed.gave_up);
+    EXPECT_EQ(aim_of(failed).refused, Errc::unavailable);
     EXPECT_EQ(failed.message,
               "a: the disk is full (tried 8 times; `drystone load llama` tries again)");
     cluster.kill("a");

@@ -23,7 +23,9 @@ LinkFigures turned(const LinkFigures& link) {
           .bandwidth = link.bandwidth_back,
           .bandwidth_back = link.bandwidth,
           .from_interface = link.to_interface,
-          .to_interface = link.from_interface};
+          .to_interface = link.from_interface,
+          .from_address = link.to_address,
+          .to_address = link.from_address};
 }
 
 json::object to_json(const LinkFigures& link) {
@@ -37,6 +39,8 @@ json::object to_json(const LinkFigures& link) {
   put("bandwidth_back", link.bandwidth_back);
   if (!link.from_interface.empty()) out["from_interface"] = link.from_interface;
   if (!link.to_interface.empty()) out["to_interface"] = link.to_interface;
+  if (!link.from_address.empty()) out["from_address"] = link.from_address;
+  if (!link.to_address.empty()) out["to_address"] = link.to_address;
   return out;
 }
 
@@ -51,6 +55,8 @@ Result<LinkFigures> link_figures_from_json(const json::value& value) {
   fields.maybe_number("bandwidth_back", link.bandwidth_back, kBandwidthMin, kBandwidthMax);
   fields.maybe_string("from_interface", link.from_interface, kPlanNameMax);
   fields.maybe_string("to_interface", link.to_interface, kPlanNameMax);
+  fields.maybe_string("from_address", link.from_address, kPlanNameMax);
+  fields.maybe_string("to_address", link.to_address, kPlanNameMax);
   TRY(fields.finish());
   if (link.from.empty() || link.to.empty() || link.from == link.to)
     return Error(Errc::corrupt, "figures of a link: it does not join two nodes");
@@ -77,6 +83,8 @@ LinkFigures LinkTable::between(const std::string& from, const std::string& to) c
   if (link.from_interface.empty() && link.to_interface.empty()) {
     link.from_interface = other.from_interface;
     link.to_interface = other.to_interface;
+    link.from_address = other.from_address;
+    link.to_address = other.to_address;
   }
   return link;
 }

@@ -17,6 +17,7 @@ struct LinkFigures {
   std::optional<double> exchange_s;    // both send a small message and have the other's
   std::optional<double> bandwidth, bandwidth_back;  // bytes/s from -> to, and to -> from
   std::string from_interface, to_interface;         // the pair that was best; "" when not told
+  std::string from_address, to_address;  // of that pair, without ports; "": as the system
   bool operator==(const LinkFigures&) const = default;
 };
 

@@ -23,6 +23,12 @@ ApiError to_api_error(const Error& error) {
     case Errc::unavailable:
     case Errc::cancelled:
       return {.status = 503, .message = error.message(), .code = "unavailable", .retry_after_s = 1};
+    case Errc::busy:
+      return {.status = 429,
+              .type = "rate_limit_error",
+              .message = error.message(),
+              .code = "queue_full",
+              .retry_after_s = 5};
     case Errc::out_of_memory:
       return {.status = 503, .message = error.message(), .code = "out_of_memory"};
     default:

@@ -27,7 +27,7 @@ struct ApiError {
 ApiError invalid_request(std::string param, std::string message, std::string code = {});
 
 // What the model said: invalid_argument is the client's fault, limit is a prompt that does not fit,
-// the rest is ours.
+// busy a full queue (429), unavailable and out_of_memory are 503, the rest is ours.
 ApiError to_api_error(const Error& error);
 
 std::string to_json(const ApiError& error);

@@ -48,7 +48,7 @@ class SerialJobs final : public JobQueue {
       const std::lock_guard lock(mutex_);
       id = last_id_ + 1;
       if (stopping_ || !queue_.push(job.client, id))
-        return Error(Errc::unavailable, "requests are waiting already; try again later");
+        return Error(Errc::busy, "requests are waiting already; try again later");
       last_id_ = id;
       waiting_.emplace(id, std::move(job));
     }

@@ -28,7 +28,7 @@ Result<std::uint64_t> ClientJobs::submit(GenerationJob job) {
     const std::lock_guard lock(mutex_);
     if (lost_) return *lost_;
     if (open_.size() >= kJobsMax)
-      return Error(Errc::unavailable,
+      return Error(Errc::busy,
                    fmt::format("{} requests are on their way to the node that schedules their "
                                "model; try again later",
                                kJobsMax));

@@ -9,7 +9,7 @@ bool HeadFollower::aim(const HeadAim& aim) {
   aim_ = aim;
   ++aims_;
   let_go(aim_.why);
-  if (aim_.refused) queue_.refuse(aims_, Error(Errc::out_of_memory, aim_.why));
+  if (aim_.refused) queue_.refuse(replica_, aims_, Error(*aim_.refused, aim_.why));
   return true;
 }
 
@@ -20,21 +20,19 @@ bool HeadFollower::wants_queue() {
 }
 
 void HeadFollower::take(Result<std::shared_ptr<JobQueue>> made) {
-  if (!made) return queue_.set_head(aims_, nullptr, made.error().message());
+  if (!made) return queue_.set_head(replica_, aims_, nullptr, made.error().message());
   current_ = *std::move(made);
-  queue_.set_head(aims_, current_);
-  has_head_ = true;
+  queue_.set_head(replica_, aims_, current_);
 }
 
-void HeadFollower::end(const std::string& why) {
-  ++aims_;
-  let_go(why);
+void HeadFollower::end() {
+  current_ = nullptr;
+  queue_.remove_replica(replica_);
 }
 
 void HeadFollower::let_go(const std::string& why) {
-  has_head_ = false;
   current_ = nullptr;
-  queue_.set_head(aims_, nullptr, why);
+  queue_.set_head(replica_, aims_, nullptr, why);
 }
 
 }  // namespace drystone

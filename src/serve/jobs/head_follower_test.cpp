@@ -28,11 +28,9 @@ TEST_F(HeadFollowerTest, StaysWhereItIsAimedAgain) {
   EXPECT_TRUE(follower.aim({.epoch = 1, .keeper = "a", .node = "nova"}));
   EXPECT_TRUE(follower.wants_queue());
   give_queue();
-  EXPECT_TRUE(follower.has_head());
   EXPECT_FALSE(follower.aim({.epoch = 1, .keeper = "a", .node = "nova"}));
   EXPECT_FALSE(follower.wants_queue());
   EXPECT_TRUE(follower.aim({.epoch = 2, .keeper = "a", .why = "nova is gone"}));
-  EXPECT_FALSE(follower.has_head());
   EXPECT_FALSE(follower.wants_queue());
 }
 
@@ -45,7 +43,6 @@ TEST_F(HeadFollowerTest, WantsAnotherQueueToTheSameHead) {
   first->wait_for(1);
   first->lose();
   EXPECT_TRUE(follower.wants_queue());
-  EXPECT_FALSE(follower.has_head());
   follower.take(Error(Errc::unavailable, "nova does not answer"));
   EXPECT_TRUE(follower.wants_queue());
   const auto second = give_queue();
@@ -60,10 +57,15 @@ TEST_F(HeadFollowerTest, WhatWaitsEndsWithARefusal) {
   ASSERT_TRUE(queue.submit(seen.job({.prompt = {1}})));
   queue.work();
   EXPECT_FALSE(seen.over());
-  follower.aim({.epoch = 2, .keeper = "a", .why = "needs 9 GiB", .refused = true});
+  follower.aim({.epoch = 2, .keeper = "a", .why = "needs 9 GiB", .refused = Errc::out_of_memory});
   queue.work();
   ASSERT_TRUE(seen.over());
+  EXPECT_TRUE(seen.wait().is(Errc::out_of_memory));
   EXPECT_EQ(seen.wait().error().message(), "needs 9 GiB");
+  // A corrupt file is no lack of memory.
+  follower.aim({.epoch = 3, .keeper = "a", .why = "checksum", .refused = Errc::unavailable});
+  SeenAnswer later;
+  EXPECT_TRUE(queue.submit(later.job({.prompt = {1}})).is(Errc::unavailable));
 }
 
 }  // namespace

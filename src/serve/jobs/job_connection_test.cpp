@@ -3,6 +3,9 @@
 
 #include <thread>
 
+#include "engine/constraint/constraint.h"
+#include "engine/constraint/vocabulary.h"
+#include "model/tokenizer/tiny_vocabulary.h"
 #include "net/frame.h"
 #include "net/test_memory_stream.h"
 #include "serve/http/scripted_model.h"
@@ -33,9 +36,11 @@ class QueueModel final : public ServedModel {
   JobQueue& jobs() override { return queue; }
   Result<std::shared_ptr<const CompiledConstraint>> compile_spec(const ConstraintSpec& spec,
                                                                  bool) const override {
+    const std::lock_guard lock(compiling);
     return Error(Errc::unsupported, "compiling " + spec.text);
   }
   ScriptedQueue queue;
+  mutable std::mutex compiling;  // a test holds it
 };
 
 // A server on a thread of its own, with one instance, "stories" of epoch 1.
@@ -184,6 +189,31 @@ TEST_F(JobConnectionTest, TheEndOfAConnectionEndsItsJobsOnBothSides) {
   there.wait_for_cancel(1);
   there.write(1, "too late");
   there.end(1, GenerateResult{.finish = FinishReason::cancelled});
+}
+
+// A large schema takes seconds to compile: the other requests of its node do not wait for it.
+TEST_F(JobConnectionTest, ASlowConstraintHoldsUpNobodyElse) {
+  auto [near, far] = make_memory_streams();
+  Served served(std::move(far), model);
+  JobClient client(std::move(near), options());
+  const auto tokenizer = *Tokenizer::load(tiny_bpe_metadata("gpt-2"));
+  GenerateRequest constrained{.prompt = {1}};
+  constrained.constraint = *compile({.kind = ConstraintSpec::Kind::json_schema, .text = "{}"},
+                                    ConstraintVocabulary::build(*tokenizer, tokenizer->size()));
+  SeenAnswer slow, given_up, quick;
+  {
+    const std::lock_guard lock(model->compiling);
+    ASSERT_TRUE(client.submit(slow.job(constrained)));
+    const auto id = client.submit(given_up.job(constrained));
+    ASSERT_TRUE(client.submit(quick.job({.prompt = {1}})));
+    there.wait_for(1);
+    client.cancel(*id);
+    EXPECT_EQ(given_up.wait()->finish, FinishReason::cancelled);
+    there.end(1, GenerateResult{});
+    EXPECT_TRUE(quick.wait());
+    EXPECT_FALSE(slow.over());
+  }
+  EXPECT_TRUE(slow.wait().is(Errc::unsupported));
 }
 
 // A frozen process keeps its connections open.

@@ -1,5 +1,10 @@
 #include "serve/jobs/job_server.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <optional>
+#include <utility>
+
 #include "net/frame.h"
 
 namespace drystone {
@@ -19,9 +24,16 @@ struct JobServer::Shared final : ServerJobs {
     sender.send(type, tag, payload, flags);
   }
 
+  // Constraints of this connection, one after the other, on a thread that comes with the first.
+  void beside(std::function<void()> work) override {
+    if (!compiler) compiler.emplace(1);
+    boost::asio::post(*compiler, std::move(work));
+  }
+
   const std::unique_ptr<DataStream> stream;
   const JobWaits waits;
-  FrameSender sender;  // last: its thread uses the rest
+  std::optional<boost::asio::thread_pool> compiler;  // of the thread that reads
+  FrameSender sender;                                // last: its thread uses the rest
 };
 
 JobServer::JobServer(std::unique_ptr<DataStream> stream, Find find, Options options)
@@ -44,6 +56,7 @@ Result<void> JobServer::serve() {
   while (result) result = serve_one();
   close();
   shared_->cancel_all();
+  if (shared_->compiler) shared_->compiler->join();
   return result;
 }
 

@@ -20,8 +20,9 @@ constexpr std::uint8_t kIgnoreEos = 1, kHasLogprobs = 2, kHasConstraint = 4, kAl
 
 // Numbers on the wire stay what they are, whatever the order of the enumeration.
 constexpr std::array kCodes = {
-    Errc::invalid_argument, Errc::not_found, Errc::io,        Errc::corrupt, Errc::unsupported,
-    Errc::out_of_memory,    Errc::limit,     Errc::cancelled, Errc::closed,  Errc::unavailable};
+    Errc::invalid_argument, Errc::not_found,     Errc::io,    Errc::corrupt,
+    Errc::unsupported,      Errc::out_of_memory, Errc::limit, Errc::cancelled,
+    Errc::closed,           Errc::unavailable,   Errc::busy};
 constexpr std::array kKinds = {ConstraintSpec::Kind::json_object, ConstraintSpec::Kind::json_schema,
                                ConstraintSpec::Kind::regex, ConstraintSpec::Kind::choice,
                                ConstraintSpec::Kind::gbnf};

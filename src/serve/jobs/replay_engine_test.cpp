@@ -115,6 +115,7 @@ class ReplayEngineTest : public testing::Test {
 
     Rng rng(seed);
     ReplayQueue queue({.instance = "stories"}, clock);
+    const std::uint64_t replica = queue.add_replica();
     ASSERT_TRUE(queue.submit(seen.job(asked)));
     std::uint64_t epoch = 0;
     // Frames of one token take some 40 bytes; the last connections are long enough for the rest.
@@ -122,7 +123,7 @@ class ReplayEngineTest : public testing::Test {
       Node& node = *nodes[rng.next() % nodes.size()];
       const std::uint64_t bytes = faults == 0 ? 1 << 30 : 20 + rng.next() % (50 * asked.tokens_max);
       const auto head = node.connect(bytes);
-      queue.set_head(++epoch, head);
+      queue.set_head(replica, ++epoch, head);
       while (!head->lost() && !seen.over()) std::this_thread::yield();
       if (!seen.over() && !seen.tokens().empty()) ++lost_within;
     }

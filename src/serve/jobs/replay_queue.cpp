@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -12,6 +13,13 @@
 #include "serve/jobs/replayed_job.h"
 
 namespace drystone {
+namespace {
+
+bool is_not_now(const Error& error) {
+  return error.code() == Errc::unavailable || error.code() == Errc::busy;
+}
+
+}  // namespace
 
 // What the callbacks of attempts use, which may come after the queue has gone.
 struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
@@ -34,18 +42,26 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
     bool cancelled = false;
     bool moving = false;  // of the running attempt nothing is taken any more
     std::optional<Error> broken;
-    // Of the attempt: which one it is, on which head, and its id there.
-    std::uint64_t attempt = 0, head = 0;
+    // Of the attempt: which one it is, on which head of which replica, and its id there.
+    std::uint64_t attempt = 0, replica = 0, head = 0;
     std::shared_ptr<JobQueue> queue;
     std::optional<std::uint64_t> id;
+    bool taken = false;  // by its head
+    int losses = 0;      // of heads that had taken it, since the last token
     // While it waits.
+    bool again = false;  // the same head may be asked once more, if there is no other
     std::optional<Clock::Nanoseconds> deadline;
     Clock::Nanoseconds not_before{};
     std::string lost_because;
   };
   using JobPointer = std::shared_ptr<Job>;
-  // Runs with the lock held; what it returns runs without.
-  using After = std::function<void()>;
+  struct Replica {
+    std::uint64_t epoch = 0;
+    std::uint64_t head = 0;  // counts the heads of all replicas, and the times without one
+    std::shared_ptr<JobQueue> queue;
+    std::string why_none;
+    std::optional<Error> refused;  // there will be none
+  };
 
   Core(Options given, const Clock& own_clock) : options(std::move(given)), clock(own_clock) {}
 
@@ -58,7 +74,12 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
   void take_end(std::uint64_t key, const JobPointer& job, std::uint64_t attempt,
                 Result<GenerateResult> result);
   bool may_go_on(Job& job, const Result<GenerateResult>& result);
-  void wait_for_head(Job& job, const Error& why);
+  bool has_its_head(const Job& job) const;
+  const std::uint64_t* choose(const Job& job) const;
+  std::optional<Error> refused() const;
+  std::string why_none() const;
+  void leave(std::unique_lock<std::mutex>& lock, std::uint64_t replica);
+  void wait_for_head(Job& job, const Error& why, bool lost = false);
   void retire(Job& job);
   void end(std::uint64_t key, const JobPointer& job, Result<GenerateResult> result);
   Error given_up(const Job& job) const;
@@ -72,12 +93,8 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
   mutable std::mutex mutex;
   std::condition_variable changed;
   std::map<std::uint64_t, JobPointer> jobs;
-  std::uint64_t last_key = 0, last_attempt = 0;
-  // The present head; `head` counts the calls of set_head that changed it.
-  std::uint64_t epoch = 0, head = 0;
-  std::shared_ptr<JobQueue> queue;
-  std::string why_none;
-  std::optional<Error> refused;                    // there will be none
+  std::map<std::uint64_t, Replica> replicas;
+  std::uint64_t last_key = 0, last_attempt = 0, last_replica = 0, last_head = 0;
   std::vector<std::shared_ptr<JobQueue>> retired;  // let go of by the worker
   int callbacks = 0;                               // of clients, that run now
   bool stopping = false;
@@ -108,43 +125,52 @@ ReplayQueue::~ReplayQueue() {
     job->on_done(job->answer.cancelled());
     job->queue = nullptr;
   }
-  core_->queue = nullptr;
+  core_->replicas.clear();
   core_->retired.clear();
 }
 
-void ReplayQueue::set_head(std::uint64_t epoch, std::shared_ptr<JobQueue> queue, std::string why) {
-  std::vector<std::pair<std::shared_ptr<JobQueue>, std::uint64_t>> left;
-  {
-    const std::lock_guard lock(core_->mutex);
-    if (epoch < core_->epoch || (epoch == core_->epoch && queue == core_->queue)) {
-      if (queue != nullptr) core_->retired.push_back(std::move(queue));
-      return;
-    }
-    core_->epoch = epoch;
-    core_->refused = std::nullopt;
-    ++core_->head;
-    core_->why_none = std::move(why);
-    if (core_->queue != nullptr) core_->retired.push_back(std::move(core_->queue));
-    core_->queue = std::move(queue);
-    for (const auto& [key, job] : core_->jobs) {
-      if (job->state == Core::State::waiting) continue;
-      job->moving = true;
-      if (job->id) left.emplace_back(job->queue, *job->id);
-    }
-  }
-  for (const auto& [old, id] : left) old->cancel(id);
-  {
-    const std::lock_guard lock(core_->mutex);
-    for (auto& [old, id] : left) core_->retired.push_back(std::move(old));
-  }
-  core_->changed.notify_all();
+std::uint64_t ReplayQueue::add_replica() {
+  const std::lock_guard lock(core_->mutex);
+  core_->replicas[++core_->last_replica].head = ++core_->last_head;
+  return core_->last_replica;
 }
 
-void ReplayQueue::refuse(std::uint64_t epoch, const Error& why) {
-  set_head(epoch, nullptr, why.message());
+void ReplayQueue::remove_replica(std::uint64_t replica) {
+  std::unique_lock lock(core_->mutex);
+  const auto at = core_->replicas.find(replica);
+  if (at == core_->replicas.end()) return;
+  if (at->second.queue != nullptr) core_->retired.push_back(std::move(at->second.queue));
+  core_->replicas.erase(at);
+  core_->leave(lock, replica);
+}
+
+void ReplayQueue::set_head(std::uint64_t replica, std::uint64_t epoch,
+                           std::shared_ptr<JobQueue> queue, std::string why) {
+  std::unique_lock lock(core_->mutex);
+  const auto at = core_->replicas.find(replica);
+  if (at == core_->replicas.end() || epoch < at->second.epoch ||
+      (epoch == at->second.epoch && queue == at->second.queue)) {
+    if (queue != nullptr) core_->retired.push_back(std::move(queue));
+    core_->changed.notify_all();
+    return;
+  }
+  Core::Replica& known = at->second;
+  if (known.queue != nullptr) core_->retired.push_back(std::move(known.queue));
+  known = {.epoch = epoch,
+           .head = ++core_->last_head,
+           .queue = std::move(queue),
+           .why_none = std::move(why),
+           .refused = std::nullopt};
+  core_->leave(lock, replica);
+}
+
+void ReplayQueue::refuse(std::uint64_t replica, std::uint64_t epoch, const Error& why) {
+  set_head(replica, epoch, nullptr, why.message());
   const std::lock_guard lock(core_->mutex);
-  if (epoch < core_->epoch || core_->queue != nullptr) return;
-  core_->refused = why;
+  const auto at = core_->replicas.find(replica);
+  if (at == core_->replicas.end() || epoch < at->second.epoch || at->second.queue != nullptr)
+    return;
+  at->second.refused = why;
   core_->changed.notify_all();
 }
 
@@ -154,14 +180,17 @@ Result<std::uint64_t> ReplayQueue::submit(GenerationJob job) {
   {
     const std::lock_guard lock(core_->mutex);
     if (core_->jobs.size() >= kJobsMax)
-      return Error(Errc::unavailable,
+      return Error(Errc::busy,
                    fmt::format("{} requests run or wait already; try again later", kJobsMax));
-    if (core_->refused) return *core_->refused;
+    if (core_->replicas.empty())
+      return Error(Errc::unavailable,
+                   core_->options.instance + " is placed on no node now; try again later");
+    if (const auto refused = core_->refused()) return *refused;
     made = std::make_shared<Core::Job>(std::move(job), core_->now());
     key = ++core_->last_key;
     core_->jobs.emplace(key, made);
-    if (core_->queue == nullptr) {
-      core_->wait_for_head(*made, Error(Errc::unavailable, core_->why_none));
+    if (core_->choose(*made) == nullptr) {
+      core_->wait_for_head(*made, Error(Errc::unavailable, core_->why_none()));
       core_->changed.notify_all();
       return key;
     }
@@ -171,14 +200,16 @@ Result<std::uint64_t> ReplayQueue::submit(GenerationJob job) {
 }
 
 std::size_t ReplayQueue::queue_max() const {
-  std::shared_ptr<JobQueue> queue;
+  std::vector<std::shared_ptr<JobQueue>> queues;
   {
     const std::lock_guard lock(core_->mutex);
-    queue = core_->queue;
+    for (const auto& [number, replica] : core_->replicas)
+      if (replica.queue != nullptr) queues.push_back(replica.queue);
   }
-  const std::size_t most = queue == nullptr ? kJobsMax : queue->queue_max();
+  std::size_t most = queues.empty() ? kJobsMax : 0;
+  for (const auto& queue : queues) most = std::max(most, queue->queue_max());
   const std::lock_guard lock(core_->mutex);
-  if (queue != nullptr) core_->retired.push_back(std::move(queue));
+  for (auto& queue : queues) core_->retired.push_back(std::move(queue));
   core_->changed.notify_all();
   return most;
 }
@@ -220,7 +251,61 @@ void ReplayQueue::cancel_all() {
 
 // ---- Attempts
 
-// Hands the job to the present head; without one it waits. Errors, after which the job is gone: a
+// Of its attempt.
+bool ReplayQueue::Core::has_its_head(const Job& job) const {
+  const auto at = replicas.find(job.replica);
+  return at != replicas.end() && at->second.head == job.head;
+}
+
+// The replica for the next attempt: of those with a head the one with the fewest jobs, that of the
+// last attempt behind all others, and only if it may be asked again; null: none.
+const std::uint64_t* ReplayQueue::Core::choose(const Job& job) const {
+  const std::uint64_t* best = nullptr;
+  std::pair<bool, std::ptrdiff_t> least;
+  for (const auto& [number, replica] : replicas) {
+    const bool is_tried = replica.head == job.head;
+    if (replica.queue == nullptr || (is_tried && !job.again) || replica.queue->lost()) continue;
+    const std::ptrdiff_t here =
+        replicas.size() == 1 ? 0 : std::ranges::count_if(jobs, [&](const auto& one) {
+          return one.second->state != State::waiting && one.second->replica == number;
+        });
+    const std::pair rank(is_tried, here);
+    if (best != nullptr && least <= rank) continue;
+    best = &number;
+    least = rank;
+  }
+  return best;
+}
+
+std::optional<Error> ReplayQueue::Core::refused() const {
+  const bool all =
+      std::ranges::all_of(replicas, [](const auto& one) { return one.second.refused.has_value(); });
+  return all && !replicas.empty() ? replicas.begin()->second.refused : std::nullopt;
+}
+
+std::string ReplayQueue::Core::why_none() const {
+  for (const auto& [number, replica] : replicas)
+    if (!replica.why_none.empty()) return replica.why_none;
+  return "";
+}
+
+// Its head is another one now, or it is none any more: what runs there moves. Lets go of the lock.
+void ReplayQueue::Core::leave(std::unique_lock<std::mutex>& lock, std::uint64_t replica) {
+  std::vector<std::pair<std::shared_ptr<JobQueue>, std::uint64_t>> left;
+  for (const auto& [key, job] : jobs) {
+    if (job->state == State::waiting || job->replica != replica) continue;
+    job->moving = true;
+    if (job->id) left.emplace_back(job->queue, *job->id);
+  }
+  lock.unlock();
+  for (const auto& [old, id] : left) old->cancel(id);
+  lock.lock();
+  for (auto& [old, id] : left) retired.push_back(std::move(old));
+  changed.notify_all();
+  lock.unlock();
+}
+
+// Hands the job to a head; without one it waits. Errors, after which the job is gone: a
 // first attempt that its queue does not take.
 Result<void> ReplayQueue::Core::start(std::uint64_t key, const JobPointer& job) {
   GenerationJob attempt;
@@ -228,16 +313,19 @@ Result<void> ReplayQueue::Core::start(std::uint64_t key, const JobPointer& job) 
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex);
-    job->state = State::submitting;
-    job->queue = target = queue;
-    job->head = head;
-    job->id = std::nullopt;
-    job->moving = false;
-    job->attempt = number = ++last_attempt;
-    if (target == nullptr) {
-      wait_for_head(*job, Error(Errc::unavailable, why_none));
+    const std::uint64_t* const chosen = choose(*job);
+    if (chosen == nullptr) {
+      wait_for_head(*job, Error(Errc::unavailable, why_none()));
       return {};
     }
+    const Replica& replica = replicas.at(*chosen);
+    job->state = State::submitting;
+    job->replica = *chosen;
+    job->queue = target = replica.queue;
+    job->head = replica.head;
+    job->id = std::nullopt;
+    job->moving = job->taken = job->again = false;
+    job->attempt = number = ++last_attempt;
     attempt = attempt_of(key, job);
   }
   const auto id = target->submit(std::move(attempt));
@@ -249,12 +337,13 @@ Result<void> ReplayQueue::Core::start(std::uint64_t key, const JobPointer& job) 
       if (id) {
         job->state = State::running;
         job->id = *id;
-        job->moving = job->moving || job->head != head;
+        job->taken = true;
+        job->moving = job->moving || !has_its_head(*job);
         leave = job->cancelled || job->moving || job->broken;
       } else {
         // One that has waited for a head waits for room, too.
         is_first = job->answer.attempts() == 1 && !job->cancelled &&
-                   !(id.is(Errc::unavailable) && (job->deadline || target->lost()));
+                   !(is_not_now(id.error()) && (job->deadline || target->lost()));
         if (is_first) jobs.erase(key);
       }
     }
@@ -320,6 +409,7 @@ void ReplayQueue::Core::take_prompt(const JobPointer& job, std::uint64_t attempt
   {
     const std::lock_guard lock(mutex);
     if (job->attempt != attempt || job->moving) return;
+    job->taken = true;
     const auto more = job->answer.take_prompt(held, now());
     if (!more || !job->on_prompt) return;
     ++callbacks;
@@ -358,9 +448,10 @@ bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result
   if (job.cancelled || job.broken || stopping) return false;
   if (job.moving || (result && result->finish == FinishReason::cancelled)) {
     // Its queue ended, or will.
-    wait_for_head(job, Error(Errc::unavailable, "its node gave it up"));
-    if (job.head == head) {  // perhaps no other one comes: this one is asked again
-      job.head = 0;
+    const bool is_there = has_its_head(job);
+    wait_for_head(job, Error(Errc::unavailable, "its node gave it up"), !is_there);
+    if (is_there) {  // perhaps no other one comes: this one is asked again
+      job.again = true;
       job.not_before = now() + options.retry_every;
     }
     return true;
@@ -368,28 +459,34 @@ bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result
   if (result) return false;
   if (result.is(Errc::limit) && job.answer.shorten()) {
     job.state = State::waiting;
-    job.head = 0;  // the same head again
+    job.again = true;
     if (!job.deadline) job.deadline = now() + options.pause_max;
     return true;
   }
-  if (!result.is(Errc::unavailable)) return false;
-  if (job.head != head || (job.queue != nullptr && job.queue->lost())) {
-    wait_for_head(job, result.error());
+  if (!is_not_now(result.error())) return false;
+  if (!has_its_head(job) || (job.queue != nullptr && job.queue->lost())) {
+    wait_for_head(job, result.error(), /*lost=*/true);
     return true;
   }
   // A head that lives and has no room now: the client of a new request is told, a half-written
   // answer waits for room.
   if (!job.deadline && job.answer.attempts() == 1 && job.answer.tokens() == 0) return false;
   wait_for_head(job, result.error());
-  job.head = 0;
+  job.again = true;
   job.not_before = now() + options.retry_every;
   return true;
 }
 
-void ReplayQueue::Core::wait_for_head(Job& job, const Error& why) {
+// The pause counts from the latest loss of a head that had taken it.
+void ReplayQueue::Core::wait_for_head(Job& job, const Error& why, bool lost) {
   job.state = State::waiting;
   job.lost_because = why.message();
-  if (job.answer.take_progress() || !job.deadline) job.deadline = now() + options.pause_max;
+  const bool was_taken_and_lost = std::exchange(job.taken, false) && lost;
+  const bool wrote = job.answer.take_progress();
+  if (wrote) job.losses = 0;
+  if (was_taken_and_lost) ++job.losses;
+  if (wrote || !job.deadline || (was_taken_and_lost && job.losses <= kLossesMax))
+    job.deadline = now() + options.pause_max;
 }
 
 void ReplayQueue::Core::retire(Job& job) {
@@ -412,14 +509,17 @@ void ReplayQueue::Core::end(std::uint64_t key, const JobPointer& job,
 }
 
 Error ReplayQueue::Core::given_up(const Job& job) const {
-  std::string because = why_none.empty() ? job.lost_because : why_none;
+  std::string because = why_none();
+  if (because.empty()) because = job.lost_because;
   if (because.empty()) because = "no node runs it";
   const std::string wrote =
       job.answer.tokens() == 0 ? "" : fmt::format(" after {} tokens of it", job.answer.tokens());
+  const std::string times =
+      job.losses < 2 ? "" : fmt::format(" {} times before the next token", job.losses);
   return {Errc::unavailable,
-          fmt::format("this answer could not go on{}: {} was lost ({}), and no node took it over "
+          fmt::format("this answer could not go on{}: {} was lost{} ({}), and no node took it over "
                       "within {:.0f} s. Ask again when `drystone ps` shows it ready",
-                      wrote, options.instance, because,
+                      wrote, options.instance, times, because,
                       std::chrono::duration<double>(options.pause_max).count())};
 }
 
@@ -490,11 +590,12 @@ std::optional<Clock::Nanoseconds> ReplayQueue::Core::work_due(std::unique_lock<s
 // nullopt until something changes.
 std::optional<Clock::Nanoseconds> ReplayQueue::Core::work_once(std::unique_lock<std::mutex>& lock) {
   const auto at = now();
+  const std::optional<Error> refusal = refused();
   std::optional<Clock::Nanoseconds> next;
   for (const auto& [key, job] : jobs) {
     if (job->state != State::waiting) continue;
-    const bool has_head = queue != nullptr && job->head != head;
-    const bool too_late = job->cancelled || refused || at >= *job->deadline;
+    const bool has_head = choose(*job) != nullptr;
+    const bool too_late = job->cancelled || refusal || at >= *job->deadline;
     if (!too_late && !(has_head && at >= job->not_before)) {
       auto until = *job->deadline;
       if (has_head) until = std::min(until, job->not_before);
@@ -504,7 +605,7 @@ std::optional<Clock::Nanoseconds> ReplayQueue::Core::work_once(std::unique_lock<
     const std::uint64_t number = key;
     const JobPointer chosen = job;
     chosen->state = State::submitting;
-    Result<GenerateResult> given = refused ? *refused : given_up(*chosen);
+    Result<GenerateResult> given = refusal ? *refusal : given_up(*chosen);
     if (chosen->cancelled) given = chosen->answer.cancelled();
     lock.unlock();
     if (too_late) {

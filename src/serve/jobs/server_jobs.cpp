@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+#include <utility>
+
 namespace drystone {
 
 void ServerJobs::send_error(JobFrame type, std::uint64_t tag, const Error& error, bool lost) {
@@ -42,9 +45,9 @@ Result<void> ServerJobs::start(std::uint64_t tag, std::span<const std::byte> mes
   }
   if (full) {
     send_error(JobFrame::refused, tag,
-               Error(Errc::unavailable, fmt::format("{} requests of one node run or wait already; "
-                                                    "try again later",
-                                                    kJobsMax)),
+               Error(Errc::busy, fmt::format("{} requests of one node run or wait already; "
+                                             "try again later",
+                                             kJobsMax)),
                /*lost=*/false);
     return {};
   }
@@ -53,32 +56,75 @@ Result<void> ServerJobs::start(std::uint64_t tag, std::span<const std::byte> mes
     send_error(JobFrame::refused, tag, model.error(), /*lost=*/true);
     return {};
   }
+  const bool compiling = order.constraint.has_value();
   {
     const std::lock_guard lock(mutex_);
-    open_.emplace(tag, Open{.model = *model, .id = std::nullopt});
+    open_.emplace(tag, Open{.model = *model, .compiling = compiling, .id = std::nullopt});
   }
-  const auto id = submit(tag, std::move(order), **model);
-  if (id) {
-    const std::lock_guard lock(mutex_);
-    if (const auto at = open_.find(tag); at != open_.end()) at->second.id = *id;
+  if (!compiling) {
+    submit(tag, std::move(order), **model);
     return {};
   }
-  close_job(tag);
-  send_error(JobFrame::refused, tag, id.error(), (*model)->jobs().lost());
+  beside([this, tag, order = std::move(order), model = *model]() mutable {
+    compile(tag, std::move(order), *model);
+  });
   return {};
 }
 
-Result<std::uint64_t> ServerJobs::submit(std::uint64_t tag, JobOrder order, ServedModel& model) {
+void ServerJobs::refuse(std::uint64_t tag, const Error& error, ServedModel& model) {
+  close_job(tag);
+  send_error(JobFrame::refused, tag, error, model.jobs().lost());
+}
+
+// Else its client was told that it is cancelled, and its place is free only now, so that what waits
+// here stays bounded.
+bool ServerJobs::is_wanted(std::uint64_t tag, bool compiled) {
+  const std::lock_guard lock(mutex_);
+  const auto at = open_.find(tag);
+  if (at->second.cancelled) {
+    open_.erase(at);
+    return false;
+  }
+  at->second.compiling = !compiled;
+  return true;
+}
+
+void ServerJobs::compile(std::uint64_t tag, JobOrder order, ServedModel& model) {
+  if (!is_wanted(tag, /*compiled=*/false)) return;
+  const auto constraint = [&]() -> Result<std::shared_ptr<const CompiledConstraint>> {
+    try {
+      return model.compile_spec(order.constraint->spec, order.constraint->calls);
+    } catch (const std::exception& failure) {  // out of memory, mostly
+      return Error(Errc::out_of_memory, failure.what());
+    }
+  }();
+  if (!is_wanted(tag, /*compiled=*/true)) return;
+  if (!constraint) return refuse(tag, constraint.error(), model);
+  order.request.constraint = *constraint;
+  submit(tag, std::move(order), model);
+}
+
+void ServerJobs::submit(std::uint64_t tag, JobOrder order, ServedModel& model) {
   // What the queue does not check itself.
   for (const auto* ids : {&order.request.stop_tokens, &order.request.visible_tokens})
     for (const TokenId id : *ids)
       if (id < 0 || static_cast<std::uint32_t>(id) >= model.vocab())
-        return Error(Errc::invalid_argument,
-                     fmt::format("token {} of a request: expected 0 to {}", id, model.vocab() - 1));
-  if (order.constraint)
-    order.request.constraint =
-        TRY(model.compile_spec(order.constraint->spec, order.constraint->calls));
-  return model.jobs().submit(job_of(tag, std::move(order)));
+        return refuse(
+            tag,
+            Error(Errc::invalid_argument,
+                  fmt::format("token {} of a request: expected 0 to {}", id, model.vocab() - 1)),
+            model);
+  const auto id = model.jobs().submit(job_of(tag, std::move(order)));
+  if (!id) return refuse(tag, id.error(), model);
+  bool leave = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = open_.find(tag);
+    if (at == open_.end()) return;  // it is over
+    at->second.id = *id;
+    leave = at->second.cancelled;
+  }
+  if (leave) model.jobs().cancel(*id);
 }
 
 GenerationJob ServerJobs::job_of(std::uint64_t tag, JobOrder order) {
@@ -125,14 +171,20 @@ void ServerJobs::send_delta(std::uint64_t tag, const Delta& delta) {
 void ServerJobs::cancel(std::uint64_t tag) {
   std::shared_ptr<ServedModel> model;
   std::optional<std::uint64_t> id;
+  bool over = false;
   {
     const std::lock_guard lock(mutex_);
     const auto at = open_.find(tag);
     if (at == open_.end()) return;
     model = at->second.model;
     id = at->second.id;
+    over = at->second.compiling && !at->second.cancelled;
+    at->second.cancelled = true;
   }
-  if (id) model->jobs().cancel(*id);
+  if (over)
+    send(JobFrame::done, tag, encode(GenerateResult{.finish = FinishReason::cancelled}), 0);
+  else if (id)
+    model->jobs().cancel(*id);
 }
 
 void ServerJobs::cancel_all() {

@@ -39,17 +39,23 @@ class ServerJobs : public std::enable_shared_from_this<ServerJobs> {
   // Returns at once. What cannot be sent is noticed by whoever reads the connection.
   virtual void send(JobFrame type, std::uint64_t tag, std::span<const std::byte> payload,
                     std::uint16_t flags) = 0;
+  // Does `work`, which may take seconds, beside whoever reads the connection; here at once.
+  virtual void beside(std::function<void()> work) { work(); }
 
  private:
   struct Open {
     std::shared_ptr<ServedModel> model;
+    bool compiling = false;           // its constraint: nothing of it runs yet
     std::optional<std::uint64_t> id;  // in its queue, once it was taken
-    bool begun = false;
+    bool begun = false, cancelled = false;
     std::uint32_t position = 0;  // that was told
   };
 
   Result<void> start(std::uint64_t tag, std::span<const std::byte> message);
-  Result<std::uint64_t> submit(std::uint64_t tag, JobOrder order, ServedModel& model);
+  bool is_wanted(std::uint64_t tag, bool compiled);
+  void compile(std::uint64_t tag, JobOrder order, ServedModel& model);
+  void submit(std::uint64_t tag, JobOrder order, ServedModel& model);
+  void refuse(std::uint64_t tag, const Error& error, ServedModel& model);
   GenerationJob job_of(std::uint64_t tag, JobOrder order);
   void cancel(std::uint64_t tag);
   void send_delta(std::uint64_t tag, const Delta& delta);

@@ -260,6 +260,7 @@ ApiError cluster_api_error(const Error& error) {
         return 409;
       case Errc::cancelled:
       case Errc::unavailable:
+      case Errc::busy:
         return 503;
       default:
         return 500;

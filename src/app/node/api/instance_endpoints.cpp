@@ -1,5 +1,8 @@
 #include "app/node/api/instance_endpoints.h"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <utility>
 
@@ -32,10 +35,8 @@ class InstanceEndpoints final : public Endpoints {
         [this](const HttpRequest&) -> Result<json::value> {
           return json::value(TRY(host_.unloaded()));
         });
-    add(router, "POST", "/cluster/v1/plan", slow_,
-        [this](const HttpRequest& asked) { return plan(asked); });
-    add(router, "POST", "/cluster/v1/load", slow_,
-        [this](const HttpRequest& asked) { return load(asked); });
+    add_steps(router, "/cluster/v1/plan", [this](const HttpRequest& asked) { return plan(asked); });
+    add_steps(router, "/cluster/v1/load", [this](const HttpRequest& asked) { return load(asked); });
     add(router, "POST", "/cluster/v1/unload", quick_,
         [this](const HttpRequest& asked) -> Result<json::value> {
           const std::string model = TRY(parse_unload_request(asked.body));
@@ -46,6 +47,8 @@ class InstanceEndpoints final : public Endpoints {
 
  private:
   using Work = std::function<Result<json::value>(const HttpRequest&)>;
+  using Steps = InstanceHost::Steps<json::value>;
+  using Begin = std::function<Result<Steps>(const HttpRequest&)>;
 
   void add(Router& router, std::string method, std::string path, OffLoop& where, Work work) {
     router.add(std::move(method), std::move(path),
@@ -70,23 +73,74 @@ class InstanceEndpoints final : public Endpoints {
     co_await sink.send(std::move(reply));
   }
 
-  Result<json::value> plan(const HttpRequest& asked) {
-    const PlanQuestion question = TRY(parse_plan_question(asked.body));
-    const InstanceHost::Planned planned =
-        TRY(host_.plan(question.wish.path_or_name, question.wish.desired, question.prompt_tokens));
-    json::object answer = to_json(planned.plan);
-    answer["waited"] = planned.waited;
-    answer["unmeasured"] = json::array(planned.unmeasured.begin(), planned.unmeasured.end());
-    return json::value(std::move(answer));
+  void add_steps(Router& router, std::string path, Begin begin) {
+    router.add("POST", std::move(path),
+               [this, begin = std::move(begin)](const HttpRequest& request, ReplySink& sink) {
+                 return answer_in_steps(begin, request, sink);
+               });
   }
 
-  Result<json::value> load(const HttpRequest& asked) {
-    const LoadRequest request = TRY(parse_load_request(asked.body));
-    const InstanceHost::Wish wish = TRY(host_.load(request.path_or_name, request.desired));
-    return json::value{{"model", wish.model},
-                       {"advice", wish.advice},
-                       {"waited", wish.waited},
-                       {"wish", to_json(wish.desired)}};
+  // No thread waits between the steps, so that one load that waits holds up no other. A client that
+  // leaves ends them: what it did not hear of is not done.
+  asio::awaitable<void> answer_in_steps(const Begin& begin, const HttpRequest& request,
+                                        ReplySink& sink) {
+    if (const auto refused = refuse_foreign_page(request)) {
+      HttpReply reply = error_reply(*refused);
+      co_await sink.send(std::move(reply));
+      co_return;
+    }
+    Result<Steps> steps = begin(request);
+    std::optional<Result<json::value>> result;
+    if (!steps) result = steps.error();
+    const std::function<void()> job = [&] { result = (*steps)(); };
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    while (!result) {
+      const auto refusal = co_await slow_.run(job);
+      if (refusal) {
+        HttpReply reply = error_reply(*refusal);
+        co_await sink.send(std::move(reply));
+        co_return;
+      }
+      if (result) break;
+      timer.expires_after(InstanceHost::kLookEvery);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    HttpReply reply = reply_of(*result);
+    co_await sink.send(std::move(reply));
+  }
+
+  Result<Steps> plan(const HttpRequest& asked) {
+    PlanQuestion question = TRY(parse_plan_question(asked.body));
+    return in_json(host_.plan(std::move(question.wish.path_or_name),
+                              std::move(question.wish.desired), question.prompt_tokens),
+                   [](const InstanceHost::Planned& planned) {
+                     json::object answer = to_json(planned.plan);
+                     answer["waited"] = planned.waited;
+                     answer["unmeasured"] =
+                         json::array(planned.unmeasured.begin(), planned.unmeasured.end());
+                     return json::value(std::move(answer));
+                   });
+  }
+
+  Result<Steps> load(const HttpRequest& asked) {
+    LoadRequest request = TRY(parse_load_request(asked.body));
+    return in_json(host_.load(std::move(request.path_or_name), std::move(request.desired)),
+                   [](const InstanceHost::Wish& wish) {
+                     return json::value{{"model", wish.model},
+                                        {"advice", wish.advice},
+                                        {"waited", wish.waited},
+                                        {"wish", to_json(wish.desired)}};
+                   });
+  }
+
+  template <typename Answer, typename Write>
+  static Steps in_json(InstanceHost::Steps<Answer> steps, Write write) {
+    return [steps = std::move(steps), write]() -> std::optional<Result<json::value>> {
+      auto answer = steps();
+      if (!answer) return std::nullopt;
+      if (!*answer) return std::move(*answer).error();
+      return write(**answer);
+    };
   }
 
   InstanceHost& host_;

@@ -41,7 +41,7 @@ std::string text_of(const json::object* object, std::string_view key) {
 // The code that a node of ours names; of other refusals, what their status says.
 Errc code_of(const json::value& body, unsigned status) {
   const std::string name = text_of(error_of(body), "code");
-  for (int code = 0; code <= static_cast<int>(Errc::unavailable); ++code)
+  for (int code = 0; code <= static_cast<int>(Errc::busy); ++code)
     if (name == to_string(static_cast<Errc>(code))) return static_cast<Errc>(code);
   switch (status) {
     case 404:

@@ -12,9 +12,11 @@
 #include <thread>
 #include <utility>
 
+#include "app/node/figures/measured_way.h"
 #include "app/node/figures/own_figures.h"
 #include "app/node/figures/own_links.h"
 #include "app/node/figures/shared_figures.h"
+#include "cluster/instance/map_view.h"
 #include "serve/peer/probe/link_probe.h"
 
 namespace drystone {
@@ -63,6 +65,11 @@ struct FiguresHost::Inner {
     }
   }
 
+  // Streams go where plans count on.
+  void prefer_measured(const std::string& link) {
+    if (const auto way = measured_way(cluster.self(), link)) cluster.prefer(way->node, way->to);
+  }
+
   bool wait(Clock::Nanoseconds time) {
     std::unique_lock lock(mutex);
     return !wake.wait_for(lock, time, [this] { return stopping.load(); });
@@ -87,9 +94,15 @@ FiguresHost::FiguresHost(Options options, ClusterHost& cluster, DataDoor& door, 
   door.serve(DataPurpose::probe, [gate = inner_->gate, &clock](std::unique_ptr<DataStream> stream) {
     static_cast<void>(answer_probe(*stream, clock, *gate));  // its dialler has the error, too
   });
+  for (const auto& [key, value] : cluster.core().list(kLinkPrefix)) inner_->prefer_measured(value);
   cluster.listen([inner = std::weak_ptr(inner_)](const cluster::ClusterEvent& event) {
-    if (event.kind != cluster::ClusterEvent::Kind::member_removed) return;
-    if (const auto host = inner.lock()) host->shared.forget(event.node);
+    using Kind = cluster::ClusterEvent::Kind;
+    const auto host = inner.lock();
+    if (host == nullptr) return;
+    if (event.kind == Kind::member_removed) host->shared.forget(event.node);
+    if (event.kind == Kind::key_changed && event.key.starts_with(kLinkPrefix))
+      if (const std::string* value = host->cluster.core().get(event.key))
+        host->prefer_measured(*value);
   });
 }
 

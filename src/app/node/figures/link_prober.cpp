@@ -135,14 +135,18 @@ Result<MeasuredLink> LinkProber::measure(const std::string& self, const std::str
       why += (why.empty() ? "" : "; ") + figures.error().message();
       continue;
     }
-    const LinkFigures link{.from = self,
-                           .to = peer,
-                           .round_trip_s = figures->round_trip_s,
-                           .exchange_s = figures->exchange_s,
-                           .bandwidth = figures->bandwidth,
-                           .bandwidth_back = figures->bandwidth_back,
-                           .from_interface = path.from_interface,
-                           .to_interface = path.to_interface};
+    LinkFigures link{.from = self,
+                     .to = peer,
+                     .round_trip_s = figures->round_trip_s,
+                     .exchange_s = figures->exchange_s,
+                     .bandwidth = figures->bandwidth,
+                     .bandwidth_back = figures->bandwidth_back,
+                     .from_interface = path.from_interface,
+                     .to_interface = path.to_interface};
+    if (path.from && path.to.size() == 1) {
+      link.from_address = path.from->to_string();
+      link.to_address = path.to[0].address().to_string();
+    }
     measured.paths.push_back(link);
   }
   if (measured.paths.empty()) return Error(Errc::unavailable, why);

@@ -1,29 +1,25 @@
 #include "app/node/figures/own_links.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <functional>
 
-#include "net/interfaces.h"
-
 namespace drystone {
-namespace {
 
-// Another one is a change.
-std::string text_of(const std::vector<Interface>& interfaces,
-                    const std::vector<boost::asio::ip::tcp::endpoint>& addresses) {
+std::string link_conditions(const std::vector<Interface>& interfaces,
+                            const std::vector<boost::asio::ip::tcp::endpoint>& addresses) {
   std::vector<std::string> texts;
   for (const auto& address : addresses) texts.push_back(address.address().to_string());
   std::ranges::sort(texts);
   for (const Interface& one : interfaces)
     for (const InterfaceAddress& address : one.addresses)
-      if (one.up) texts.push_back(one.name + "=" + address.address.to_string());
-  std::string all;
-  for (const std::string& text : texts) all += text + " ";
-  return all;
+      if (one.up)
+        texts.push_back(fmt::format("{}={}/{}", one.name, address.address.to_string(),
+                                    one.speed_mbit.value_or(0)));
+  return fmt::format("{}", fmt::join(texts, " "));
 }
-
-}  // namespace
 
 OwnLinks::OwnLinks(ClusterHost& cluster, const SharedFigures& shared, ProbeGate& gate,
                    const Clock& clock, const std::atomic<bool>& stop)
@@ -45,7 +41,7 @@ void OwnLinks::look() {
   for (const std::string& peer : *alive) {
     if (peer <= self_) continue;  // the lower id of a pair measures
     if (const auto place = cluster_.find(peer); place && !place->addresses.empty())
-      known.push_back({.node = peer, .addresses = text_of(ours, place->addresses)});
+      known.push_back({.node = peer, .conditions = link_conditions(ours, place->addresses)});
   }
   schedule_.set_peers(known, now);
   const auto due = schedule_.due(now);

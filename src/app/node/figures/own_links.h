@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,14 @@
 #include "app/node/figures/shared_figures.h"
 #include "app/node/members/cluster_host.h"
 #include "base/clock.h"
+#include "net/interfaces.h"
 
 namespace drystone {
+
+// What a link's figures depend on, as one text: the addresses of the peer, and of our interfaces
+// that are up with their speeds. Another text: the link is to be measured again.
+std::string link_conditions(const std::vector<Interface>& interfaces,
+                            const std::vector<boost::asio::ip::tcp::endpoint>& addresses);
 
 // Has the links between this node and those of higher ids measured, and tells the cluster of them.
 // On one thread.

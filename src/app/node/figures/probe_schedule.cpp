@@ -13,10 +13,10 @@ void ProbeSchedule::set_peers(const std::vector<Peer>& peers, Clock::Nanoseconds
   std::map<std::string, State> next;
   for (const Peer& peer : peers) {
     const auto known = peers_.find(peer.node);
-    if (known != peers_.end() && known->second.addresses == peer.addresses)
+    if (known != peers_.end() && known->second.conditions == peer.conditions)
       next[peer.node] = known->second;
     else  // not all at once, when many have come
-      next[peer.node] = {.addresses = peer.addresses,
+      next[peer.node] = {.conditions = peer.conditions,
                          .due = now + jitter(Clock::Nanoseconds{0}, kBusyMin)};
   }
   peers_ = std::move(next);

@@ -11,8 +11,8 @@
 
 namespace drystone {
 
-// Which link to measure when: every peer that is this node's to measure, again when its addresses
-// or ours change, and every kAgainAfter. Pure; one thread.
+// Which link to measure when: every peer that is this node's to measure, again when what it depends
+// on changes, and every kAgainAfter. Pure; one thread.
 class ProbeSchedule {
  public:
   static constexpr std::chrono::minutes kAgainAfter{10};
@@ -23,7 +23,7 @@ class ProbeSchedule {
 
   struct Peer {
     std::string node;
-    std::string addresses;  // of both sides, as one text: another one is a change
+    std::string conditions;  // of the link, as one text: another one is a change
   };
   // The peers to measure now; who is not among them is forgotten.
   void set_peers(const std::vector<Peer>& peers, Clock::Nanoseconds now);
@@ -35,7 +35,7 @@ class ProbeSchedule {
 
  private:
   struct State {
-    std::string addresses;
+    std::string conditions;
     Clock::Nanoseconds due{};
     int failures = 0;
   };

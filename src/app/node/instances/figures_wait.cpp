@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
+#include <utility>
 
 namespace drystone {
 
@@ -16,30 +16,27 @@ std::string names_of(const std::vector<Unmeasured>& missing) {
   return names;
 }
 
-FiguresWait::Outcome FiguresWait::wait(
-    const Clock& clock, const std::string& who,
-    const std::function<Result<std::vector<Unmeasured>>()>& look) {
-  const auto start = clock.monotonic();
-  std::string first;
-  while (true) {
-    auto missing = look();
-    const auto waited = clock.monotonic() - start;
-    const bool is_over = !missing || !is_worth_it(*missing);
-    if (is_over || waited >= within_) {
-      Outcome outcome;
-      if (missing) outcome.missing = *std::move(missing);
-      if (first.empty()) return outcome;
-      if (!is_over) give_up(outcome.missing);
-      outcome.waited = fmt::format("waited {:.1f} s for figures of {}{}", seconds(waited), first,
-                                   is_over && outcome.missing.empty() ? "" : ": planned without");
-      return outcome;
-    }
-    if (first.empty()) {
-      first = names_of(*missing);
-      say_(fmt::format("{} waits for figures of {}, {} ms at most", who, first, within_.count()));
-    }
-    std::this_thread::sleep_for(kLookEvery);
+std::optional<FiguresWait::Outcome> FiguresWait::look(Turn& turn, const std::string& who,
+                                                      Clock::Nanoseconds now,
+                                                      Result<std::vector<Unmeasured>> missing) {
+  if (!turn.start) turn.start = now;
+  const auto waited = now - *turn.start;
+  const bool is_over = !missing || !is_worth_it(*missing);
+  if (is_over || waited >= limit(*missing)) {
+    Outcome outcome;
+    if (missing) outcome.missing = *std::move(missing);
+    if (turn.first.empty()) return outcome;
+    if (!is_over) give_up(outcome.missing);
+    outcome.waited = fmt::format("waited {:.1f} s for figures of {}{}", seconds(waited), turn.first,
+                                 is_over && outcome.missing.empty() ? "" : ": planned without");
+    return outcome;
   }
+  if (turn.first.empty()) {
+    turn.first = names_of(*missing);
+    say_(fmt::format("{} waits for figures of {}, {} ms at most", who, turn.first,
+                     limit(*missing).count()));
+  }
+  return std::nullopt;
 }
 
 bool FiguresWait::is_worth_it(const std::vector<Unmeasured>& missing) {
@@ -54,6 +51,11 @@ bool FiguresWait::is_worth_it(const std::vector<Unmeasured>& missing) {
   return std::ranges::any_of(missing, [&](const Unmeasured& one) {
     return one.is_on_its_way || !given_up_.contains(one.what);
   });
+}
+
+std::chrono::milliseconds FiguresWait::limit(const std::vector<Unmeasured>& missing) const {
+  return std::ranges::any_of(missing, &Unmeasured::is_on_its_way) ? limits_.on_its_way
+                                                                  : limits_.within;
 }
 
 void FiguresWait::give_up(const std::vector<Unmeasured>& missing) {

@@ -17,11 +17,10 @@ Result<std::shared_ptr<JobQueue>> try_to(const HeadRoute::Open& open, const Head
 
 }  // namespace
 
-HeadRoute::HeadRoute(const std::string& instance, Open open, const Clock& clock)
-    : instance_(instance),
+HeadRoute::HeadRoute(std::shared_ptr<ReplayQueue> jobs, Open open)
+    : jobs_(std::move(jobs)),
       open_(std::move(open)),
-      queue_({.instance = instance, .pause_max = kPauseMax}, clock),
-      follower_(queue_),
+      follower_(*jobs_),
       thread_([this] { run(); }) {}
 
 HeadRoute::~HeadRoute() {
@@ -50,7 +49,7 @@ void HeadRoute::run() {
     changed_.wait_for(lock, kLookEvery, [&] { return ending_ || aimed_; });
   }
   lock.unlock();
-  follower_.end("this node stops serving " + instance_);
+  follower_.end();
 }
 
 void HeadRoute::follow(std::unique_lock<std::mutex>& lock) {

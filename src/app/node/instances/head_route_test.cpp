@@ -42,7 +42,9 @@ class HeadRouteTest : public testing::Test {
   SystemClock clock;
   Heads heads;
   SeenAnswer seen;
-  HeadRoute route{"stories", heads.open(), clock};
+  std::shared_ptr<ReplayQueue> jobs =
+      std::make_shared<ReplayQueue>(ReplayQueue::Options{.instance = "stories"}, clock);
+  HeadRoute route{jobs, heads.open()};
 };
 
 // After a partition the map may hold a lower epoch than this node has seen: the later writing.
@@ -53,7 +55,7 @@ TEST_F(HeadRouteTest, GoesBackToALowerEpochThatHolds) {
   route.aim(at(3, "b"));
   const auto [aim, queue] = heads.wait_for(1);
   EXPECT_EQ(aim.epoch, 3u);
-  ASSERT_TRUE(route.queue().submit(seen.job({.prompt = {1}})));
+  ASSERT_TRUE(jobs->submit(seen.job({.prompt = {1}})));
   queue->wait_for(1);
   queue->end(1, GenerateResult{});
   EXPECT_TRUE(seen.wait());
@@ -63,7 +65,7 @@ TEST_F(HeadRouteTest, GoesBackToALowerEpochThatHolds) {
 TEST_F(HeadRouteTest, LeavesTheEpochOfAnotherKeeper) {
   route.aim(at(5, "a"));
   const auto first = heads.wait_for(0).second;
-  ASSERT_TRUE(route.queue().submit(seen.job({.prompt = {1}})));
+  ASSERT_TRUE(jobs->submit(seen.job({.prompt = {1}})));
   first->wait_for(1);
   route.aim(at(5, "b"));
   const auto second = heads.wait_for(1).second;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <thread>
 #include <utility>
 
 #include "app/node/instances/free_machines.h"
@@ -15,7 +14,6 @@ namespace {
 
 constexpr std::chrono::seconds kFiguresWithin{15};
 constexpr std::chrono::seconds kGoneWithin{15};  // what was just unloaded
-constexpr std::chrono::milliseconds kLookEvery{100};
 
 }  // namespace
 
@@ -65,35 +63,56 @@ std::vector<ModelLoad> InstanceHost::loads() {
   return all ? *std::move(all) : std::vector<ModelLoad>();
 }
 
-Result<InstanceHost::Planned> InstanceHost::plan(const std::string& path_or_name,
-                                                 DesiredInstance desired,
-                                                 std::uint32_t prompt_tokens) {
-  const ModelCatalog::Found found = TRY(find(path_or_name));
-  desired.model = found.source.model;
-  wait_for_figures();
-  const FiguresWait::Outcome figures = wait_until_measured("a plan");
-  Planned planned{.plan = TRY(plan_now(found.figures, desired, prompt_tokens)),
-                  .waited = figures.waited};
-  for (const Unmeasured& one : figures.missing) planned.unmeasured.push_back(one.what);
-  return planned;
+// What somebody waits for, so far.
+struct InstanceHost::Asked {
+  std::string path_or_name;
+  DesiredInstance desired;
+  std::optional<ModelCatalog::Found> found;
+  bool name_is_free = false;
+  std::optional<Clock::Nanoseconds> free_by, figures_by;
+  bool figures_are_known = false;
+  FiguresWait::Turn measured;
+};
+
+InstanceHost::Steps<InstanceHost::Planned> InstanceHost::plan(std::string path_or_name,
+                                                              DesiredInstance desired,
+                                                              std::uint32_t prompt_tokens) {
+  const auto asked = std::make_shared<Asked>(
+      Asked{.path_or_name = std::move(path_or_name), .desired = std::move(desired)});
+  asked->name_is_free = true;  // nobody asks for it yet
+  return [this, asked, prompt_tokens]() -> std::optional<Result<Planned>> {
+    auto figures = prepare(*asked, "a plan");
+    if (!figures) return std::move(figures).error();
+    if (!*figures) return std::nullopt;
+    auto plan = plan_now(asked->found->figures, asked->desired, prompt_tokens);
+    if (!plan) return std::move(plan).error();
+    Planned planned{.plan = *std::move(plan), .waited = (*figures)->waited};
+    for (const Unmeasured& one : (*figures)->missing) planned.unmeasured.push_back(one.what);
+    return planned;
+  };
 }
 
-Result<InstanceHost::Wish> InstanceHost::load(const std::string& path_or_name,
-                                              DesiredInstance desired) {
-  const ModelCatalog::Found found = TRY(find(path_or_name));
-  desired.model = found.source.model;
-  TRY(wait_for_name(found));
-  wait_for_figures();
-  const std::string waited = wait_until_measured("a load").waited;
-  const Plan planned = TRY(plan_now(found.figures, desired, /*prompt_tokens=*/0));
-  if (planned.offers.empty())
-    return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");
-  auto wanted = TRY(life_->ask(
-      [found, desired](InstanceLife& life) { return life.wishes().want(found, desired); }));
-  return Wish{.model = desired.model,
-              .advice = planned.advice,
-              .waited = waited,
-              .desired = std::move(wanted)};
+InstanceHost::Steps<InstanceHost::Wish> InstanceHost::load(std::string path_or_name,
+                                                           DesiredInstance desired) {
+  const auto asked = std::make_shared<Asked>(
+      Asked{.path_or_name = std::move(path_or_name), .desired = std::move(desired)});
+  return [this, asked]() -> std::optional<Result<Wish>> {
+    auto figures = prepare(*asked, "a load");
+    if (!figures) return std::move(figures).error();
+    if (!*figures) return std::nullopt;
+    const auto planned = plan_now(asked->found->figures, asked->desired, /*prompt_tokens=*/0);
+    if (!planned) return planned.error();
+    if (planned->offers.empty())
+      return planned->error ? *planned->error : Error(Errc::out_of_memory, "it fits nowhere");
+    auto wanted = life_->ask([found = *asked->found, desired = asked->desired](InstanceLife& life) {
+      return life.wishes().want(found, desired);
+    });
+    if (!wanted) return std::move(wanted).error();
+    return Wish{.model = asked->desired.model,
+                .advice = planned->advice,
+                .waited = (*figures)->waited,
+                .desired = *std::move(wanted)};
+  };
 }
 
 Result<void> InstanceHost::unload(const std::string& model) {
@@ -110,41 +129,47 @@ Result<ModelCatalog::Found> InstanceHost::find(const std::string& path_or_name) 
   return here;
 }
 
-// The model that had its name may be on its way out.
-Result<void> InstanceHost::wait_for_name(const ModelCatalog::Found& found) {
-  const auto deadline = clock_.monotonic() + kGoneWithin;
-  while (true) {
-    auto is_free = life_->ask([found](InstanceLife& life) {
-      ModelCatalog::Found asked = found;
-      return life.wishes().check_name(asked);
-    });
-    if (is_free || !is_free.is(Errc::unavailable) || clock_.monotonic() >= deadline) return is_free;
-    std::this_thread::sleep_for(kLookEvery);
+// All that comes before a plan; nullopt: not yet.
+Result<std::optional<FiguresWait::Outcome>> InstanceHost::prepare(Asked& asked,
+                                                                  const std::string& who) {
+  if (!asked.found) {
+    asked.found = TRY(find(asked.path_or_name));
+    asked.desired.model = asked.found->source.model;
   }
+  if (!TRY(is_name_free(asked)) || !are_figures_known(asked))
+    return std::optional<FiguresWait::Outcome>();
+  return figures_wait_.look(asked.measured, who, clock_.monotonic(),
+                            life_->ask([](InstanceLife& life) -> Result<std::vector<Unmeasured>> {
+                              return unmeasured(life.core().map(), life.members().alive());
+                            }));
+}
+
+// The model that had its name may be on its way out.
+Result<bool> InstanceHost::is_name_free(Asked& asked) {
+  if (asked.name_is_free) return true;
+  auto is_free = life_->ask([found = *asked.found](InstanceLife& life) {
+    ModelCatalog::Found asked_for = found;
+    return life.wishes().check_name(asked_for);
+  });
+  const auto now = clock_.monotonic();
+  if (!asked.free_by) asked.free_by = now + kGoneWithin;
+  if (is_free.is(Errc::unavailable) && now < *asked.free_by) return false;
+  if (!is_free) return std::move(is_free).error();
+  return asked.name_is_free = true;
 }
 
 // Nodes that have just come are measured first: who plans without them would plan anew in a moment.
-void InstanceHost::wait_for_figures() {
-  const auto deadline = clock_.monotonic() + kFiguresWithin;
-  const auto complete = [](InstanceLife& life) -> Result<bool> {
+bool InstanceHost::are_figures_known(Asked& asked) {
+  if (asked.figures_are_known) return true;
+  const auto known = life_->ask([](InstanceLife& life) -> Result<bool> {
     if (!life.members().settled()) return false;
     return std::ranges::all_of(life.members().alive(), [&](const std::string& node) {
       return life.view().get(std::string(kFiguresPrefix) + node) != nullptr;
     });
-  };
-  while (clock_.monotonic() < deadline) {
-    const auto known = life_->ask(complete);
-    if (!known || *known) return;
-    std::this_thread::sleep_for(kLookEvery);
-  }
-}
-
-FiguresWait::Outcome InstanceHost::wait_until_measured(const std::string& who) {
-  return figures_wait_.wait(clock_, who, [this] {
-    return life_->ask([](InstanceLife& life) -> Result<std::vector<Unmeasured>> {
-      return unmeasured(life.core().map(), life.members().alive());
-    });
   });
+  const auto now = clock_.monotonic();
+  if (!asked.figures_by) asked.figures_by = now + kFiguresWithin;
+  return asked.figures_are_known = !known || *known || now >= *asked.figures_by;
 }
 
 // On the calling thread: the loop gives the figures alone.

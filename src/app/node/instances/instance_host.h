@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,10 @@ class InstanceHost {
     int threads = 0;                              // of each part; 0: one per core
     Bytes memory_bytes = 0;                       // for all parts; 0: what the system has
     std::function<void(const std::string&)> say;  // a line for people; any thread; may be empty
-    // That a load or a plan waits for figures that are still being measured.
-    std::chrono::milliseconds measured_within{5000};
+    // That a load or a plan waits for figures that are missing, and while a node that has just come
+    // measures itself: for six seconds or so, several on one machine one after the other.
+    FiguresWait::Limits measured_within{.within = std::chrono::milliseconds(5000),
+                                        .on_its_way = std::chrono::milliseconds(15'000)};
   };
   struct Wish {
     std::string model;        // its name
@@ -65,8 +68,8 @@ class InstanceHost {
   // Of all parts, loaded or loading; any thread.
   Bytes reserved_bytes() const;
 
-  // What follows blocks, from any thread but the cluster's loop, and can fail with `unavailable`
-  // (the node is stopping).
+  // What follows blocks for a disk or the cluster's loop, from any thread but that, and can fail
+  // with `unavailable` (the node is stopping).
 
   // Of everything that is wanted or held, with names of nodes: docs/formats/cluster-api.md.
   Result<boost::json::array> instances();
@@ -75,23 +78,33 @@ class InstanceHost {
   std::vector<ModelLoad> loads();
   // Models that were wanted once, and the node on which somebody ended that.
   Result<boost::json::array> unloaded();
+  // Errors: not_found (nobody asked for it).
+  Result<void> unload(const std::string& model);
+
+  // What may have to wait for others, without a thread that waits: each call does what can be done
+  // now and gives the answer, or nullopt: call it again after kLookEvery. One call at a time;
+  // whoever stops calling has asked for nothing. Not after the host's end.
+  template <typename Answer>
+  using Steps = std::function<std::optional<Result<Answer>>()>;
+  static constexpr std::chrono::milliseconds kLookEvery{100};
+
   // Every sensible way to place a model on those alive, whose figures are waited for up to 15 s,
   // and `measured_within` more where they are being measured; `path_or_name` as ModelCatalog::find
   // takes it, or a name that the cluster knows. Errors: those of ModelCatalog::find. prompt_tokens:
   // as in PlanRequest.
-  Result<Planned> plan(const std::string& path_or_name, DesiredInstance desired,
-                       std::uint32_t prompt_tokens = 0);
-  // Asks the cluster to run it from now on; waits as plan() does. Errors: those of find and of the
-  // plan (it can never fit: nothing was changed); invalid_argument (another model has its name).
-  Result<Wish> load(const std::string& path_or_name, DesiredInstance desired);
-  // Errors: not_found (nobody asked for it).
-  Result<void> unload(const std::string& model);
+  Steps<Planned> plan(std::string path_or_name, DesiredInstance desired,
+                      std::uint32_t prompt_tokens = 0);
+  // Asks the cluster to run it from now on; waits as plan() does, and up to 15 s for another model
+  // of its name that was just unloaded. Errors: those of find and of the plan (it can never fit:
+  // nothing was changed); invalid_argument (another model has its name).
+  Steps<Wish> load(std::string path_or_name, DesiredInstance desired);
 
  private:
   Result<ModelCatalog::Found> find(const std::string& path_or_name);
-  Result<void> wait_for_name(const ModelCatalog::Found& found);
-  void wait_for_figures();
-  FiguresWait::Outcome wait_until_measured(const std::string& who);
+  struct Asked;
+  Result<bool> is_name_free(Asked& asked);
+  bool are_figures_known(Asked& asked);
+  Result<std::optional<FiguresWait::Outcome>> prepare(Asked& asked, const std::string& who);
   Result<Plan> plan_now(const ModelFigures& model, const DesiredInstance& desired,
                         std::uint32_t prompt_tokens);
 

@@ -39,6 +39,14 @@ struct Asked {
   }
 };
 
+template <typename Answer>
+Result<Answer> finish(const InstanceHost::Steps<Answer>& steps) {
+  while (true) {
+    if (auto answer = steps()) return *std::move(answer);
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+}
+
 class InstanceHostTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -69,7 +77,7 @@ class InstanceHostTest : public testing::Test {
   std::string load(TestNode& node, const DesiredInstance& desired) {
     std::string why;
     for (int i = 0; i < 100; ++i) {
-      const auto loaded = node.instances->load(kDemoModelName, desired);
+      const auto loaded = finish(node.instances->load(kDemoModelName, desired));
       if (loaded) return "";
       why = loaded.error().message();
       std::this_thread::sleep_for(milliseconds(100));
@@ -150,7 +158,7 @@ class InstanceHostTest : public testing::Test {
     return text;
   }
 
-  milliseconds measured_within{0};
+  FiguresWait::Limits measured_within{};
   SystemClock clock;
   TestNetwork network;
   std::vector<std::unique_ptr<TestNode>> nodes;
@@ -159,11 +167,11 @@ class InstanceHostTest : public testing::Test {
 // Of two that ask at once each can tell whose wish it is that stands.
 TEST_F(InstanceHostTest, EveryInstanceTellsWhichWishItAnswers) {
   start(1);
-  const auto first = nodes[0]->instances->load(kDemoModelName, wish(1));
+  const auto first = finish(nodes[0]->instances->load(kDemoModelName, wish(1)));
   ASSERT_TRUE(first) << first.error().message();
   DesiredInstance other = wish(1);
   other.context = 256;
-  const auto second = nodes[0]->instances->load(kDemoModelName, other);
+  const auto second = finish(nodes[0]->instances->load(kDemoModelName, other));
   ASSERT_TRUE(second);
   EXPECT_GT(second->desired.asked, first->desired.asked);
   const json::array all = *nodes[0]->instances->instances();
@@ -342,21 +350,37 @@ TEST_F(InstanceHostTest, AskingAgainBeginsAtOnce) {
 
 // Who loads in the moment in which a node has come waits for its figures, and is told so.
 TEST_F(InstanceHostTest, ALoadWaitsForWhatIsBeingMeasured) {
-  measured_within = milliseconds(300);
+  measured_within = {.within = milliseconds(300), .on_its_way = milliseconds(300)};
   start(1);
   std::this_thread::sleep_for(milliseconds(500));
-  const auto loaded = nodes[0]->instances->load(kDemoModelName, wish(std::nullopt));
+  const auto loaded = finish(nodes[0]->instances->load(kDemoModelName, wish(std::nullopt)));
   ASSERT_TRUE(loaded) << loaded.error().message();
   EXPECT_EQ(loaded->waited, "waited 0.3 s for figures of n1: planned without");
-  EXPECT_EQ(nodes[0]->instances->load(kDemoModelName, wish(std::nullopt))->waited, "")
+  EXPECT_EQ(finish(nodes[0]->instances->load(kDemoModelName, wish(std::nullopt)))->waited, "")
       << "they did not come the last time";
+}
+
+// Two people load in the moment in which a node has come: the second does not wait for the first.
+TEST_F(InstanceHostTest, LoadsThatWaitHoldUpNoOther) {
+  measured_within = {.within = seconds(60), .on_its_way = seconds(60)};
+  start(1);
+  auto first = nodes[0]->instances->load(kDemoModelName, wish(1));
+  auto second = nodes[0]->instances->load("no-such-model", wish(1));
+  const auto begun = clock.monotonic();
+  EXPECT_FALSE(first());
+  const auto refused = second();
+  ASSERT_TRUE(refused);
+  EXPECT_TRUE(refused->is(Errc::not_found));
+  EXPECT_FALSE(first());
+  EXPECT_LT(clock.monotonic() - begun, seconds(10));
+  EXPECT_TRUE(nodes[0]->instances->instances()->empty()) << "nobody asks any more: nothing is done";
 }
 
 // What can never fit is said at once, with figures, and changes nothing.
 TEST_F(InstanceHostTest, RefusesWhatNeverFits) {
   start(1, 1 * kMiB);
   std::this_thread::sleep_for(milliseconds(500));
-  const auto loaded = nodes[0]->instances->load(kDemoModelName, wish(std::nullopt));
+  const auto loaded = finish(nodes[0]->instances->load(kDemoModelName, wish(std::nullopt)));
   ASSERT_TRUE(loaded.is(Errc::out_of_memory));
   EXPECT_NE(loaded.error().message().find("needs"), std::string::npos) << loaded.error().message();
   EXPECT_TRUE(nodes[0]->instances->instances()->empty());

@@ -12,19 +12,23 @@ namespace {
 
 constexpr std::chrono::seconds kDialWithin{3};
 
-std::uint32_t replica_of(const InstanceStatus& status) {
-  for (std::uint32_t i = 0; i < kReplicasMax; ++i)
-    if (instance_name(status.model, i) == status.instance) return i;
-  return 0;
-}
-
 }  // namespace
 
 ServedInstances::~ServedInstances() {
   for (auto& [model, served] : served_) remove(served);
 }
 
-std::shared_ptr<HeadRoute> ServedInstances::make_route(const std::string& instance) {
+ServedInstances::Served ServedInstances::make_served(const std::string& model) {
+  Served served;
+  served.jobs = last_release_.elsewhere(std::make_shared<ReplayQueue>(
+      ReplayQueue::Options{.instance = model, .pause_max = kPauseMax}, rooms_.clock));
+  served.name = last_release_.elsewhere(std::make_shared<ServedName>(
+      model, served.jobs, rooms_.catalog, rooms_.models, rooms_.clock));
+  return served;
+}
+
+std::shared_ptr<HeadRoute> ServedInstances::make_route(const std::string& instance,
+                                                       std::shared_ptr<ReplayQueue> jobs) {
   auto open = [&rooms = rooms_, instance](
                   const HeadAim& aim,
                   const std::atomic<bool>& stop) -> Result<std::shared_ptr<JobQueue>> {
@@ -40,8 +44,7 @@ std::shared_ptr<HeadRoute> ServedInstances::make_route(const std::string& instan
         JobClient::Options{
             .instance = instance, .epoch = aim.epoch, .vocab = aim.vocab, .width = aim.width}));
   };
-  return last_release_.elsewhere(
-      std::make_shared<HeadRoute>(instance, std::move(open), rooms_.clock));
+  return last_release_.elsewhere(std::make_shared<HeadRoute>(std::move(jobs), std::move(open)));
 }
 
 void ServedInstances::remove(const Served& served) {
@@ -61,17 +64,12 @@ void ServedInstances::follow(const InstanceCore& core, const InstanceView& view)
   });
   for (const auto& [model, replicas] : models) {
     Served& served = served_[model];
-    if (served.name == nullptr)
-      served.name = last_release_.elsewhere(std::make_shared<ServedName>(
-          model, served.jobs, rooms_.catalog, rooms_.models, rooms_.clock));
+    if (served.name == nullptr) served = make_served(model);
     std::map<std::string, std::shared_ptr<HeadRoute>> routes;
     const InstanceStatus* best = replicas[0];
     for (const InstanceStatus* status : replicas) {
       auto& route = routes[status->instance] = served.routes[status->instance];
-      if (route == nullptr) {
-        route = make_route(status->instance);
-        served.jobs->set(replica_of(*status), route);
-      }
+      if (route == nullptr) route = make_route(status->instance, served.jobs);
       HeadAim aim = aim_of(*status);
       if (const ModelFigures* figures = core.map().model(model)) aim.width = figures->d_model;
       route->aim(std::move(aim));
@@ -81,10 +79,7 @@ void ServedInstances::follow(const InstanceCore& core, const InstanceView& view)
       if (rank(*status) > rank(*best)) best = status;
     }
     for (const auto& [instance, route] : served.routes)
-      if (route != nullptr && !routes.contains(instance)) {
-        route->close();
-        served.jobs->set(replica_of({.instance = instance, .model = model}), nullptr);
-      }
+      if (route != nullptr && !routes.contains(instance)) route->close();
     served.routes = std::move(routes);
 
     if (best->placement)

@@ -8,7 +8,6 @@
 #include "app/node/instances/head_route.h"
 #include "app/node/instances/instance_view.h"
 #include "app/node/instances/part_runner.h"
-#include "app/node/instances/replica_queue.h"
 #include "app/node/instances/served_name.h"
 #include "cluster/instance/instance_core.h"
 
@@ -26,6 +25,9 @@ class ServedInstances {
     ModelHost& models;
     const Clock& clock;
   };
+  // How long requests wait for a head: large models load for minutes.
+  static constexpr std::chrono::minutes kPauseMax{10};
+
   explicit ServedInstances(Rooms rooms) : rooms_(std::move(rooms)) {}
   ~ServedInstances();  // takes all names out of the API; waits
 
@@ -33,11 +35,13 @@ class ServedInstances {
 
  private:
   struct Served {
-    std::shared_ptr<ReplicaQueue> jobs = std::make_shared<ReplicaQueue>();
+    std::shared_ptr<ReplayQueue> jobs;
     std::map<std::string, std::shared_ptr<HeadRoute>> routes;  // by instance
     std::shared_ptr<ServedName> name;
   };
-  std::shared_ptr<HeadRoute> make_route(const std::string& instance);
+  Served make_served(const std::string& model);
+  std::shared_ptr<HeadRoute> make_route(const std::string& instance,
+                                        std::shared_ptr<ReplayQueue> jobs);
   static void remove(const Served& served);
 
   const Rooms rooms_;

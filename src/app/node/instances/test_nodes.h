@@ -220,6 +220,7 @@ class TestNode final : public ClusterHost, public PeerDialer {
   std::uint16_t peer_port() const override { return 0; }
   const TlsContext& tls() const override { CHECK(false); }
   std::optional<NodePlace> find(const std::string&) const override { return std::nullopt; }
+  void prefer(const std::string&, const std::optional<boost::asio::ip::address>&) override {}
   PeerDialer& dialer() override { return *this; }
   Result<std::unique_ptr<DataStream>> dial(const std::string& node, std::chrono::nanoseconds,
                                            const std::atomic<bool>&) override {
@@ -236,7 +237,7 @@ class TestNode final : public ClusterHost, public PeerDialer {
   Result<void> leave() override { CHECK(false); }
   void join(const std::string&, std::function<void(Joined)>) override { CHECK(false); }
 
-  std::chrono::milliseconds measured_within{0};  // nobody measures anything here
+  FiguresWait::Limits measured_within{};  // nobody measures anything here
   std::unique_ptr<TestCatalog> catalog;
   std::unique_ptr<ModelHost> models;
   std::unique_ptr<DataDoor> door;

@@ -76,6 +76,9 @@ class Host final : public ClusterHost {
   std::optional<NodePlace> find(const std::string& node) const override {
     return streams_.find(node);
   }
+  void prefer(const std::string& node, const std::optional<asio::ip::address>& address) override {
+    book_.prefer(node, address);
+  }
   PeerDialer& dialer() override { return streams_; }
   void set_data_handler(std::function<void(std::unique_ptr<DataStream>)> handler) override {
     data_handler_ = std::move(handler);
@@ -187,7 +190,8 @@ Result<void> Host::listen_for_peers() {
             return welcome;
           }});
   listener_ =
-      TRY(PeerListener::listen(loop_.get_executor(), *tls_, clock_, {.port = options_.peer_port},
+      TRY(PeerListener::listen(loop_.get_executor(), *tls_, clock_,
+                               {.address = options_.peer_address, .port = options_.peer_port},
                                {.on_control =
                                     [this](std::unique_ptr<PeerStream> stream) {
                                       if (running_) server_->accept(std::move(stream));
@@ -233,6 +237,7 @@ ClusterHost::End Host::run() {
                                                            .peers = std::move(peers),
                                                            .version = options_.version,
                                                            .api = api_,
+                                                           .address = options_.peer_address,
                                                            .port = port_,
                                                            .say = options_.say,
                                                            .changed = [this] { follow(); }},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -27,6 +28,7 @@ class ClusterHost {
   struct Options {
     std::filesystem::path state;     // key, member list, shared state; made when missing
     std::string name;                // for people; empty: the host's
+    std::string peer_address;        // where it takes connections of nodes; empty: everywhere
     std::uint16_t peer_port = 8399;  // 0: any free one
     std::vector<std::string> peers;  // "host:port", asked besides discovery
     std::string join_code;           // empty: found or go on
@@ -62,6 +64,10 @@ class ClusterHost {
   virtual const TlsContext& tls() const = 0;    // any thread
   // Key and addresses of a member, the best first; any thread. nullopt: none that we know of.
   virtual std::optional<NodePlace> find(const std::string& node) const = 0;
+  // Of the addresses of a node that one stands first from now on, where it is known; nullopt: as
+  // its interfaces promise. Any thread.
+  virtual void prefer(const std::string& node,
+                      const std::optional<boost::asio::ip::address>& address) = 0;
   // Data connections to members, which end when the member is put out. Any thread.
   virtual PeerDialer& dialer() = 0;
   // Who takes data connections of members; set before run(). Called on the loop; must not block.

@@ -27,6 +27,7 @@ class Surroundings {
     bool discover = true;                         // multicast
     std::vector<std::string> peers;               // "host:port", asked besides discovery
     std::string version, api;                     // what others should know of this node
+    std::string address;                          // where it takes connections; empty: everywhere
     std::uint16_t port = 0;                       // where it takes connections of members
     std::function<void(const std::string&)> say;  // what a person should read
     std::function<void()> changed;                // the core may have: ClusterHost::follow
@@ -55,7 +56,7 @@ class Surroundings {
   bool learn_from(const std::string& key);
   // Of this node, for others: "10.0.0.7:8399".
   std::vector<std::string> addresses() const {
-    return reachable_addresses(interfaces_, options_.port);
+    return reachable_addresses(interfaces_, options_.port, options_.address);
   }
 
  private:

@@ -40,6 +40,16 @@ void AddressBook::report(const std::string& node, const Endpoint& address, bool 
 void AddressBook::forget(const std::string& node) {
   const std::lock_guard lock(mutex_);
   nodes_.erase(node);
+  preferred_.erase(node);
+}
+
+void AddressBook::prefer(const std::string& node,
+                         const std::optional<boost::asio::ip::address>& address) {
+  const std::lock_guard lock(mutex_);
+  if (!address)
+    preferred_.erase(node);
+  else if (preferred_.size() < kNodesMax || preferred_.contains(node))
+    preferred_[node] = *address;
 }
 
 std::vector<AddressBook::Endpoint> AddressBook::addresses(const std::string& node,
@@ -51,6 +61,9 @@ std::vector<AddressBook::Endpoint> AddressBook::addresses(const std::string& nod
   for (const Known& one : known->second)
     (one.fails_until > now ? failing : good).push_back(one.address);
   good = fast_addresses_first(std::move(good), interfaces_);
+  if (const auto preferred = preferred_.find(node); preferred != preferred_.end())
+    std::ranges::stable_partition(
+        good, [&](const Endpoint& one) { return one.address() == preferred->second; });
   failing = fast_addresses_first(std::move(failing), interfaces_);
   good.insert(good.end(), failing.begin(), failing.end());
   return good;
@@ -74,8 +87,11 @@ void AddressBook::set_interfaces(std::vector<Interface> interfaces) {
 }
 
 std::vector<std::string> reachable_addresses(const std::vector<Interface>& interfaces,
-                                             std::uint16_t port) {
+                                             std::uint16_t port, const std::string& only) {
   std::vector<AddressBook::Endpoint> found;
+  if (!only.empty())
+    if (const auto address = boost::asio::ip::make_address(only); !address.is_unspecified())
+      return {to_string(AddressBook::Endpoint(address, port))};
   for (const Interface& interface : interfaces) {
     if (!interface.up || interface.kind == InterfaceKind::loopback) continue;
     for (const InterfaceAddress& own : interface.addresses) {

@@ -3,6 +3,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,11 @@ class AddressBook {
               Clock::Nanoseconds now);
   void forget(const std::string& node);
 
-  // The best first (net/address_order.h), those that failed lately last.
+  // It stands first among those of the node, where it is one of them and does not fail. nullopt:
+  // none does.
+  void prefer(const std::string& node, const std::optional<boost::asio::ip::address>& address);
+
+  // The best first: the preferred one, then by net/address_order.h; those that failed lately last.
   std::vector<Endpoint> addresses(const std::string& node, Clock::Nanoseconds now) const;
   // The one that worked last, else the best; for people. "": none is known.
   std::string shown(const std::string& node, Clock::Nanoseconds now) const;
@@ -45,12 +50,14 @@ class AddressBook {
 
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<Known>> nodes_;
+  std::map<std::string, boost::asio::ip::address> preferred_;
   std::vector<Interface> interfaces_;
 };
 
 // The addresses at which others may reach this machine on `port`, "10.0.0.7:8399": of interfaces
-// that are up, without loopback and link-local ones. At most `kAddressesMax`.
+// that are up, without loopback and link-local ones. At most `kAddressesMax`. `only`: of an address
+// that it listens at alone, that one.
 std::vector<std::string> reachable_addresses(const std::vector<Interface>& interfaces,
-                                             std::uint16_t port);
+                                             std::uint16_t port, const std::string& only = "");
 
 }  // namespace drystone

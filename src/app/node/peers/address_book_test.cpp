@@ -61,6 +61,22 @@ TEST(AddressBook, OfOneNodeTheLatestAreKept) {
   EXPECT_NE(std::ranges::find(all, at("10.0.0.2")), all.end());
 }
 
+// An interface promises a speed; which one is better only measuring tells.
+TEST(AddressBook, TheMeasuredAddressStandsBeforeThePromisingOne) {
+  AddressBook book;
+  book.set_interfaces({cable("eth0", "10.0.0.1", 10000), cable("eth1", "10.1.0.1", 1000)});
+  book.learn("nova", at("10.0.0.2"), 0s);
+  book.learn("nova", at("10.1.0.2"), 0s);
+  EXPECT_EQ(book.addresses("nova", 1s).front(), at("10.0.0.2"));
+  book.prefer("nova", ip::make_address("10.1.0.2"));
+  EXPECT_EQ(book.addresses("nova", 1s).front(), at("10.1.0.2"));
+  book.report("nova", at("10.1.0.2"), false, 1s);
+  EXPECT_EQ(book.addresses("nova", 2s).front(), at("10.0.0.2")) << "its cable was cut";
+  book.report("nova", at("10.1.0.2"), true, 3s);
+  book.prefer("nova", std::nullopt);
+  EXPECT_EQ(book.addresses("nova", 4s).front(), at("10.0.0.2"));
+}
+
 TEST(AddressBook, OthersAreToldOfAddressesThatTheyCanReach) {
   Interface loopback = cable("lo", "127.0.0.1", 0);
   loopback.kind = InterfaceKind::loopback;
@@ -71,6 +87,9 @@ TEST(AddressBook, OthersAreToldOfAddressesThatTheyCanReach) {
   both.addresses.push_back({.address = ip::make_address("2001:db8::1"), .prefix_bits = 64});
   EXPECT_EQ(reachable_addresses({loopback, both, unplugged}, 7),
             (std::vector<std::string>{"10.0.0.1:7", "[2001:db8::1]:7"}));
+  EXPECT_EQ(reachable_addresses({loopback, both, unplugged}, 7, "127.0.0.1"),
+            std::vector<std::string>{"127.0.0.1:7"});
+  EXPECT_EQ(reachable_addresses({loopback, both, unplugged}, 7, "0.0.0.0").size(), 2u);
 }
 
 }  // namespace

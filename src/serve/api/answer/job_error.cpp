@@ -13,12 +13,7 @@ ApiError not_taken(const Error& error) {
   if (error.code() == Errc::limit)
     return invalid_request({}, "This request can never fit: " + error.message() + ".",
                            "context_length_exceeded");
-  if (error.code() != Errc::unavailable) return to_api_error(error);
-  return {.status = 429,
-          .type = "rate_limit_error",
-          .message = error.message(),
-          .code = "queue_full",
-          .retry_after_s = 5};
+  return to_api_error(error);
 }
 
 }  // namespace drystone

@@ -43,7 +43,7 @@ struct DialectEndpoints::RunningVectors {
       auto pending = PendingReply::start(loop, queue, client, jobs[results.size() + open.size()],
                                          std::numeric_limits<std::size_t>::max());
       // A full queue: one of ours makes room when it ends.
-      if (pending.is(Errc::unavailable) && !open.empty()) break;
+      if (pending.is(Errc::busy) && !open.empty()) break;
       if (!pending) return not_taken(pending.error());
       open.push_back(std::move(*pending));
     }

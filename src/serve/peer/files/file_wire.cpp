@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kMessageMax = 1000;
 constexpr std::size_t kFileBytesMin = 4 + 8 + 8;
-constexpr auto kLastCode = static_cast<std::uint8_t>(Errc::unavailable);
+constexpr auto kLastCode = static_cast<std::uint8_t>(Errc::busy);
 
 bool is_line(std::string_view text) {
   for (const char c : text)
