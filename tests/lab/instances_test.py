@@ -54,7 +54,7 @@ class Networks(unittest.TestCase):
                 lab.slow(host, network=0)
             nodes = lab.cluster(1, 2)
             for node in nodes:
-                wait_until(60, lambda: [link["from_interface"] for link in node.json("nodes")[0]["links"] if link["used"]] == ["eth1"],
+                wait_until(60, lambda: [link["from_interface"] for link in node.json("nodes")[0].get("links", []) if link["used"]] == ["eth1"],
                            "the second network is the better one")
             for head in ("node1", "node2"):
                 before = [lab.connections(host) for host in (1, 2)]

@@ -60,7 +60,8 @@ struct FiguresHost::Inner {
     shared.tell_figures(figures.tell());
     while (wait(kLook)) {
       if (figures.look_at_memory()) shared.tell_figures(figures.tell());
-      links.look();
+      while (!stopping && links.look()) {
+      }
       if (figures.look_at_speed() && !stopping) shared.tell_figures(figures.tell());
     }
   }

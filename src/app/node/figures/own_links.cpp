@@ -31,10 +31,10 @@ OwnLinks::OwnLinks(ClusterHost& cluster, const SharedFigures& shared, ProbeGate&
       prober_(cluster.tls(), clock, gate),
       schedule_(std::hash<std::string>{}(self_)) {}
 
-void OwnLinks::look() {
+bool OwnLinks::look() {
   const auto now = clock_.monotonic();
   const auto alive = shared_.alive();
-  if (!alive) return;
+  if (!alive) return false;
   const auto interfaces = list_interfaces();
   const std::vector<Interface> ours = interfaces ? *interfaces : std::vector<Interface>();
   std::vector<ProbeSchedule::Peer> known;
@@ -45,8 +45,10 @@ void OwnLinks::look() {
   }
   schedule_.set_peers(known, now);
   const auto due = schedule_.due(now);
-  if (!due) return;
-  schedule_.done(*due, measure(*due, ours), clock_.monotonic());
+  if (!due) return false;
+  const ProbeSchedule::Outcome outcome = measure(*due, ours);
+  schedule_.done(*due, outcome, clock_.monotonic());
+  return outcome == ProbeSchedule::Outcome::measured;
 }
 
 ProbeSchedule::Outcome OwnLinks::measure(const std::string& peer,

@@ -27,8 +27,9 @@ class OwnLinks {
   OwnLinks(ClusterHost& cluster, const SharedFigures& shared, ProbeGate& gate, const Clock& clock,
            const std::atomic<bool>& stop);
 
-  // Measures the link whose turn it is, if any; blocks for seconds then.
-  void look();
+  // Measures the link whose turn it is, if any; blocks for seconds then. False: there is nothing
+  // more to do now.
+  bool look();
 
  private:
   ProbeSchedule::Outcome measure(const std::string& peer, const std::vector<Interface>& ours);

@@ -17,7 +17,7 @@ class ProbeSchedule {
  public:
   static constexpr std::chrono::minutes kAgainAfter{10};
   static constexpr std::chrono::seconds kRetryFirst{5}, kRetryMax{120};
-  static constexpr std::chrono::milliseconds kBusyMin{500}, kBusyMax{3000};
+  static constexpr std::chrono::milliseconds kBusyMin{200}, kBusyMax{1500};
 
   explicit ProbeSchedule(std::uint64_t seed) : rng_(seed) {}
 

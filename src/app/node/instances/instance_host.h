@@ -38,7 +38,7 @@ class InstanceHost {
     std::function<void(const std::string&)> say;  // a line for people; any thread; may be empty
     // That a load or a plan waits for figures that are missing, and while a node that has just come
     // measures itself: for six seconds or so, several on one machine one after the other.
-    FiguresWait::Limits measured_within{.within = std::chrono::milliseconds(5000),
+    FiguresWait::Limits measured_within{.within = std::chrono::milliseconds(8000),
                                         .on_its_way = std::chrono::milliseconds(15'000)};
   };
   struct Wish {
