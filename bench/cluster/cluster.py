@@ -232,7 +232,7 @@ def measure_cable(cable, path, layers, arguments, origin):
     works = sorted({work for work, _, _ in wanted.values()})
     of_way = {way: [work for work, its, _ in wanted.values() if its == way] for way in SPLITS}
     rounds = []
-    with Lab(DRYSTONE, hosts=2) as lab:
+    with Lab(DRYSTONE, hosts=2, share_figures=False) as lab:
         line = Cable(lab, cable)
         rows = exchange(lab, origin, cable, arguments)
         nodes = lab.cluster(1, 2, options=["--threads", "1"])
