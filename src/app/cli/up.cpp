@@ -43,7 +43,9 @@ Result<void> up(UpFlags& flags) {
     const auto parsed = boost::asio::ip::make_address(address, error);
     if (error)
       return Error(Errc::invalid_argument,
-                   fmt::format("--peer-address {}: it is no IP address of this machine", address));
+                   fmt::format("--peer-address {}: expected an IP address of this machine, such as "
+                               "10.0.0.7 or 127.0.0.1",
+                               address));
     // Who takes nobody from other machines does not call them either.
     flags.no_discovery |= parsed.is_loopback();
   }

@@ -13,6 +13,16 @@ namespace {
 struct InstanceReplicaPlans : PlansAtOnceAndLater {};
 INSTANTIATE_TEST_SUITE_P(, InstanceReplicaPlans, ::testing::Bool(), plans_name);
 
+// Both of llama get ready, on so many nodes each.
+void expect_two_replicas(TestCluster& cluster, std::size_t parts) {
+  ASSERT_TRUE(cluster.gets_ready("llama#1"));
+  ASSERT_TRUE(cluster.gets_ready());
+  for (const char* instance : {"llama", "llama#1"})
+    EXPECT_EQ(cluster.status("a", instance).placement->parts.size(), parts) << instance;
+  cluster.run(1);
+  EXPECT_EQ(cluster.disagreement(), "");
+}
+
 // Two models are asked for at once, and there is room for one of them.
 TEST_P(InstanceReplicaPlans, TwoModelsAtOnceDoNotOverbook) {
   TestCluster cluster(13);
@@ -82,12 +92,7 @@ TEST_P(InstanceReplicaPlans, AReplicaLeavesTheNodesOfTheNext) {
   desired.replicas = 2;
   desired.streams = 1;
   cluster.want(desired);
-  ASSERT_TRUE(cluster.gets_ready("llama#1"));
-  ASSERT_TRUE(cluster.gets_ready());
-  for (const char* instance : {"llama", "llama#1"})
-    EXPECT_EQ(cluster.status("a", instance).placement->parts.size(), 1u) << instance;
-  cluster.run(1);
-  EXPECT_EQ(cluster.disagreement(), "");
+  expect_two_replicas(cluster, /*parts=*/1);
 }
 
 // ... and of a model that needs two nodes, four hold two.
@@ -96,11 +101,7 @@ TEST_P(InstanceReplicaPlans, ReplicasOfSeveralNodesShareThemOut) {
   DesiredInstance desired = kWanted;
   desired.replicas = 2;
   cluster.want(desired);
-  ASSERT_TRUE(cluster.gets_ready("llama#1"));
-  ASSERT_TRUE(cluster.gets_ready());
-  EXPECT_EQ(cluster.status("a", "llama#1").placement->parts.size(), 2u);
-  cluster.run(1);
-  EXPECT_EQ(cluster.disagreement(), "");
+  expect_two_replicas(cluster, /*parts=*/2);
 }
 
 // One that stands on both nodes moves to one of them when a second is asked for.
@@ -118,11 +119,7 @@ TEST_P(InstanceReplicaPlans, AWideReplicaMakesRoomForAnother) {
   cluster.run(20);
   desired.replicas = 2;
   cluster.want(desired);
-  ASSERT_TRUE(cluster.gets_ready("llama#1"));
-  ASSERT_TRUE(cluster.gets_ready());
-  EXPECT_EQ(cluster.status("a", "llama").placement->parts.size(), 1u);
-  cluster.run(1);
-  EXPECT_EQ(cluster.disagreement(), "");
+  expect_two_replicas(cluster, /*parts=*/1);
 }
 
 }  // namespace

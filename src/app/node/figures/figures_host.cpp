@@ -59,9 +59,9 @@ struct FiguresHost::Inner {
     figures.measure_first();
     shared.tell_figures(figures.tell());
     while (wait(kLook)) {
-      if (figures.look_at_memory()) shared.tell_figures(figures.tell());
-      while (!stopping && links.look()) {
-      }
+      do {  // many links take minutes; what is free is told meanwhile
+        if (figures.look_at_memory()) shared.tell_figures(figures.tell());
+      } while (!stopping && links.look());
       if (figures.look_at_speed() && !stopping) shared.tell_figures(figures.tell());
     }
   }

@@ -20,7 +20,8 @@ class SynthFile {
  public:
   SynthFile(ModelConfig config, std::string_view type)
       : path_(std::filesystem::temp_directory_path() /
-              fmt::format("figures-{}-{}-{}.gguf", config.architecture, type, getpid())) {
+              fmt::format("figures-{}-{}-{}-{}.gguf", config.architecture, config.d_model, type,
+                          getpid())) {
     ThreadPool pool(1);
     const auto written =
         write_synth({.config = std::move(config)}, *find_mixture(type), path_, pool, {});
@@ -112,6 +113,27 @@ TEST(ModelFiguresOf, BytesAreThoseThatPartsTake) {
   ModelConfig tied = wide("qwen3");
   tied.tied_output = true;
   compare_all(SynthFile(tied, "Q8_0").open(), 3);
+}
+
+// Sums over shards cross in blocks: a model whose rows are no whole blocks is cut by layers only.
+TEST(ModelFiguresOf, RowsThatAreNoWholeBlocksAreNotCut) {
+  const auto device = make_cpu_device(*choose_isa(""), 1);
+  const SynthFile even(wide("llama"), "F32");
+  ModelConfig odd_config = wide("llama");
+  odd_config.d_model = 520;
+  const SynthFile odd(odd_config, "F32");
+  const PlanRequest two_shards{.context = 256, .rows_max = 64, .shards = 2};
+  const auto plan_of = [&](const SynthFile& model) {
+    return drystone::plan(*model_figures_of(model.open(), "model", *device), nodes(2), {},
+                          two_shards);
+  };
+  const Plan possible = plan_of(even);
+  ASSERT_FALSE(possible.offers.empty());
+  EXPECT_TRUE(plan_of(odd).offers.empty());
+  // A placement of somebody who does not know better.
+  const auto refused = part_program(possible.offers[0].placements[0], 0, odd.open());
+  ASSERT_TRUE(refused.is(Errc::unsupported)) << refused.error().message();
+  EXPECT_NE(refused.error().message().find("rows of 520 values"), std::string::npos);
 }
 
 TEST(ModelFiguresOf, BytesOfPebbleAreThoseThatPartsTake) {

@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <map>
+#include <span>
 
 #include "base/rng.h"
 #include "compute/cpu/device/kv_cache.h"
 #include "compute/cpu/device/reserved_memory.h"
+#include "compute/cpu/device/stage_plan.h"
 #include "compute/cpu/device/workspace.h"
 
 namespace drystone {
@@ -199,6 +201,64 @@ TEST(CpuDevice, RowsOfOneStepDoNotInfluenceEachOther) {
   const auto both = run(*together.stage, {.segments = mixed, .tokens = tokens});
   ASSERT_EQ(both.size(), 2u * 40);
   EXPECT_EQ(std::vector<float>(both.begin(), both.begin() + 40), expected);
+}
+
+// A shard: rank 0 of two.
+Program small_shard() {
+  Program program = small_program();
+  program.ranks = 2;
+  return program;
+}
+
+// The only rank that computes: the sum is its own part.
+class LoneReducer final : public Reducer {
+ public:
+  std::uint32_t rank() const override { return 0; }
+  std::uint32_t ranks() const override { return 2; }
+  Result<void> all_reduce(std::span<float>, const std::function<void()>& meanwhile) override {
+    had_meanwhile.push_back(static_cast<bool>(meanwhile));
+    for (int i = 0; meanwhile && i < 10; ++i) meanwhile();
+    return {};
+  }
+  std::vector<bool> had_meanwhile;
+};
+
+// Prompt rows wait for the arithmetic, and have other ranks' bytes to send and receive meanwhile.
+TEST(CpuDevice, OnlyGeneratedRowsReadAheadWhileTheyWaitForASum) {
+  LoneReducer reducer;
+  Loaded shard =
+      load(small_shard(),
+           {.layers = {0, 2}, .head = HeadPlace::none, .reducer = &reducer, .kv_tokens = 128});
+  const std::vector<std::int32_t> tokens = {3, 1, 4};
+  const Segment prompt{.rows = 3, .position = 0, .kind = RowKind::prompt, .pages = kPages};
+  run(*shard.stage, {.segments = {&prompt, 1}, .tokens = tokens});
+  EXPECT_EQ(reducer.had_meanwhile, std::vector<bool>(4, false));
+  reducer.had_meanwhile.clear();
+  const std::vector<std::int32_t> next = {7};
+  const Segment generated{.rows = 1, .position = 3, .kind = RowKind::generated, .pages = kPages};
+  run(*shard.stage, {.segments = {&generated, 1}, .tokens = next});
+  EXPECT_EQ(reducer.had_meanwhile, std::vector<bool>(4, true));
+}
+
+TEST(StagePlan, AReductionKnowsWhatIsReadNext) {
+  const Program program = small_shard();
+  ThreadPool pool(1);
+  RandomSource source;
+  const auto weights = StageWeights::load(pool, program, {.layers = {0, 2}}, source);
+  ASSERT_TRUE(weights) << weights.error().message();
+  const StagePlan plan = plan_stage(program, {0, 2}, *weights);
+  using Weights = std::vector<const PackedMatrix*>;
+  std::vector<Weights> read, read_next;  // by products; by reductions
+  for (const auto& layer : plan.layers)
+    for (const PlannedOp& op : layer) {
+      if (const auto* reduce = std::get_if<PlannedReduce>(&op)) read_next.push_back(reduce->next);
+      if (const auto* linear = std::get_if<PlannedLinear>(&op))
+        for (read.emplace_back(); const PlannedPart& part : linear->parts)
+          read.back().push_back(part.weight);
+    }
+  // Of each layer: q, k and v; the attention's output; gate and up; down.
+  ASSERT_EQ(read.size(), 8u);
+  EXPECT_EQ(read_next, (std::vector<Weights>{read[2], read[4], read[6], {}}));
 }
 
 // A page that was copied out, and into another place or stage, is the page that it was.

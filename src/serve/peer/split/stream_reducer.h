@@ -40,8 +40,7 @@ class StreamReducer final : public Reducer {
 
   std::uint32_t rank() const override { return options_.rank; }
   std::uint32_t ranks() const override { return static_cast<std::uint32_t>(streams_.size()); }
-  Result<void> all_reduce(std::span<float> values,
-                          const std::function<void()>& meanwhile = {}) override;
+  Result<void> all_reduce(std::span<float> values, const std::function<void()>& meanwhile) override;
 
  private:
   // What goes to a rank and what comes from it in one round.

@@ -43,7 +43,7 @@ struct Group {
   }
 
   std::vector<std::vector<std::unique_ptr<DataStream>>> ends;
-  std::vector<std::unique_ptr<StreamReducer>> reducers;
+  std::vector<std::unique_ptr<Reducer>> reducers;
 };
 
 std::vector<std::vector<float>> random_parts(std::uint32_t ranks, std::size_t size) {
