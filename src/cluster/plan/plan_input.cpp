@@ -84,43 +84,60 @@ Result<PlanInput> PlanInput::make(const ModelFigures& model, const std::vector<N
   return input;
 }
 
-Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
-  std::vector<std::string> names = request_.nodes;
-  if (!request_.head.empty()) names.push_back(request_.head);
-  std::map<std::string, int> times_named;
-  for (const NodeFigures& node : nodes) ++times_named[node.name];
+// Every name of the request is that of a node that can be used, and no node has two of them.
+Result<void> PlanInput::check_names(const std::vector<NodeFigures>& nodes) const {
   const auto called = [&](const std::string& name) {
     return std::ranges::find_if(nodes,
                                 [&](const NodeFigures& node) { return node.is_called(name); });
   };
-  const bool any_left = std::ranges::any_of(
-      request_.nodes, [&](const std::string& name) { return called(name) != nodes.end(); });
-  for (const std::string& name : names) {
-    if (called(name) != nodes.end()) continue;
-    const auto absent = std::ranges::find_if(request_.absent, [&](const AbsentNode& node) {
-      return node.id == name || node.name == name;
-    });
-    const bool is_taken = absent != request_.absent.end() && absent->why == kTaken;
-    if (is_taken && any_left && name != request_.head) continue;
-    if (is_taken) return refuse("{} {}", name, absent->why);
-    std::string known;
-    for (const NodeFigures& node : nodes) known += (known.empty() ? "" : ", ") + node.name;
-    for (const AbsentNode& node : request_.absent)
-      if (node.why == kTaken) known += (known.empty() ? "" : ", ") + node.name;
-    return refuse("{}: alive are {}",
-                  absent == request_.absent.end() ? "there is no node " + name
-                                                  : fmt::format("{} {}", name, absent->why),
-                  known.empty() ? "none" : known);
-  }
+  std::vector<std::string> missing;
   std::map<std::string, std::string> named;  // by id
   for (const std::string& name : request_.nodes) {
     const auto node = called(name);
-    if (node == nodes.end()) continue;
+    if (node == nodes.end()) {
+      missing.push_back(name);
+      continue;
+    }
     const auto [before, is_new] = named.try_emplace(node->id, name);
     if (is_new) continue;
     return before->second == name ? refuse("the node {} is named twice", name)
                                   : refuse("{} and {} name the same node", before->second, name);
   }
+  // Other replicas may have some of those that were named, not all.
+  for (const std::string& name : missing) {
+    const AbsentNode* absent = find_absent(name);
+    if (absent == nullptr || absent->why != kTaken || named.empty())
+      return refuse_name(name, nodes);
+  }
+  if (!request_.head.empty() && called(request_.head) == nodes.end())
+    return refuse_name(request_.head, nodes);
+  return {};
+}
+
+const AbsentNode* PlanInput::find_absent(const std::string& name) const {
+  const auto found = std::ranges::find_if(request_.absent, [&](const AbsentNode& node) {
+    return node.id == name || node.name == name;
+  });
+  return found == request_.absent.end() ? nullptr : &*found;
+}
+
+Error PlanInput::refuse_name(const std::string& name, const std::vector<NodeFigures>& nodes) const {
+  const AbsentNode* absent = find_absent(name);
+  if (absent != nullptr && absent->why == kTaken) return refuse("{} {}", name, absent->why);
+  std::vector<std::string> alive;
+  for (const NodeFigures& node : nodes) alive.push_back(node.name);
+  for (const AbsentNode& node : request_.absent)
+    if (node.why == kTaken) alive.push_back(node.name);
+  return refuse(
+      "{}: alive are {}",
+      absent == nullptr ? "there is no node " + name : fmt::format("{} {}", name, absent->why),
+      alive.empty() ? "none" : fmt::format("{}", fmt::join(alive, ", ")));
+}
+
+Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
+  TRY(check_names(nodes));
+  std::map<std::string, int> times_named;
+  for (const NodeFigures& node : nodes) ++times_named[node.name];
   for (const NodeFigures& node : nodes) {
     const auto names_it = [&](const std::string& name) { return node.is_called(name); };
     if (!request_.nodes.empty() && std::ranges::none_of(request_.nodes, names_it)) continue;

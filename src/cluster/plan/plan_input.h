@@ -78,6 +78,9 @@ class PlanInput {
     double latency_s = 0, exchange_s = 0, second_per_byte = 0;
   };
   PlanInput() = default;
+  Result<void> check_names(const std::vector<NodeFigures>& nodes) const;
+  const AbsentNode* find_absent(const std::string& name) const;  // null: nobody knows it
+  Error refuse_name(const std::string& name, const std::vector<NodeFigures>& nodes) const;
   Result<void> choose_sites(const std::vector<NodeFigures>& nodes);
   void find_layer_kinds();
   void assume_nodes();
