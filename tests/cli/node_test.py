@@ -10,6 +10,7 @@ import threading
 import time
 import unittest
 import urllib.request
+from pathlib import Path
 
 from program import PROGRAM, ProgramTest, ask, main
 
@@ -112,10 +113,11 @@ class NodeTest(ProgramTest):
             self.wait_for(node, all_three)
         for name in all_three:
             port = int((self.folder / f"{name}.log").read_text().rsplit("peer port ", 1)[1].split(",")[0])
-            listening = [line.split()[1] for file in ("tcp", "tcp6") for line in open(f"/proc/net/{file}").readlines()[1:]
-                         if line.split()[3] == "0A" and line.split()[1].endswith(f":{port:04X}")]
+            sockets = [line.split() for file in ("tcp", "tcp6")
+                       for line in Path("/proc/net", file).read_text().splitlines()[1:]]
+            listening = [socket[1] for socket in sockets if socket[3] == "0A" and socket[1].endswith(f":{port:04X}")]
             self.assertEqual(listening, [f"0100007F:{port:04X}"])
-        self.assertIn("no IP address", self.error("up", "--state", self.folder / "b", "--peer-address", "here"))
+        self.assertIn("expected an IP address", self.error("up", "--state", self.folder / "b", "--peer-address", "here"))
 
     def test_a_folder_serves_one_node(self):
         self.up("atlas")
