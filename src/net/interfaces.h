@@ -24,6 +24,7 @@ std::string_view to_string(InterfaceKind kind);
 struct InterfaceAddress {
   boost::asio::ip::address address;  // link-local v6 with its scope
   unsigned prefix_bits = 0;          // of its network
+  bool operator==(const InterfaceAddress&) const = default;
 };
 
 // A network interface of this machine.
@@ -35,6 +36,7 @@ struct Interface {
   bool multicast = false;
   std::optional<std::uint32_t> speed_mbit;  // where the system tells; of wifi it does not
   std::vector<InterfaceAddress> addresses;
+  bool operator==(const Interface&) const = default;
 };
 
 // All of them, those that are down as well, by index. Linux knows kinds and speeds; elsewhere what

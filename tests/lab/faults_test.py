@@ -13,20 +13,21 @@ from serving import READY_WITHIN, Answer, shape, wait_ready
 PROGRAM = sys.argv[1]
 PROMPT = "What is a drystone wall?"
 MODEL = "walls"
-TOKENS = 160
+TOKENS = 160  # long enough to be struck meanwhile
+BRIEF = 24
 NOTICED_WITHIN = 3
 REFUSED_WITHIN = 15
 HEALED_WITHIN = 30
 
 
 def setUpModule():
-    global folder, model_file, expected
+    global folder, model_file, expected, expected_brief
     folder = tempfile.TemporaryDirectory(prefix="drystone-faults-")
     model_file = pathlib.Path(folder.name) / f"{MODEL}.gguf"
     run(PROGRAM, "synth", "--type", "q8_0", "--layers", 12, "--width", 1024, "--ff", 4096, "--heads", 16, "--kv-heads", 8,
         "--vocab", 8000, "--context", 1024, model_file)
-    expected = run(PROGRAM, "run", model_file, PROMPT, "--temperature", 0, "--max-tokens", TOKENS,
-                   timeout=300).stdout.encode()
+    expected, expected_brief = (run(PROGRAM, "run", model_file, PROMPT, "--temperature", 0, "--max-tokens", tokens,
+                                    timeout=300).stdout.encode() for tokens in (TOKENS, BRIEF))
 
 
 def tearDownModule():
@@ -46,12 +47,12 @@ class FaultCase(unittest.TestCase):
         by_name = {one.name: one for one in self.lab.nodes}
         return [by_name[name] for name in names], epoch
 
-    def answer(self, node, model=MODEL):
-        return Answer(self.lab, node, model, PROMPT, TOKENS)
+    def answer(self, node, tokens=TOKENS):
+        return Answer(self.lab, node, MODEL, PROMPT, tokens)
 
     def same_text(self, *nodes):
         for node in nodes:
-            self.assertEqual(self.answer(node).whole(), expected, node.name)
+            self.assertEqual(self.answer(node, BRIEF).whole(), expected_brief, node.name)
 
     def one_epoch(self, nodes, epoch_min):
         """All see the same placement, ready."""
@@ -95,11 +96,11 @@ class Cables(FaultCase):
 
     # One of two cables is lost in the midst of an answer: it goes on, and nobody is dead.
     def test_one_of_two_networks_is_lost(self):
-        for lost in (0, 1):
-            for cut, mend in ((Lab.cut, Lab.mend), (Lab.cut_silently, Lab.mend_silently)):
-                with self.subTest(network=lost, how=cut.__name__):
-                    with self.cluster(2, networks=2) as nodes:
-                        (head, worker), epoch = self.load(nodes[0], "--stages", 2)
+        with self.cluster(2, networks=2) as nodes:
+            (head, worker), _ = self.load(nodes[0], "--stages", 2)
+            for lost in (0, 1):
+                for cut, mend in ((Lab.cut, Lab.mend), (Lab.cut_silently, Lab.mend_silently)):
+                    with self.subTest(network=lost, how=cut.__name__):
                         answer = self.answer(head)
                         answer.wait_begun()
                         cut(self.lab, worker.host, lost)

@@ -345,6 +345,22 @@ TEST(Membership, EachNodeSendsAbout40MessagesPerSecond) {
   }
 }
 
+// News of a restart may come when that life is over, too.
+TEST(NodeTable, WhoIsDeadHasNotRestarted) {
+  NodeTable table("n00", 1);
+  table.set_members({"n00", "n01"}, seconds(0));
+  const auto learn = [&](std::uint64_t start, NodeState state) {
+    table.learn({.id = "n01", .start = start, .state = state}, seconds(60));
+    return table.take_events();
+  };
+  using Kind = NodeEvent::Kind;
+  learn(1, NodeState::alive);
+  EXPECT_EQ(learn(2, NodeState::dead), (std::vector<NodeEvent>{{Kind::dead, "n01"}}));
+  EXPECT_EQ(learn(3, NodeState::dead), std::vector<NodeEvent>{});
+  EXPECT_EQ(learn(4, NodeState::alive),
+            (std::vector<NodeEvent>{{Kind::restarted, "n01"}, {Kind::alive, "n01"}}));
+}
+
 TEST(Membership, RoundTripsAreMeasured) {
   Net net(2);
   net.path = [](std::size_t, std::size_t) { return milliseconds(30); };

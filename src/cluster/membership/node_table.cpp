@@ -92,7 +92,9 @@ void NodeTable::apply(Node& node, const NodeRecord& record, Time now) {
   } else if (before.state != NodeState::suspect || before.start != record.start) {
     node.suspect_since = now;
   }
-  if (was_known && record.start != before.start) events_.push_back({Kind::restarted, record.id});
+  const bool is_gone = record.state == NodeState::dead || record.state == NodeState::left;
+  if (was_known && !is_gone && record.start != before.start)
+    events_.push_back({Kind::restarted, record.id});
   if (was_known && record.state == before.state) return;
   switch (record.state) {
     case NodeState::alive:

@@ -16,7 +16,7 @@ bool is_not_now(const Error& error) {
 // ---- Attempts
 
 std::optional<ReplicaHeads::Head> ReplayQueue::Core::choose(const Job& job) const {
-  return heads.choose(job.head, job.again, [&](std::uint64_t replica) {
+  return heads.choose(job.tried, job.again, [&](std::uint64_t replica) {
     return static_cast<std::size_t>(std::ranges::count_if(jobs, [&](const auto& one) {
       return one.second->state != State::waiting && one.second->replica == replica;
     }));
@@ -55,6 +55,8 @@ Result<void> ReplayQueue::Core::start(std::uint64_t key, const JobPointer& job) 
     job->state = State::submitting;
     job->replica = head->replica;
     job->head = head->number;
+    std::erase(job->tried, head->number);
+    job->tried.push_back(head->number);
     job->queue = target = head->queue;
     job->id = std::nullopt;
     job->moving = job->taken = job->again = false;
@@ -74,9 +76,9 @@ Result<void> ReplayQueue::Core::start(std::uint64_t key, const JobPointer& job) 
         job->moving = job->moving || !has_its_head(*job);
         leave = job->cancelled || job->moving || job->broken;
       } else {
-        // One that has waited for a head waits for room, too.
         is_first = job->answer.attempts() == 1 && !job->cancelled &&
-                   !(is_not_now(id.error()) && (job->deadline || target->lost()));
+                   !(is_not_now(id.error()) &&
+                     (job->patient || target->lost() || choose(*job).has_value()));
         if (is_first) jobs.erase(key);
       }
     }
@@ -193,6 +195,7 @@ bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result
   if (result.is(Errc::limit) && job.answer.shorten()) {
     job.state = State::waiting;
     job.again = true;
+    job.patient = true;
     if (!job.deadline) job.deadline = now() + options.pause_max;
     return true;
   }
@@ -201,19 +204,24 @@ bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result
     wait_for_head(job, result.error(), /*lost=*/true);
     return true;
   }
-  // A head that lives and has no room now: the client of a new request is told, a half-written
-  // answer waits for room.
-  if (!job.deadline && job.answer.attempts() == 1 && job.answer.tokens() == 0) return false;
+  // A head that lives and has no room now. The client of a new request is told, unless another one
+  // has; a half-written answer waits for room.
+  const bool is_new = !job.patient && job.answer.tokens() == 0;
+  const bool is_last = !choose(job);
+  if (is_new && is_last) return false;
   wait_for_head(job, result.error());
+  job.patient = !is_new;
   job.again = true;
-  job.not_before = now() + options.retry_every;
+  if (is_last) job.not_before = now() + options.retry_every;
   return true;
 }
 
 // The pause counts from the latest loss of a head that had taken it.
 void ReplayQueue::Core::wait_for_head(Job& job, const Error& why, bool lost) {
   job.state = State::waiting;
+  job.patient = true;
   job.lost_because = why.message();
+  if (lost) job.tried.clear();
   const bool was_taken_and_lost = std::exchange(job.taken, false) && lost;
   const bool wrote = job.answer.take_progress();
   if (wrote) job.losses = 0;

@@ -40,12 +40,14 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
     std::optional<Error> broken;
     // Of the attempt: which one it is, on which head (ReplicaHeads::Head), and its id there.
     std::uint64_t attempt = 0, replica = 0, head = 0;
+    std::vector<std::uint64_t> tried;  // heads, the attempt's at the end; since the latest loss
     std::shared_ptr<JobQueue> queue;
     std::optional<std::uint64_t> id;
     bool taken = false;  // by its head
     int losses = 0;      // of heads that had taken it, since the last token
     // While it waits.
-    bool again = false;  // the same head may be asked once more, if there is no other
+    bool patient = false;  // it has waited for a head: it waits for room at one, too
+    bool again = false;    // those that were tried may be asked once more, if there is no other
     std::optional<Clock::Nanoseconds> deadline;
     Clock::Nanoseconds not_before{};
     std::string lost_because;

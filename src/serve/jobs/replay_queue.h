@@ -53,8 +53,9 @@ class ReplayQueue final : public JobQueue {
   // what waits ends with it, and so does what comes, until set_head() says something else.
   void refuse(std::uint64_t replica, std::uint64_t epoch, const Error& why);
 
-  // Errors: those of the head's queue; without one only busy (kJobsMax), unavailable (there is no
-  // replica), or of refuse().
+  // Errors: those of the head's queue (busy or unavailable: of the last one, all of them were
+  // asked); without one only busy (kJobsMax), unavailable (there is no replica), or of refuse().
+  // The job's end tells them, too.
   Result<std::uint64_t> submit(GenerationJob job) override;
   std::size_t queue_max() const override;
   void cancel(std::uint64_t id) override;

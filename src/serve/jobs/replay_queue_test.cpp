@@ -315,6 +315,32 @@ TEST_F(ReplayQueueTest, PassesOtherErrorsOn) {
   EXPECT_TRUE(seen.wait().is(Errc::out_of_memory));
 }
 
+// Its client hears of full queues only when all of them are.
+TEST_F(ReplayQueueTest, ANewRequestThatAFullHeadRefusesIsOfferedToTheOthers) {
+  const Error full(Errc::busy, "8 requests wait");
+  const std::uint64_t sibling = queue.add_replica();
+  queue.set_head(replica, 1, first);
+  queue.set_head(sibling, 1, second);
+  first->refuse(full);  // at once, as this node's own engine does
+  ASSERT_TRUE(queue.submit(seen.job(request())));
+  EXPECT_EQ(second->wait_for(1).prompt, request().prompt);
+  second->end(1, GenerateResult{});
+  EXPECT_TRUE(seen.wait());
+
+  first->refuse(std::nullopt);  // later, as the head on another node does
+  second->refuse(full);
+  SeenAnswer told;
+  ASSERT_TRUE(queue.submit(told.job(request())));
+  first->wait_for(1);
+  first->end(1, full);
+  EXPECT_TRUE(told.wait().is(Errc::busy));
+
+  first->refuse(full);
+  SeenAnswer also_told;
+  ASSERT_TRUE(queue.submit(also_told.job(request())));
+  EXPECT_TRUE(also_told.wait().is(Errc::busy));
+}
+
 // Everybody comes at once to the new head.
 TEST_F(ReplayQueueTest, AHalfWrittenAnswerWaitsForRoomOnABusyHead) {
   queue.set_head(replica, 1, first);

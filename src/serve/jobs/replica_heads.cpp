@@ -56,14 +56,15 @@ bool ReplicaHeads::is_present(std::uint64_t replica, std::uint64_t number) const
 }
 
 std::optional<ReplicaHeads::Head> ReplicaHeads::choose(
-    std::uint64_t tried, bool again,
+    std::span<const std::uint64_t> tried, bool again,
     const std::function<std::size_t(std::uint64_t)>& jobs_of) const {
   std::optional<Head> best;
-  std::pair<bool, std::size_t> least;
+  std::pair<std::ptrdiff_t, std::size_t> least;
   for (const auto& [name, replica] : replicas_) {
-    const bool is_tried = replica.number == tried;
-    if (replica.queue == nullptr || (is_tried && !again) || replica.queue->lost()) continue;
-    const std::pair rank(is_tried, replicas_.size() == 1 ? 0 : jobs_of(name));
+    const auto at = std::ranges::find(tried, replica.number);
+    const std::ptrdiff_t turn = at == tried.end() ? 0 : at - tried.begin() + 1;  // 0: not yet
+    if (replica.queue == nullptr || (turn > 0 && !again) || replica.queue->lost()) continue;
+    const std::pair rank(turn, replicas_.size() == 1 ? 0 : jobs_of(name));
     if (best && least <= rank) continue;
     best = Head{.replica = name, .number = replica.number, .queue = replica.queue};
     least = rank;

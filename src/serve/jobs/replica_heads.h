@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,10 @@ class ReplicaHeads {
   std::vector<Queue> queues() const;
   // Whether that is the replica's head still.
   bool is_present(std::uint64_t replica, std::uint64_t number) const;
-  // Of those with a head the one with the fewest jobs (`jobs_of` a replica); the one with the
-  // number `tried` only if there is no other, and `again`. nullopt: none.
-  std::optional<Head> choose(std::uint64_t tried, bool again,
+  // Of those with a head the one with the fewest jobs (`jobs_of` a replica). Those with the numbers
+  // `tried`, the latest one at the end, only `again`, and if there is no other: the one whose turn
+  // is longest ago. nullopt: none.
+  std::optional<Head> choose(std::span<const std::uint64_t> tried, bool again,
                              const std::function<std::size_t(std::uint64_t)>& jobs_of) const;
   std::optional<Error> refused() const;  // where no replica will have a head
   std::string why_none() const;          // why one has none now; "": nobody said

@@ -60,7 +60,7 @@ struct FiguresHost::Inner {
     shared.tell_figures(figures.tell());
     while (wait(kLook)) {
       do {  // many links take minutes; what is free is told meanwhile
-        if (figures.look_at_memory()) shared.tell_figures(figures.tell());
+        if (figures.look_at_machine()) shared.tell_figures(figures.tell());
       } while (!stopping && links.look());
       if (figures.look_at_speed() && !stopping) shared.tell_figures(figures.tell());
     }

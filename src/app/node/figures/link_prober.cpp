@@ -70,6 +70,10 @@ std::vector<PeerInterface> peer_interfaces(const json::value& figures) {
       if (const json::string* text = address.if_string();
           text != nullptr && text->size() <= kTextMax && interface.addresses.size() < kAddressesMax)
         interface.addresses.emplace_back(std::string_view(*text));
+    if (const json::value* up = one->if_contains("up"); up != nullptr && up->is_bool())
+      interface.up = up->get_bool();
+    if (const json::value* speed = one->if_contains("speed_mbit"))
+      if (const auto told = speed->try_to_number<std::uint64_t>()) interface.speed_mbit = *told;
     found.push_back(std::move(interface));
   }
   return found;

@@ -29,6 +29,8 @@ constexpr std::size_t kLinkPathsMax = 4;
 struct PeerInterface {
   std::string name;
   std::vector<std::string> addresses;
+  bool up = true;
+  std::uint64_t speed_mbit = 0;  // 0: not told
 };
 // Of the value of figures/NODE; what is not well formed is left out.
 std::vector<PeerInterface> peer_interfaces(const boost::json::value& figures);

@@ -46,10 +46,17 @@ TEST(LinkPaths, WithoutACommonNetworkTheSystemChooses) {
 TEST(PeerInterfaces, AreReadFromWhatAPeerTells) {
   const auto found = peer_interfaces(boost::json::parse(
       R"({"id": "x", "machine": {"interfaces": [{"name": "eth0", "addresses": ["10.1.0.2"]}, 7,
-          {"name": "eth1"}, {"name": "eth2", "addresses": [1, "10.2.0.2"]}]}})"));
-  ASSERT_EQ(found.size(), 2u);
+          {"name": "eth1"}, {"name": "eth2", "addresses": [1, "10.2.0.2"], "up": false,
+          "speed_mbit": 2500}, {"name": "eth3", "addresses": [], "up": 1, "speed_mbit": -4}]}})"));
+  ASSERT_EQ(found.size(), 3u);
   EXPECT_EQ(found[0].addresses, std::vector<std::string>{"10.1.0.2"});
+  EXPECT_TRUE(found[0].up);
+  EXPECT_EQ(found[0].speed_mbit, 0u);
   EXPECT_EQ(found[1].addresses, std::vector<std::string>{"10.2.0.2"});
+  EXPECT_FALSE(found[1].up);
+  EXPECT_EQ(found[1].speed_mbit, 2500u);
+  EXPECT_TRUE(found[2].up);
+  EXPECT_EQ(found[2].speed_mbit, 0u);
   EXPECT_TRUE(peer_interfaces(boost::json::value(7)).empty());
 }
 

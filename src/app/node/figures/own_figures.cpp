@@ -19,8 +19,8 @@
 namespace drystone {
 namespace {
 
-constexpr std::chrono::seconds kMemoryEvery{5};  // at free memory
-constexpr std::chrono::minutes kFactsEvery{5};   // disks, temperatures, interfaces
+constexpr std::chrono::seconds kLookEvery{5};    // at free memory and interfaces
+constexpr std::chrono::minutes kFactsEvery{5};   // disks, temperatures
 constexpr std::chrono::seconds kTurnWithin{30};  // for others on this machine to have measured
 constexpr double kWorthTelling = 0.05;           // of free memory
 
@@ -37,6 +37,7 @@ OwnFigures::OwnFigures(Options options, const Clock& clock, const std::atomic<bo
   figures_.cores = static_cast<std::uint32_t>(usable_processors());
   if (options_.memory_bytes > 0) figures_.limit_bytes = options_.memory_bytes;
   read_memory();
+  interfaces_changed();
   know_machine();
 }
 
@@ -61,11 +62,27 @@ void OwnFigures::measure_first() {
   figures_.measuring = false;
 }
 
-bool OwnFigures::look_at_memory() {
+bool OwnFigures::look_at_machine() {
   const auto now = clock_.monotonic();
-  if (now - memory_read_ < kMemoryEvery) return false;
+  if (now - memory_read_ < kLookEvery) return false;
   read_memory();
-  return now - facts_told_ >= kFactsEvery || memory_changed();
+  const bool is_wired_otherwise = interfaces_changed();
+  return now - facts_told_ >= kFactsEvery || is_wired_otherwise || memory_changed();
+}
+
+// Since they were looked at before: peers measure their links again, when ours are others. Ends of
+// containers, which have no address of their own, come and go.
+bool OwnFigures::interfaces_changed() {
+  auto now = list_interfaces();
+  if (!now) return false;
+  std::erase_if(*now, [](const Interface& one) {
+    return std::ranges::all_of(one.addresses, [](const InterfaceAddress& each) {
+      return each.address.is_v6() && each.address.to_v6().is_link_local();
+    });
+  });
+  if (*now == interfaces_) return false;
+  interfaces_ = *std::move(now);
+  return true;
 }
 
 void OwnFigures::read_memory() {

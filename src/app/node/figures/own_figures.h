@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/node/figures/measure_again.h"
 #include "app/node/measure/own_measured.h"
@@ -14,6 +15,7 @@
 #include "base/units.h"
 #include "cluster/plan/node_figures.h"
 #include "compute/cpu/isa.h"
+#include "net/interfaces.h"
 
 namespace drystone {
 
@@ -37,8 +39,8 @@ class OwnFigures {
 
   // Where nothing was kept of an earlier start.
   void measure_first();
-  // Now and then reads the memory. True: the cluster should be told again.
-  bool look_at_memory();
+  // Now and then reads the memory and the interfaces. True: the cluster should be told again.
+  bool look_at_machine();
   // Measures again when it is time for it. True: something was better.
   bool look_at_speed();
 
@@ -49,6 +51,7 @@ class OwnFigures {
  private:
   void read_memory();
   bool memory_changed() const;
+  bool interfaces_changed();
   void know_machine();
   Measured measure(std::function<bool()> stop);
   bool take(const Measured& found);
@@ -64,6 +67,7 @@ class OwnFigures {
   std::optional<ProcessorTimes> processors_;
   MeasureAgain again_;
   NodeFigures figures_, told_;
+  std::vector<Interface> interfaces_;
   Clock::Nanoseconds memory_read_{}, facts_told_{};
 };
 

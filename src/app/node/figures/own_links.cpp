@@ -7,18 +7,33 @@
 #include <functional>
 
 namespace drystone {
+namespace {
 
-std::string link_conditions(const std::vector<Interface>& interfaces,
-                            const std::vector<boost::asio::ip::tcp::endpoint>& addresses) {
+// Ends of containers come and go without anybody's link changing.
+bool may_lead_outside(const Interface& interface) {
+  return interface.up && !interface.addresses.empty() &&
+         interface.kind != InterfaceKind::virtual_link && interface.kind != InterfaceKind::loopback;
+}
+
+}  // namespace
+
+std::string link_conditions(const std::vector<Interface>& ours,
+                            const std::vector<PeerInterface>& theirs,
+                            std::vector<boost::asio::ip::tcp::endpoint> addresses) {
+  std::ranges::sort(addresses);
   std::vector<std::string> texts;
-  for (const auto& address : addresses) texts.push_back(address.address().to_string());
-  std::ranges::sort(texts);
-  for (const Interface& one : interfaces)
-    for (const InterfaceAddress& address : one.addresses)
-      if (one.up)
-        texts.push_back(fmt::format("{}={}/{}", one.name, address.address.to_string(),
+  for (const LinkPath& path : link_paths(ours, theirs, addresses)) {
+    for (const auto& to : path.to) texts.push_back(to.address().to_string());
+    for (const Interface& one : ours)
+      if (path.from ? one.name == path.from_interface : may_lead_outside(one))
+        texts.push_back(fmt::format("from {} {} {}", one.name,
+                                    path.from ? path.from->to_string() : "",
                                     one.speed_mbit.value_or(0)));
-  return fmt::format("{}", fmt::join(texts, " "));
+    for (const PeerInterface& one : theirs)
+      if (one.name == path.to_interface)
+        texts.push_back(fmt::format("to {} {} {}", one.name, one.up, one.speed_mbit));
+  }
+  return fmt::format("{}", fmt::join(texts, "; "));
 }
 
 OwnLinks::OwnLinks(ClusterHost& cluster, const SharedFigures& shared, ProbeGate& gate,
@@ -41,7 +56,8 @@ bool OwnLinks::look() {
   for (const std::string& peer : *alive) {
     if (peer <= self_) continue;  // the lower id of a pair measures
     if (const auto place = cluster_.find(peer); place && !place->addresses.empty())
-      known.push_back({.node = peer, .conditions = link_conditions(ours, place->addresses)});
+      known.push_back({.node = peer,
+                       .conditions = link_conditions(ours, interfaces_of(peer), place->addresses)});
   }
   schedule_.set_peers(known, now);
   const auto due = schedule_.due(now);
@@ -51,15 +67,18 @@ bool OwnLinks::look() {
   return outcome == ProbeSchedule::Outcome::measured;
 }
 
+std::vector<PeerInterface> OwnLinks::interfaces_of(const std::string& peer) const {
+  boost::system::error_code error;
+  const boost::json::value figures = boost::json::parse(shared_.figures_of(peer), error);
+  return error ? std::vector<PeerInterface>() : peer_interfaces(figures);
+}
+
 ProbeSchedule::Outcome OwnLinks::measure(const std::string& peer,
                                          const std::vector<Interface>& ours) {
   using Outcome = ProbeSchedule::Outcome;
   const auto place = cluster_.find(peer);
   if (!place) return Outcome::failed;
-  boost::system::error_code error;
-  const boost::json::value theirs = boost::json::parse(shared_.figures_of(peer), error);
-  const auto paths = link_paths(
-      ours, error ? std::vector<PeerInterface>() : peer_interfaces(theirs), place->addresses);
+  const auto paths = link_paths(ours, interfaces_of(peer), place->addresses);
   const auto link = prober_.measure(self_, peer, place->key, paths, stop_);
   if (link.is(Errc::limit)) return Outcome::busy;
   if (!link) return Outcome::failed;

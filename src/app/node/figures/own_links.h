@@ -14,10 +14,11 @@
 
 namespace drystone {
 
-// What a link's figures depend on, as one text: the addresses of the peer, and of our interfaces
-// that are up with their speeds. Another text: the link is to be measured again.
-std::string link_conditions(const std::vector<Interface>& interfaces,
-                            const std::vector<boost::asio::ip::tcp::endpoint>& addresses);
+// What a link's figures depend on, as one text: the paths that would be measured, and the speeds of
+// their interfaces on both sides. Another text: the link is to be measured again.
+std::string link_conditions(const std::vector<Interface>& ours,
+                            const std::vector<PeerInterface>& theirs,
+                            std::vector<boost::asio::ip::tcp::endpoint> addresses);
 
 // Has the links between this node and those of higher ids measured, and tells the cluster of them.
 // On one thread.
@@ -33,6 +34,7 @@ class OwnLinks {
 
  private:
   ProbeSchedule::Outcome measure(const std::string& peer, const std::vector<Interface>& ours);
+  std::vector<PeerInterface> interfaces_of(const std::string& peer) const;
 
   ClusterHost& cluster_;
   const SharedFigures& shared_;
