@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,6 +63,8 @@ struct StageOptions {
   std::uint32_t batch_tokens_max = 512;
   std::uint32_t logit_rows_max = 16;          // rows of one step whose logits can be wanted
   std::function<void(double done)> progress;  // fraction in [0, 1]; may be empty
+  // Once it is true, loading ends as `cancelled` behind the tensor it is at. Borrowed for load().
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // The kind of a row decides its arithmetic: its result depends on the tokens before it and on

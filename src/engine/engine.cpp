@@ -83,7 +83,8 @@ Result<std::unique_ptr<Engine>> Engine::load(GgufFile file, Device& device, Engi
       .batch_tokens_max = static_cast<std::uint32_t>(
           std::clamp<std::uint64_t>(options.batch_tokens_max, 1,
                                     std::uint64_t{context} * std::max(options.sequences_max, 1u))),
-      .progress = std::move(options.progress)};
+      .progress = std::move(options.progress),
+      .stop = options.stop};
   const std::uint32_t sequences_max =
       std::clamp(options.sequences_max, 1u, stage_options.batch_tokens_max);
   stage_options.logit_rows_max = logit_rows_for(sequences_max);

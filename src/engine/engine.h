@@ -43,7 +43,9 @@ struct EngineOptions {
   std::filesystem::path kv_disk_folder;
   Bytes kv_disk_bytes = 0;
   std::uint32_t batch_tokens_max = 512;
+  // Of load(), as StageOptions': fraction in [0, 1]; and what ends it as `cancelled`, borrowed.
   std::function<void(double done)> progress;
+  const std::atomic<bool>* stop = nullptr;
 };
 
 constexpr std::uint32_t kDefaultContextMax = 8192;

@@ -123,6 +123,13 @@ void InstanceMachine::begin_life() {
                 fmt::format("  {} fails {} epoch {}: {}", number(), instance, epoch.number, why));
             life_->core->part_failed(instance, epoch, why);
             awake_ = true;
+          },
+      .lost =
+          [this](const std::string& instance, const Epoch& epoch, const std::string& why) {
+            world_.say(
+                fmt::format("  {} loses {} epoch {}: {}", number(), instance, epoch.number, why));
+            life_->core->part_lost(instance, epoch, why);
+            awake_ = true;
           }});
   tell_figures();
 }

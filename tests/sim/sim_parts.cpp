@@ -174,7 +174,7 @@ void SimParts::give_up(Part& part, const std::string& why, Time now) {
 
 void SimParts::lose(Part& part, const std::string& why, Time now) {
   if (part.phase == Phase::ending) return;
-  rooms_.failed(part.placement.instance, part.placement.epoch, why);
+  rooms_.lost(part.placement.instance, part.placement.epoch, why);
   if (part.engine != nullptr) part.engine->lose(Error(Errc::unavailable, why));
   stop(part, now);
 }

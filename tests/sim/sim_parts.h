@@ -33,7 +33,7 @@ class SimParts {
     std::function<void(const std::string& node, std::string text)> send;  // in order
     std::function<void(const std::string& instance, const Epoch&, double)> progress;
     std::function<void(const std::string& instance, const Epoch&)> loaded;
-    std::function<void(const std::string& instance, const Epoch&, const std::string&)> failed;
+    std::function<void(const std::string& instance, const Epoch&, const std::string&)> failed, lost;
   };
   explicit SimParts(Rooms rooms);
   ~SimParts();

@@ -46,8 +46,17 @@ void Holder::loaded(const std::string& instance, const Epoch& epoch) {
 void Holder::failed(const std::string& instance, const Epoch& epoch, const std::string& error) {
   Part* part = current(instance, epoch);
   if (part == nullptr) return;
+  if (part->state.phase == PartPhase::ready) return lost(instance, epoch, error);
+  if (part->state.phase != PartPhase::loading) return;
+  part->state.phase = PartPhase::failed;
+  part->state.error = one_line(error, kPartErrorMax);
+}
+
+void Holder::lost(const std::string& instance, const Epoch& epoch, const std::string& error) {
+  Part* part = current(instance, epoch);
+  if (part == nullptr) return;
   if (part->state.phase != PartPhase::loading && part->state.phase != PartPhase::ready) return;
-  part->state.phase = part->state.phase == PartPhase::ready ? PartPhase::lost : PartPhase::failed;
+  part->state.phase = PartPhase::lost;
   part->state.error = one_line(error, kPartErrorMax);
 }
 

@@ -21,6 +21,7 @@ class Holder {
   void progress(const std::string& instance, const Epoch& epoch, double done);
   void loaded(const std::string& instance, const Epoch& epoch);
   void failed(const std::string& instance, const Epoch& epoch, const std::string& error);
+  void lost(const std::string& instance, const Epoch& epoch, const std::string& error);
 
   // Of this process: what its parts are told with.
   std::uint64_t boot() const { return boot_; }

@@ -120,6 +120,12 @@ void InstanceCore::part_failed(const std::string& instance, const Epoch& epoch,
   dirty_ = true;
 }
 
+void InstanceCore::part_lost(const std::string& instance, const Epoch& epoch,
+                             const std::string& error) {
+  holder_.lost(instance, epoch, error);
+  dirty_ = true;
+}
+
 void InstanceCore::tick(Time now) {
   CHECK(now >= now_, now.count(), now_.count());
   if (std::exchange(ticked_, true) && now - now_ >= Keeper::kOwnPause) keeper_.woke(now);

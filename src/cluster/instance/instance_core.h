@@ -76,9 +76,12 @@ class InstanceCore {
   void key_changed(std::string_view key);  // all changes, also those that actions have made
   void part_progress(const std::string& instance, const Epoch& epoch, double done);
   void part_loaded(const std::string& instance, const Epoch& epoch);
-  // While loading: nothing is held any more. Later: the part broke (a pipe error, a peer that
-  // answers no more); what it holds in memory stays until the LoadPart or DropPart that follows.
+  // While loading: nothing is held any more. Later: the part broke (a pipe error); what it holds in
+  // memory stays until the LoadPart or DropPart that follows.
   void part_failed(const std::string& instance, const Epoch& epoch, const std::string& error);
+  // The others, or one of them, are gone: no fault of this node, whether it was still loading or
+  // not.
+  void part_lost(const std::string& instance, const Epoch& epoch, const std::string& error);
   // Options::plans has an answer.
   void plan_made() { dirty_ = true; }
   // Time passes; call it several times a second, and before take_actions(): a pause of

@@ -33,6 +33,30 @@ TEST(InstanceRetry, ANodeThatKeepsFailingIsLeftOut) {
   EXPECT_EQ(count(cluster.trace(), "a loads llama"), 2u);
 }
 
+// Those whose links end with it are lost too, and heard before it: they are not to blame.
+TEST(InstanceRetry, TheNeighboursOfOneThatKeepsFailingAreNotLeftOut) {
+  TestCluster cluster(9, {"a", "b", "c"}, kSmall);
+  cluster.fail_loads("b", 1000);
+  DesiredInstance desired = two_stages();
+  desired.head = "a";
+  cluster.want(desired);
+  ASSERT_TRUE(cluster.gets_ready("llama", 60));
+  const auto placed = cluster.status("a", "llama").placement;
+  EXPECT_TRUE(placed->part_of("a") != nullptr && placed->part_of("c") != nullptr);
+  EXPECT_LE(count(cluster.trace(), "b loads llama"), 2u);
+}
+
+// What is said is the cause, not what followed from it.
+TEST(InstanceRetry, TheCauseOfAFailureIsTold) {
+  TestCluster cluster(9, {"a", "b"}, kSmall);
+  cluster.fail_loads("b", 100000);
+  cluster.want(two_stages());
+  cluster.run(600);
+  EXPECT_TRUE(cluster.status("a", "llama").gave_up);
+  EXPECT_EQ(cluster.status("a", "llama").message,
+            "b: the disk is full (tried 8 times; `drystone load llama` tries again)");
+}
+
 // For ever broken is not for ever busy: it is given up, and that stands until somebody asks again,
 // whoever starts afresh meanwhile.
 TEST_P(InstanceRetryPlans, HopelessLoadsAreGivenUpUntilSomebodyAsks) {

@@ -13,19 +13,22 @@ namespace {
 
 namespace json = boost::json;
 
-// "atlas: the disk is full", of the first of those that failed.
+// "atlas: the disk is full", of the first of those that failed; else of one that was lost with it.
 std::string failure_of(const KeeperView& view, const Placement& placement,
                        const std::vector<std::string>& failed) {
   const auto states = view.map.parts(placement);
-  for (const PlacedPart& part : placement.parts) {
-    const auto state = states.find(part.node);
+  const auto says = [&](const std::string& node) {
+    const auto state = states.find(node);
     const bool told = state != states.end() && !state->second.error.empty();
-    const bool stalled = std::ranges::find(failed, part.node) != failed.end();
-    if (told || stalled)
-      return one_line(fmt::format("{}: {}", view.map.shown_name(part.node),
-                                  told ? state->second.error : "loads without getting on"),
-                      kLoadErrorMax);
-  }
+    return one_line(fmt::format("{}: {}", view.map.shown_name(node),
+                                told ? state->second.error : "loads without getting on"),
+                    kLoadErrorMax);
+  };
+  if (!failed.empty()) return says(failed.front());
+  for (const PlacedPart& part : placement.parts)
+    if (const auto state = states.find(part.node);
+        state != states.end() && !state->second.error.empty())
+      return says(part.node);
   return "its parts do not stay";
 }
 

@@ -45,6 +45,8 @@ class Keeper {
   static constexpr Time kBackoffLast = std::chrono::seconds(60);
   // A part that loads and tells no progress for this long has failed.
   static constexpr Time kLoadStall = std::chrono::seconds(120);
+  // A part that is lost while others load is mostly not the cause: they are heard first, this long.
+  static constexpr Time kCauseWait = std::chrono::seconds(3);
   // A node whose part failed twice is left out this long, where the model fits without it.
   static constexpr Time kLeaveOut = std::chrono::seconds(300);
   // An instance that has been ready this long has recovered. What was asked for replaces a
@@ -97,6 +99,7 @@ class Keeper {
     std::optional<Time> ready_since;
     Epoch loading_epoch;
     std::map<std::string, Loading> loading;  // by node
+    std::optional<Time> lost_since;          // a part of loading_epoch
     std::map<std::string, Blame> blame;      // by node
     // When a plan last did not give what was asked for, and from which inputs.
     Time tried_at{};
@@ -109,6 +112,7 @@ class Keeper {
   struct Look {
     Finding finding = Finding::missing;
     std::vector<std::string> nodes;  // that failed
+    bool unclear = false;            // part_lost: one that still loads may say why
   };
 
   // One instance in one pass.

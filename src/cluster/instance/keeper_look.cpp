@@ -22,7 +22,7 @@ void Keeper::look(Turn& turn) {
   turn.look = look_at_place(turn);
   // It was unloaded meanwhile, by some of its nodes at least.
   if (turn.place != nullptr && orphans_.erase(turn.instance) > 0)
-    turn.look = {Finding::outdone, {}};
+    turn.look = {.finding = Finding::outdone};
   turn.replacing = std::exchange(turn.kept.replacing, false);
   turn.stands = turn.look.finding == Finding::good || turn.look.finding == Finding::substitute;
   if (!turn.stands) return;
@@ -31,16 +31,17 @@ void Keeper::look(Turn& turn) {
 }
 
 Keeper::Look Keeper::look_at_place(const Turn& turn) const {
-  if (turn.place == nullptr) return {Finding::missing, {}};
-  if (turn.place->epoch < turn.highest) return {Finding::outdone, {}};
-  if (!turn.place->placement) return {Finding::missing, {}};
+  if (turn.place == nullptr) return {.finding = Finding::missing};
+  if (turn.place->epoch < turn.highest) return {.finding = Finding::outdone};
+  if (!turn.place->placement) return {.finding = Finding::missing};
   const Placement& placement = *turn.place->placement;
   for (const PlacedPart& part : placement.parts)
-    if (!turn.view.alive.contains(part.node)) return {Finding::node_gone, {}};
-  if (!satisfies(placement, turn.desired, turn.model, turn.view.map)) return {Finding::changed, {}};
+    if (!turn.view.alive.contains(part.node)) return {.finding = Finding::node_gone};
+  if (!satisfies(placement, turn.desired, turn.model, turn.view.map))
+    return {.finding = Finding::changed};
   const Look parts = look_at_parts(turn.view, turn.kept, placement);
   if (parts.finding != Finding::good || placement.degraded.empty()) return parts;
-  return {Finding::substitute, {}};
+  return {.finding = Finding::substitute};
 }
 
 Keeper::Look Keeper::look_at_parts(const KeeperView& view, Kept& kept,
@@ -48,8 +49,10 @@ Keeper::Look Keeper::look_at_parts(const KeeperView& view, Kept& kept,
   if (kept.loading_epoch != placement.epoch) {
     kept.loading_epoch = placement.epoch;
     kept.loading.clear();
+    kept.lost_since.reset();
   }
-  Look look{Finding::good, {}};
+  Look look{.finding = Finding::good};
+  bool loading = false;
   const auto states = view.map.parts(placement);
   for (const PlacedPart& part : placement.parts) {
     const auto found = states.find(part.node);
@@ -62,6 +65,11 @@ Keeper::Look Keeper::look_at_parts(const KeeperView& view, Kept& kept,
                look.finding == Finding::good) {
       look.finding = Finding::part_lost;
     }
+    loading |= state == nullptr || state->phase == PartPhase::loading;
+  }
+  if (look.finding == Finding::part_lost) {
+    if (!kept.lost_since) kept.lost_since = view.now;
+    look.unclear = loading && view.now - *kept.lost_since < kCauseWait;
   }
   return look;
 }
@@ -107,6 +115,7 @@ bool Keeper::time_to_act(const Turn& turn) {
       break;
   }
   kept.ready_since = std::nullopt;
+  if (turn.look.unclear) return false;
   if (kept.counted != turn.place->epoch) {
     kept.counted = turn.place->epoch;
     ++kept.failures;

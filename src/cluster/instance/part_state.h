@@ -14,7 +14,8 @@ enum class PartPhase {
   loading,
   ready,
   failed,  // could not be loaded; nothing is held
-  lost,    // was there and is not any more: the process started afresh, or its engine broke
+  lost,    // it is not there any more, or never came to be, for another part's sake or by a break:
+           // the process started afresh, its engine broke, its links ended
 };
 std::string_view to_string(PartPhase phase);
 

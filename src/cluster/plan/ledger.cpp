@@ -40,6 +40,13 @@ Result<void> Ledger::reserve(const std::string& instance, const Epoch& epoch, By
   return {};
 }
 
+bool Ledger::keep(const std::string& instance, const Epoch& epoch, Bytes bytes) {
+  const auto own = entries_.find(instance);
+  if (own == entries_.end() || own->second.epoch > epoch || own->second.bytes < bytes) return false;
+  own->second = {epoch, bytes};
+  return true;
+}
+
 bool Ledger::release(const std::string& instance, const Epoch& epoch) {
   const auto own = entries_.find(instance);
   if (own == entries_.end() || own->second.epoch > epoch) return false;

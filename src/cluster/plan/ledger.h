@@ -26,6 +26,9 @@ class Ledger {
   // Errors: out_of_memory  does not fit; what was reserved stays
   //         unavailable    a higher epoch of the instance has the reservation
   Result<void> reserve(const std::string& instance, const Epoch& epoch, Bytes bytes);
+  // The same memory, or less of it, under a higher epoch: what is held needs no room. False: it has
+  // not so much, or for a higher epoch.
+  bool keep(const std::string& instance, const Epoch& epoch, Bytes bytes);
   // Of that epoch or a lower one; anything else is left alone. True if something was given back.
   bool release(const std::string& instance, const Epoch& epoch);
 

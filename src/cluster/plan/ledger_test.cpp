@@ -53,6 +53,20 @@ TEST(Ledger, CapacityMayFallBelowWhatIsReserved) {
   EXPECT_TRUE(ledger.reserve("llama", {2, "a"}, 4 * kGiB));
 }
 
+// What is held already is not refused because others have taken the rest of the machine.
+TEST(Ledger, WhatIsHeldIsKeptWhateverTheCapacity) {
+  Ledger ledger("atlas", 10 * kGiB);
+  EXPECT_FALSE(ledger.keep("llama", {1, "a"}, 1)) << "it has none";
+  ASSERT_TRUE(ledger.reserve("llama", {1, "a"}, 6 * kGiB));
+  ledger.set_capacity(4 * kGiB);
+  EXPECT_TRUE(ledger.reserve("llama", {2, "a"}, 6 * kGiB).is(Errc::out_of_memory));
+  EXPECT_TRUE(ledger.keep("llama", {2, "a"}, 6 * kGiB));
+  EXPECT_FALSE(ledger.keep("llama", {1, "a"}, 6 * kGiB)) << "an epoch that is over";
+  EXPECT_FALSE(ledger.keep("llama", {3, "a"}, 6 * kGiB + 1));
+  EXPECT_FALSE(ledger.release("llama", {1, "a"}));
+  EXPECT_EQ(ledger.reserved(), 6 * kGiB);
+}
+
 // Whatever comes in which order: never more than there is.
 TEST(Ledger, RandomReservationsNeverOverbook) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {

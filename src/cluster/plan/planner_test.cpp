@@ -248,6 +248,29 @@ TEST(Planner, ReplicasAreFoundWhereTheBestWouldTakeTooMuch) {
     EXPECT_EQ(placement.part_of("id-a") != nullptr, placement.part_of("id-b") == nullptr);
 }
 
+// Of many nodes not all shapes are tried, and those that are best alone all want the same nodes.
+TEST(Planner, ReplicasOverSeveralNodesEachAreFoundInLargeClusters) {
+  const ModelFigures model = sample_model({.tied = true});
+  for (const std::vector<Bytes>& memories :
+       {std::vector<Bytes>(8, 450 * kMiB),
+        std::vector<Bytes>{500 * kMiB, 500 * kMiB, 500 * kMiB, 500 * kMiB, 300 * kMiB, 300 * kMiB,
+                           300 * kMiB, 300 * kMiB}}) {
+    std::vector<NodeFigures> nodes;
+    for (std::size_t i = 0; i < memories.size(); ++i)
+      nodes.push_back(sample_node({.name = std::string(1, 'a' + i), .memory = memories[i]}));
+    for (const auto& [stages, shards] :
+         {std::pair<std::optional<std::uint32_t>, std::optional<std::uint32_t>>{{}, {}},
+          {2, {}},
+          {{}, 2}}) {
+      const Plan plan =
+          checked_plan(model, nodes, sample_links(nodes),
+                       {.context = 512, .stages = stages, .shards = shards, .replicas = 4});
+      ASSERT_FALSE(plan.offers.empty()) << plan.error->message();
+      EXPECT_EQ(plan.offers[0].placements.size(), 4u);
+    }
+  }
+}
+
 // Two stages with eight streams must come near to twice one node.
 TEST(Planner, StagesWorkAtTheSameTime) {
   const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),

@@ -46,6 +46,14 @@ class ShapeSearch {
   }
 
   std::vector<Shape> run() {
+    left_ = every();
+    suggest();
+    for (const bool small : {false, true}) suggest_disjoint(small);
+    return std::move(shapes_);
+  }
+
+ private:
+  void suggest() {
     const Sites heads = heads_to_try();
     for (std::uint32_t i = 0; i < layer_s_.size(); ++i) shapes_.push_back({{{i}}});
     suggest_stages(heads);
@@ -54,15 +62,18 @@ class ShapeSearch {
       for (const std::uint32_t width : kGroupWidths) suggest_groups(head, width);
       if (input_.request().shards) suggest_groups(head, *input_.request().shards);
     }
-    return std::move(shapes_);
   }
 
- private:
+  Sites every() const {
+    Sites sites(layer_s_.size());
+    std::iota(sites.begin(), sites.end(), 0);
+    return sites;
+  }
+
+  // Of those that are left.
   Sites heads_to_try() const {
     if (input_.head()) return {*input_.head()};
-    Sites by_speed(layer_s_.size()), heads;
-    std::iota(by_speed.begin(), by_speed.end(), 0);
-    Sites by_room = by_speed;
+    Sites by_speed = left_, by_room = left_, heads;
     std::ranges::stable_sort(by_speed, {}, [&](std::uint32_t i) { return layer_s_[i]; });
     std::ranges::stable_sort(by_room, {}, [&](std::uint32_t i) { return -room_[i]; });
     for (const Sites& order : {by_speed, by_room})
@@ -104,7 +115,7 @@ class ShapeSearch {
     std::vector<std::pair<double, std::uint32_t>> reached;
     const double own = reach(head, true, limit_s);
     if (own < 1) return {};
-    for (std::uint32_t i = 0; i < layer_s_.size(); ++i)
+    for (const std::uint32_t i : left_)
       if (i != head)
         if (const double layers = reach(i, false, limit_s); layers >= 1)
           reached.emplace_back(-layers, i);
@@ -174,9 +185,8 @@ class ShapeSearch {
   }
 
   Sites all_but(std::uint32_t site) const {
-    Sites sites;
-    for (std::uint32_t i = 0; i < layer_s_.size(); ++i)
-      if (i != site) sites.push_back(i);
+    Sites sites = left_;
+    std::erase(sites, site);
     return sites;
   }
 
@@ -217,7 +227,50 @@ class ShapeSearch {
     }
   }
 
+  // For replicas: shapes that have no node in common, one after the other of what is left, each of
+  // as few nodes as hold the model. What is best for one takes the same nodes every time. `small`:
+  // the last node of each is the smallest that will do, so that there may be more of them.
+  void suggest_disjoint(bool small) {
+    if (input_.head()) return;
+    left_ = every();
+    for (Shape shape = narrowest(small); !shape.stages.empty(); shape = narrowest(small)) {
+      for (const Sites& stage : shape.stages)
+        for (const std::uint32_t site : stage) std::erase(left_, site);
+      if (shape.nodes() > 1) shapes_.push_back(std::move(shape));
+    }
+  }
+
+  Shape narrowest(bool small) const {
+    const std::uint32_t width = input_.request().shards.value_or(1);
+    const auto forced = input_.request().stages;
+    const auto most = static_cast<std::uint32_t>(left_.size()) / width;
+    for (std::uint32_t count = forced.value_or(1); count <= std::min(forced.value_or(most), most);
+         ++count)
+      for (const std::uint32_t head : heads_to_try())
+        if (Sites sites = best_set(head, count * width); !sites.empty()) {
+          if (small) shrink_last(sites);
+          order_by_distance(sites);
+          Shape shape;
+          for (std::uint32_t i = 0; i < count; ++i)
+            shape.stages.emplace_back(sites.begin() + i * width, sites.begin() + (i + 1) * width);
+          return shape;
+        }
+    return {};
+  }
+
+  // The last one gives its place to the smallest that holds what the others leave.
+  void shrink_last(Sites& sites) const {
+    if (sites.size() < 2) return;
+    double needed = input_.layers() - std::floor(head_room_[sites[0]]);
+    for (std::size_t i = 1; i + 1 < sites.size(); ++i) needed -= std::floor(room_[sites[i]]);
+    for (const std::uint32_t i : left_)
+      if (std::ranges::find(sites, i) == sites.end() && room_[i] >= std::max(needed, 1.0) &&
+          room_[i] < room_[sites.back()])
+        sites.back() = i;
+  }
+
   const PlanInput& input_;
+  Sites left_;                              // what is taken from now
   std::vector<double> layer_s_, output_s_;  // of each site, the whole width, one generated row
   std::vector<double> room_, head_room_;    // layers that its memory holds
   std::vector<Shape> shapes_;

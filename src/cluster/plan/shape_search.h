@@ -11,6 +11,7 @@ namespace drystone {
 //            longest stage (exact where all layers are alike), each behind its nearest neighbour
 //   shards   for some heads, groups that grow by the node that shortens the wait most
 //   both     groups of two, four, eight, chained
+//   replicas shapes of few nodes that have none in common
 // May contain shapes that the request does not allow, and repetitions.
 std::vector<Shape> suggest_shapes(const PlanInput& input);
 

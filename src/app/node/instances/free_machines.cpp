@@ -11,11 +11,13 @@ namespace drystone {
 
 FreeMachines free_machines(const InstanceMap& map, const cluster::ClusterCore& core,
                            const std::string& model) {
-  std::map<std::string, Bytes> own;
-  for (std::uint32_t i = 0; i < kReplicasMax; ++i) {
-    const auto place = map.place(instance_name(model, i));
-    if (!place || !place->placement) continue;
-    for (const PlacedPart& part : place->placement->parts) own[part.node] += part.bytes.total();
+  // By what is placed, as the keeper counts: what nodes tell of their reservations comes later than
+  // placements come and go.
+  std::map<std::string, Bytes> taken;
+  const auto wanted = map.wanted();
+  for (const auto& [instance, place] : map.places()) {
+    if (!place.placement || place.placement->model == model || !wanted.contains(instance)) continue;
+    for (const PlacedPart& part : place.placement->parts) taken[part.node] += part.bytes.total();
   }
   FreeMachines machines{.nodes = {}, .links = map.links(), .absent = {}};
   for (const auto& [id, name] : node_names(core))
@@ -23,10 +25,8 @@ FreeMachines free_machines(const InstanceMap& map, const cluster::ClusterCore& c
       machines.absent.push_back({.id = id, .name = name});
   for (AbsentNode& former : former_members(core)) machines.absent.push_back(std::move(former));
   for (const std::string& id : core.alive())
-    if (const NodeFigures* figures = map.node(id)) {
-      const Bytes reserved = figures->reserved_bytes;
-      machines.nodes.push_back(figures->with_reserved(reserved - std::min(reserved, own[id])));
-    }
+    if (const NodeFigures* figures = map.node(id))
+      machines.nodes.push_back(figures->with_reserved(taken[id]));
   return machines;
 }
 

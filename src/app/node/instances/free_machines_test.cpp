@@ -39,12 +39,20 @@ class FreeMachinesTest : public testing::Test {
     map_.changed(key);
   }
   void tell_figures() { tell(std::string(kFiguresPrefix) + figures_.id, to_json(figures_)); }
+  void want(const std::string& model) {
+    tell(want_key(model), to_json(DesiredInstance{.model = model, .replicas = 2}));
+  }
+  void unload(const std::string& model) {
+    view_.set(want_key(model), nullptr);
+    map_.changed(want_key(model));
+  }
   // The bytes that it takes of the one node.
   Bytes place(const std::string& instance, const std::string& model) {
     PlanRequest request{.instance = instance, .context = 1024};
     const Plan found = plan(sample_model({.name = model}), {figures_}, {}, request);
     Placement placement = found.offers.at(0).placements.at(0);
     placement.epoch = {1, figures_.id};
+    want(model);
     tell(place_key(instance),
          to_json(PlaceValue{.epoch = placement.epoch, .placement = placement}));
     return placement.parts.at(0).bytes.total();
@@ -62,18 +70,28 @@ class FreeMachinesTest : public testing::Test {
 TEST_F(FreeMachinesTest, WhatTheModelHasCountsAsFree) {
   tell_figures();
   const Bytes first = place("llama", "llama"), second = place("llama#1", "llama");
-  place("qwen", "qwen");
+  const Bytes other = place("qwen", "qwen");
   ASSERT_EQ(free_for("llama").nodes.size(), 1u);
-  EXPECT_EQ(free_for("llama").nodes[0].reserved_bytes, kReserved - first - second);
-  EXPECT_EQ(free_for("other").nodes[0].reserved_bytes, kReserved);
+  EXPECT_EQ(free_for("llama").nodes[0].reserved_bytes, other);
+  EXPECT_EQ(free_for("phi").nodes[0].reserved_bytes, first + second + other);
+}
+
+// Nodes tell every few seconds what they have reserved.
+TEST_F(FreeMachinesTest, WhatWasUnloadedIsFreeAtOnce) {
+  tell_figures();
+  place("llama", "llama");
+  unload("llama");
+  EXPECT_EQ(free_for("qwen").nodes[0].reserved_bytes, 0u);
+  EXPECT_EQ(free_for("qwen").nodes[0].free_bytes, *figures_.free_bytes + kReserved);
 }
 
 // Placed and not loaded yet: the ledger knows of less than the placement takes.
 TEST_F(FreeMachinesTest, NothingIsFreeTwice) {
   figures_.reserved_bytes = 1;
   tell_figures();
-  place("llama", "llama");
+  const Bytes taken = place("llama", "llama");
   EXPECT_EQ(free_for("llama").nodes[0].reserved_bytes, 0u);
+  EXPECT_EQ(free_for("qwen").nodes[0].reserved_bytes, taken);
 }
 
 TEST_F(FreeMachinesTest, SaysWhatBecameOfTheOthers) {

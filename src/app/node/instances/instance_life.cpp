@@ -129,6 +129,17 @@ PartRunner::Events InstanceLife::part_events() {
       life->wake();
     });
   };
+  const auto ended = [later](void (InstanceCore::*told)(const std::string&, const Epoch&,
+                                                        const std::string&)) {
+    return [later, told](const std::string& instance, const Epoch& epoch, const std::string& why) {
+      later([=](InstanceLife& life) {
+        const std::string named = with_names(life.members(), why);
+        life.say(fmt::format("{}: this node's part ended (epoch {}): {}", instance, epoch.number,
+                             named));
+        (life.core_.*told)(instance, epoch, named);
+      });
+    };
+  };
   return {.progress =
               [later](const std::string& instance, const Epoch& epoch, double done) {
                 later([=](InstanceLife& life) { life.core_.part_progress(instance, epoch, done); });
@@ -141,15 +152,8 @@ PartRunner::Events InstanceLife::part_events() {
                   life.core_.part_loaded(instance, epoch);
                 });
               },
-          .failed =
-              [later](const std::string& instance, const Epoch& epoch, const std::string& error) {
-                later([=](InstanceLife& life) {
-                  const std::string named = with_names(life.members(), error);
-                  life.say(fmt::format("{}: this node's part ended (epoch {}): {}", instance,
-                                       epoch.number, named));
-                  life.core_.part_failed(instance, epoch, named);
-                });
-              }};
+          .failed = ended(&InstanceCore::part_failed),
+          .lost = ended(&InstanceCore::part_lost)};
 }
 
 void InstanceLife::on_event(const ClusterEvent& event) {

@@ -31,6 +31,7 @@ class NodePart {
   // Under PartRunner's lock: a whole model goes on under the next epoch.
   Epoch epoch;
   bool serves_whole = false;
+  bool ended = false;  // it has no memory any more, or has handed it on
 
   // On `thread`; with the next part's once this one is done.
   std::shared_ptr<NodePart> previous;    // of the same instance: ends first

@@ -39,6 +39,7 @@ PartRunner::PartRunner(Options options, ModelCatalog& catalog, PeerDialer& diale
 PartRunner::~PartRunner() {
   for (auto& [instance, part] : std::exchange(current_, {})) ending_.push_back(part);
   for (const auto& part : ending_) part->let_go();
+  tell_waiting();
   for (const auto& part : ending_) part->thread.join();
 }
 
@@ -49,6 +50,7 @@ void PartRunner::load(const Placement& placement, Result<ModelSource> source) {
     previous = at->second;
     if (goes_on(*previous, placement, source)) return;
     previous->hand_on();
+    tell_waiting();
     ending_.push_back(previous);
   }
   auto part = std::make_shared<Part>(placement, std::move(source), std::move(previous));
@@ -61,7 +63,12 @@ void PartRunner::drop(const std::string& instance, const Epoch& epoch, bool may_
   const auto at = current_.find(instance);
   if (at == current_.end() || epoch_of(*at->second) > epoch) return;
   if (may_return) return at->second->ask_to_end();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!at->second->ended) leaving_.insert(at->second.get());
+  }
   at->second->let_go();
+  tell_waiting();
   ending_.push_back(at->second);
   current_.erase(at);
 }
@@ -74,7 +81,7 @@ bool PartRunner::goes_on(Part& part, const Placement& placement,
     const std::lock_guard lock(mutex_);
     const Bytes bytes = placement.parts[0].bytes.total();
     if (!part.serves_whole || part.stop || !part.same_weights(placement, source, options_.self) ||
-        !ledger_.reserve(part.instance(), placement.epoch, bytes))
+        !ledger_.keep(part.instance(), placement.epoch, bytes))
       return false;
     part.epoch = placement.epoch;
     heads_.at(part.instance()).first = placement.epoch.number;
@@ -145,26 +152,32 @@ void PartRunner::keep(Part& part) {
   part.wait_let_go(kKeptFor);
 }
 
-// Waits until it is free.
-void PartRunner::free_kept() {
+// Waits until what is kept of other instances, and what ends, is free.
+void PartRunner::make_room(const Part& part) {
   std::unique_lock lock(mutex_);
-  for (Part* part : kept_) part->let_go();
-  kept_changed_.wait(lock, [&] { return kept_.empty(); });
+  for (Part* kept : kept_) kept->let_go();
+  freed_.wait(lock, [&] { return part.stop || (kept_.empty() && leaving_.empty()); });
 }
 
-// What is kept of other instances makes room.
+// Who waits for room may have been asked to end.
+void PartRunner::tell_waiting() {
+  const std::lock_guard lock(mutex_);
+  freed_.notify_all();
+}
+
 Result<void> PartRunner::reserve(const Part& part, Bytes bytes) {
   Bytes capacity = options_.memory_bytes;
   if (const auto attainable = attainable_memory(); attainable)
     capacity = capacity == 0 ? *attainable : std::min(capacity, *attainable);
-  const auto try_once = [&] {
+  const auto try_once = [&]() -> Result<void> {
     const std::lock_guard lock(mutex_);
+    if (part.loaded != nullptr && ledger_.keep(part.instance(), part.epoch, bytes)) return {};
     ledger_.set_capacity(capacity == 0 ? std::numeric_limits<Bytes>::max() : capacity);
     return ledger_.reserve(part.instance(), part.epoch, bytes);
   };
   auto reserved = try_once();
   if (reserved || !reserved.is(Errc::out_of_memory)) return reserved;
-  free_kept();
+  make_room(part);
   return try_once();
 }
 
@@ -232,7 +245,8 @@ Result<void> PartRunner::serve_whole(Part& part, GgufFile file,
                                   .queue_max = kQueueMax,
                                   .kv_type = kv_type(placement.kv_format),
                                   .batch_tokens_max = placement.rows_max,
-                                  .progress = progress}));
+                                  .progress = progress,
+                                  .stop = &part.stop}));
   return serve_head(part, std::move(device), std::move(engine));
 }
 
@@ -273,7 +287,7 @@ void PartRunner::ready(Part& part) {
 // Without the others it does nothing; its weights are kept for the next epoch.
 void PartRunner::lose(Part& part, const Error& error) {
   if (part.stop) return;
-  events_.failed(part.instance(), epoch_of(part), error.message());
+  events_.lost(part.instance(), epoch_of(part), error.message());
   part.ask_to_end();
 }
 
@@ -281,7 +295,10 @@ void PartRunner::end(Part& part) {
   const std::lock_guard lock(mutex_);
   // The memory of what is handed on stays reserved until the next part has reserved its own.
   if (!part.handed_on) ledger_.release(part.instance(), part.epoch);
-  if (kept_.erase(&part) > 0) kept_changed_.notify_all();
+  part.ended = true;
+  kept_.erase(&part);
+  leaving_.erase(&part);
+  freed_.notify_all();
 }
 
 }  // namespace drystone

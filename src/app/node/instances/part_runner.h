@@ -28,7 +28,8 @@ namespace drystone {
 //
 // Weights outlive their epoch: a part that was ready and has lost the others keeps them for
 // kKeptFor, reserved, and the next part of the instance takes them over where it is the same. Who
-// finds no memory has them freed first. A whole model that is placed as before goes on as it is.
+// finds no memory has them freed first, and waits for what ends. A whole model that is placed as
+// before goes on as it is.
 //
 // load() and drop() from one thread; the rest from any.
 class PartRunner {
@@ -46,12 +47,13 @@ class PartRunner {
     // `kept`: it was in memory still, and nothing was read.
     std::function<void(const std::string& instance, const Epoch&, bool kept)> loaded;
     std::function<void(const std::string& instance, const Epoch&, const std::string& error)> failed;
+    // The others are gone, whether it has loaded or not.
+    std::function<void(const std::string& instance, const Epoch&, const std::string& error)> lost;
   };
   // Borrows all for its life. The dialer says that its streams are for parts.
   PartRunner(Options options, ModelCatalog& catalog, PeerDialer& dialer, Switchboard& switchboard,
              const Clock& clock, Events events);
-  ~PartRunner();  // ends all parts and waits for them: as long as a step or a tensor takes, but a
-                  // model that is loaded whole is loaded to its end
+  ~PartRunner();  // ends all parts and waits for them: as long as a step or a tensor takes
   PartRunner(const PartRunner&) = delete;
   PartRunner& operator=(const PartRunner&) = delete;
 
@@ -78,7 +80,8 @@ class PartRunner {
   void ready(Part& part);
   void lose(Part& part, const Error& error);
   void keep(Part& part);
-  void free_kept();
+  void make_room(const Part& part);
+  void tell_waiting();
   void end(Part& part);
   Epoch epoch_of(const Part& part) const;
   void reap();
@@ -96,7 +99,8 @@ class PartRunner {
   std::map<std::string, std::shared_ptr<Part>> current_;  // by instance
   std::list<std::shared_ptr<Part>> ending_;               // whose threads were not joined yet
   std::set<Part*> kept_;                                  // have ended, and keep their weights
-  std::condition_variable kept_changed_;
+  std::set<Part*> leaving_;                               // were dropped, and have memory still
+  std::condition_variable freed_;                         // less of either, or somebody is to end
   LastRelease last_release_;
 };
 

@@ -46,7 +46,9 @@ class PartNodeUnderTest {
                 .loaded = [this](const std::string& instance, const Epoch&,
                                  bool) { tell(instance, "loaded"); },
                 .failed = [this](const std::string& instance, const Epoch&,
-                                 const std::string& error) { tell(instance, error); }}) {
+                                 const std::string& error) { tell(instance, error); },
+                .lost = [this](const std::string& instance, const Epoch&,
+                               const std::string& error) { tell(instance, error); }}) {
     boards.add(id, board_);
   }
   ~PartNodeUnderTest() { board_.close(); }

@@ -66,13 +66,14 @@ void expect_near(Bytes planned, Bytes real, const char* what, const PlacedPart& 
 // Loads every part of the placement and compares.
 void compare(const GgufFile& file, const Placement& placement) {
   const auto device = make_cpu_device(*choose_isa(""), 1);
+  const std::atomic<bool> stop = false;
   for (std::uint32_t i = 0; i < placement.parts.size(); ++i) {
     const PlacedPart& part = placement.parts[i];
     const auto program = part_program(placement, i, file);
     ASSERT_TRUE(program) << program.error().message();
     TestReducerGroup group(part.ranks);
     const auto loaded = load_part(placement, i, *program, file, *device,
-                                  part.ranks > 1 ? &group.rank(part.rank) : nullptr, nullptr);
+                                  part.ranks > 1 ? &group.rank(part.rank) : nullptr, nullptr, stop);
     ASSERT_TRUE(loaded) << loaded.error().message();
     const StageMemory real = loaded->memory();
     expect_near(part.bytes.weights, real.weights, "weights", part);

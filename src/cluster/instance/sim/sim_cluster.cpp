@@ -246,7 +246,7 @@ void SimCluster::step() {
   for (auto& [name, node] : nodes_) {
     if (!node.core || frozen_.contains(name)) continue;
     detect(name, node);
-    load(node);
+    load(name, node);
     check_pipes(name, node);
     node.core->tick(now_);
     act(name, node);
@@ -278,8 +278,10 @@ void SimCluster::detect(const std::string& name, Node& node) {
   }
 }
 
-void SimCluster::load(Node& node) {
+void SimCluster::load(const std::string& name, Node& node) {
   for (auto& [instance, held] : node.held) {
+    if (held.told_in > 0 && --held.told_in == 0)
+      node.core->part_failed(instance, held.placement.epoch, "the disk is full");
     if (held.ready || held.failed) continue;
     const Epoch& epoch = held.placement.epoch;
     if (--held.steps_left > 0) {
@@ -288,13 +290,31 @@ void SimCluster::load(Node& node) {
     }
     if (node.fail_loads > 0) {
       --node.fail_loads;
-      held.failed = true;
-      node.ledger->release(instance, epoch);
-      node.core->part_failed(instance, epoch, "the disk is full");
+      fail_load(name, node, instance, held);
       continue;
     }
     held.ready = held.whole = true;
     node.core->part_loaded(instance, epoch);
+  }
+}
+
+// The others notice that its links have ended; why is known when all is free again.
+void SimCluster::fail_load(const std::string& name, Node& node, const std::string& instance,
+                           Held& held) {
+  held.failed = true;
+  node.ledger->release(instance, held.placement.epoch);
+  if (held.placement.parts.size() == 1)
+    return node.core->part_failed(instance, held.placement.epoch, "the disk is full");
+  held.told_in = 2;
+  for (const PlacedPart& part : held.placement.parts) {
+    Node& other = nodes_.at(part.node);
+    const auto theirs = other.held.find(instance);
+    if (part.node == name || other.core == nullptr || theirs == other.held.end() ||
+        theirs->second.failed || theirs->second.placement.epoch != held.placement.epoch)
+      continue;
+    theirs->second.failed = true;
+    theirs->second.ready = false;
+    other.core->part_lost(instance, held.placement.epoch, "the link to " + name + " has ended");
   }
 }
 
@@ -314,7 +334,7 @@ void SimCluster::check_pipes(const std::string& name, Node& node) {
     if (together || !held.joined) continue;
     held.ready = false;
     held.failed = true;
-    node.core->part_failed(instance, held.placement.epoch, "the pipe broke");
+    node.core->part_lost(instance, held.placement.epoch, "the pipe broke");
   }
 }
 

@@ -84,6 +84,7 @@ class SimCluster {
     bool ready = false, failed = false;
     bool whole = false;   // it was ready: its weights are there
     bool joined = false;  // all parts of the epoch were there together once
+    int told_in = 0;      // steps until the cluster hears that it has failed; 0: it has
   };
   // Plans on a thread of its own, which is slow.
   struct SlowPlans final : PlanWork {
@@ -112,7 +113,8 @@ class SimCluster {
   void step();
   void gossip();
   void detect(const std::string& name, Node& node);
-  void load(Node& node);
+  void load(const std::string& name, Node& node);
+  void fail_load(const std::string& name, Node& node, const std::string& instance, Held& held);
   void act(const std::string& name, Node& node);
   void begin_part(const std::string& name, Node& node, const LoadPart& action);
   void end_part(const std::string& name, Node& node, const DropPart& action);

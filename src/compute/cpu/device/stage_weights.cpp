@@ -69,6 +69,8 @@ Result<StageWeights> StageWeights::load(ThreadPool& pool, const Program& program
   StageWeights weights;
   weights.tensors_.resize(program.tensors.size());
   for (const TensorId id : ids) {
+    if (options.stop != nullptr && *options.stop)
+      return Error(Errc::cancelled, "loading was stopped");
     const TensorSpec& spec = program.tensors[id];
     const TensorSource::Tensor tensor = TRY(source.read(spec));
     Slot& slot = weights.tensors_[id];

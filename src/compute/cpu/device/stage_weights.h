@@ -16,7 +16,7 @@ std::vector<TensorId> stage_tensors(const Program& program, const StageOptions& 
 class StageWeights {
  public:
   // Reads and packs tensor by tensor, giving each one's file pages back before the next.
-  // Errors: those of the source and of PackedMatrix::pack, with the tensor's name.
+  // Errors: those of the source and of PackedMatrix::pack, with the tensor's name; cancelled.
   static Result<StageWeights> load(ThreadPool& pool, const Program& program,
                                    const StageOptions& options, TensorSource& source);
   static Bytes estimate(const Program& program, const StageOptions& options,

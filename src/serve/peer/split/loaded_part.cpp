@@ -31,11 +31,12 @@ LoadedPart::~LoadedPart() = default;
 
 Result<void> LoadedPart::load(const Placement& placement, std::uint32_t part,
                               const PartProgram& program, const GgufFile& file,
-                              const std::function<void(double done)>& progress) {
+                              const std::function<void(double done)>& progress,
+                              const std::atomic<bool>& stop) {
   CHECK(!is_loaded(), placement.instance, part);
   const PlacedPart& here = placement.parts[part];
   if (here.ranks > 1) relay_ = std::make_unique<Relay>(here.rank, here.ranks);
-  stages_ = TRY(load_part(placement, part, program, file, *device_, relay_.get(), progress));
+  stages_ = TRY(load_part(placement, part, program, file, *device_, relay_.get(), progress, stop));
   return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -20,9 +21,11 @@ class LoadedPart {
   LoadedPart(const LoadedPart&) = delete;
   LoadedPart& operator=(const LoadedPart&) = delete;
 
-  // Blocks for seconds to minutes; once. Errors: those of load_part; nothing is held then.
+  // Blocks for seconds to minutes, or until `stop` is true; once. Errors: those of load_part;
+  // nothing is held then.
   Result<void> load(const Placement& placement, std::uint32_t part, const PartProgram& program,
-                    const GgufFile& file, const std::function<void(double done)>& progress);
+                    const GgufFile& file, const std::function<void(double done)>& progress,
+                    const std::atomic<bool>& stop);
   bool is_loaded() const { return stages_.body != nullptr; }
   PartStages& stages() { return stages_; }
 

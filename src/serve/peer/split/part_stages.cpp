@@ -95,7 +95,8 @@ Result<PartProgram> part_program(const Placement& placement, std::uint32_t part,
 
 Result<PartStages> load_part(const Placement& placement, std::uint32_t part,
                              const PartProgram& program, const GgufFile& file, Device& device,
-                             Reducer* reducer, const std::function<void(double done)>& progress) {
+                             Reducer* reducer, const std::function<void(double done)>& progress,
+                             const std::atomic<bool>& stop) {
   const PlacedPart& here = placement.parts[part];
   const auto source = tensor_source(file);
   StageOptions options{.layers = {here.layers.begin, here.layers.end},
@@ -106,7 +107,8 @@ Result<PartStages> load_part(const Placement& placement, std::uint32_t part,
                        .kv_tokens = placement.kv_tokens,
                        .batch_tokens_max = program.limits.rows_max,
                        .logit_rows_max = program.limits.logit_rows_max,
-                       .progress = progress};
+                       .progress = progress,
+                       .stop = &stop};
   PartStages stages;
   stages.body = TRY(device.load(program.program, options, *source));
   if (here.stage == 0) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -36,9 +37,10 @@ Result<PartProgram> part_program(const Placement& placement, std::uint32_t part,
 
 // Loads a part. Blocks for seconds to minutes. `device` is for this part alone as long as it lives:
 // it waits for other nodes in the midst of its steps. `device` and `reducer` are borrowed for that
-// life, `file` during the call. Errors: those of Device::load.
+// life, `file` and `stop` (as StageOptions') during the call. Errors: those of Device::load.
 Result<PartStages> load_part(const Placement& placement, std::uint32_t part,
                              const PartProgram& program, const GgufFile& file, Device& device,
-                             Reducer* reducer, const std::function<void(double done)>& progress);
+                             Reducer* reducer, const std::function<void(double done)>& progress,
+                             const std::atomic<bool>& stop);
 
 }  // namespace drystone

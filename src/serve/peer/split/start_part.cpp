@@ -24,7 +24,7 @@ Result<std::unique_ptr<PartLinks>> start(const PartNode& node, const Placement& 
   const bool reads = !loaded || program.program.classifier != kNoTensor;
   if (options.open && reads) opened.emplace(TRY(options.open()));
   if (!loaded)
-    TRY(node.part.load(placement, part, program, opened ? *opened : file, options.progress));
+    TRY(node.part.load(placement, part, program, opened ? *opened : file, options.progress, stop));
   if (stop) return Error(Errc::cancelled, "loading was stopped");
   return links;
 }

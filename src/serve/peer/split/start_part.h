@@ -39,8 +39,8 @@ struct PartOptions {
 };
 
 // Both connect first and load then, so that a node that is lost while others load is noticed. They
-// block for as long as that takes; once `stop` is true they give up when the step they are at is
-// done. The parts are of one placement of several (one part: Engine::load). Of `file` what stands
+// block for as long as that takes; once `stop` is true they give up behind the tensor that is read.
+// The parts are of one placement of several (one part: Engine::load). Of `file` what stands
 // before the tensors is enough, if the options open another one.
 // Errors: those of part_program, connect_part, PartOptions::open and load_part. What has been
 // loaded stays in PartNode::part.
