@@ -1,7 +1,8 @@
-// What TLS costs where a shard waits for it: two processes exchange some KiB, each sending its own
-// and then reading the other's, as ranks that reduce do; beside it, in turns within one run, the
-// same bytes as a plain TCP ping-pong. Prints rows of CSV: what, spin (us), median, least and 90th
-// percentile (us), and the median as a multiple of the plain ping-pong that spins as much.
+// What a sum over two shards costs: two processes add up some KiB of f32, as ranks do (through TLS,
+// in 16-bit blocks, which halves the bytes). Beside it, in turns within one run, the same bytes as
+// they are: exchanged, each side sending its own and then reading the other's, and as a plain TCP
+// ping-pong. Prints rows of CSV: what, spin (us), median, least and 90th percentile (us), and the
+// median as a multiple of the plain ping-pong that spins as much.
 //
 //   exchange_bench [--bytes 8192] [--rounds 40] [--iterations 250] [--spin-us 200]
 //   exchange_bench serve ADDRESS:PORT          on one host,
@@ -22,13 +23,16 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdio>
+#include <numeric>
 #include <thread>
 
+#include "cluster/plan/row_format.h"
 #include "net/address_order.h"
 #include "net/dial_attempt.h"
 #include "net/tcp_data_stream.h"
 #include "net/tls_data_stream.h"
 #include "net/wire.h"
+#include "serve/peer/split/stream_reducer.h"
 
 namespace drystone {
 namespace {
@@ -44,7 +48,7 @@ struct Options {
   std::uint32_t bytes = 8192, rounds = 40, iterations = 250, spin_us = 200;
 };
 
-enum class Pattern : std::uint8_t { end, ping_pong, exchange };
+enum class Pattern : std::uint8_t { end, ping_pong, exchange, sum };
 
 // What the connecting side asks of the serving one, on the plain connection.
 struct Task {
@@ -150,13 +154,31 @@ Task hear(DataStream& stream) {
   task.iterations = reader.u32();
   task.spin_us = reader.u32();
   check(reader.finish());
-  CHECK(task.bytes <= kBytesMax && task.pattern <= Pattern::exchange, task.bytes);
+  CHECK(task.bytes <= kBytesMax && task.pattern <= Pattern::sum, task.bytes);
   return task;
+}
+
+// The sums of one block of iterations, of as many values as there are bytes for.
+void run_sums(DataStream& stream, const Task& task, bool first, std::vector<double>* times_us) {
+  std::vector<float> values(std::max<std::size_t>(task.bytes / sizeof(float) / kSumBlock, 1) *
+                            kSumBlock);
+  std::vector<DataStream*> streams(2, nullptr);
+  streams[first ? 1 : 0] = &stream;
+  StreamReducer reducer(std::move(streams), {.rank = first ? 0u : 1u,
+                                             .width = static_cast<std::uint32_t>(values.size()),
+                                             .spin = std::chrono::microseconds(task.spin_us)});
+  for (std::uint32_t i = 0; i < task.iterations; ++i) {
+    std::iota(values.begin(), values.end(), -100.0f);  // sums would grow beyond all bounds
+    const auto start = kClock.monotonic();
+    check(reducer.all_reduce(values, {}));
+    if (times_us != nullptr) times_us->push_back(seconds(kClock.monotonic() - start) * 1e6);
+  }
 }
 
 // One block of iterations as either side sees it; how long each took.
 void run(Link& link, const Task& task, bool first, std::vector<double>* times_us) {
   DataStream& stream = link.of(task);
+  if (task.pattern == Pattern::sum) return run_sums(stream, task, first, times_us);
   std::vector<std::byte> mine(task.bytes), theirs(task.bytes);
   const StreamWait wait{.within = kLimit, .spin = std::chrono::microseconds(task.spin_us)};
   const std::span<const std::byte> part(mine);
@@ -194,10 +216,12 @@ struct Row {
 
 void measure(Link link, const Options& options) {
   std::vector<Row> rows = {{"plain ping-pong", Pattern::ping_pong, false, true},
+                           {"tls sum", Pattern::sum, true, true},
                            {"tls exchange", Pattern::exchange, true, true},
                            {"plain exchange", Pattern::exchange, false, true},
                            {"tls ping-pong", Pattern::ping_pong, true, true},
                            {"plain ping-pong", Pattern::ping_pong, false, false},
+                           {"tls sum", Pattern::sum, true, false},
                            {"tls exchange", Pattern::exchange, true, false},
                            {"plain exchange", Pattern::exchange, false, false},
                            {"tls ping-pong", Pattern::ping_pong, true, false}};
@@ -251,8 +275,9 @@ Endpoint endpoint_of(const std::string& text) {
 
 int main_of(int argc, char** argv) {
   Options options;
-  CLI::App app("What an exchange through TLS costs beside a plain TCP ping-pong");
-  app.add_option("--bytes", options.bytes, "of each message")->check(CLI::Range(1, 64 << 20));
+  CLI::App app("What a sum over two shards costs beside a plain TCP ping-pong of its values");
+  app.add_option("--bytes", options.bytes, "of each message, or of the values")
+      ->check(CLI::Range(1, 64 << 20));
   app.add_option("--rounds", options.rounds)->check(CLI::Range(1, 100'000));
   app.add_option("--iterations", options.iterations, "in a row of each kind")
       ->check(CLI::Range(1, 1'000'000));

@@ -133,6 +133,47 @@ class Faults(unittest.TestCase):
     def test_the_head_freezes(self):
         self.fault(0, lambda node: node.freeze(), lambda node: node.thaw())
 
+    def rank_fault(self, strike, heal):
+        """A rank of two shards is struck in the midst of answers. Where the new cut is the old one, so is the text."""
+        nodes = self.cluster()
+        nodes[0].cli("load", str(self.file), "--shards", 2, "--context", 512)
+        _, epoch, names = wait_ready(nodes[0], self.model)
+        cut = self.cut(nodes[0])
+        before = Answer(self.lab, nodes[0], self.model, PROMPT, TOKENS).whole()
+        victim = next(node for node in nodes if node.name == names[1])
+        others = [node for node in nodes if node is not victim]
+        for node in others:
+            wait_ready(node, self.model)
+        answers = [Answer(self.lab, node, self.model, PROMPT, TOKENS) for node in others]
+        for answer in answers:
+            answer.wait_begun()
+        seen = [answer.text() for answer in answers]
+        struck = time.monotonic()
+        strike(victim)
+        wait_ready(others[0], self.model, epoch + 1)
+        print(f"a rank was lost: ready again after {time.monotonic() - struck:.1f} s")
+        for answer, begun in zip(answers, seen):
+            whole = answer.whole()
+            self.assertEqual(answer.process.returncode, 0, whole)
+            self.assertTrue(whole.startswith(begun), (begun, whole))
+            if self.cut(others[0]) == cut:
+                self.assertEqual(whole, before)
+            else:
+                print("the new cut is another one:", cut, self.cut(others[0]))
+        heal(victim)
+        self.lab.wait_alive(nodes)
+
+    def cut(self, node):
+        """What each rank has of the heads."""
+        return [part["kv_heads"] for one in node.json("ps") if one["model"] == self.model for part in one["parts"]]
+
+    def test_a_rank_is_killed(self):
+        self.rank_fault(lambda node: node.kill(), lambda node: node.start().wait_up())
+
+    # The others wait for its sums, and cannot go on without.
+    def test_a_rank_freezes(self):
+        self.rank_fault(lambda node: node.freeze(), lambda node: node.thaw())
+
     # Fewer replicas are wanted while answers run: each goes on where the model still is.
     def test_fewer_replicas_end_no_answer(self):
         nodes = self.cluster()

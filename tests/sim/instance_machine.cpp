@@ -64,7 +64,6 @@ InstanceMachine::InstanceMachine(Options options, World& world)
         return machine_.id();
       }()),
       clock_(world.network) {
-  machine_.writes_late = true;
   machine_.on_event = [this](const ClusterEvent& event) { on_event(event); };
 }
 
@@ -74,13 +73,16 @@ void InstanceMachine::begin_life() {
   life.number = ++lives_;
   if (options_.slow_plans) life.plans = std::make_unique<SimPlans>(world_.network);
   for (const auto& [key, text] : machine_.core()->list("")) life.view.set(key, &text);
-  life.core = std::make_unique<InstanceCore>(
-      InstanceCore::Options{.self = id_,
-                            .boot = static_cast<std::uint64_t>(now().count()),
-                            .now = now(),
-                            .plans = life.plans.get()},
-      life.view);
-  for (const std::string& node : machine_.core()->alive()) life.core->node_alive(node);
+  life.core =
+      std::make_unique<InstanceCore>(InstanceCore::Options{.self = id_,
+                                                           .boot = machine_.core()->start_of(id_),
+                                                           .now = now(),
+                                                           .plans = life.plans.get()},
+                                     life.view);
+  for (const std::string& node : machine_.core()->alive()) {
+    life.core->process_heard(node, machine_.core()->start_of(node));
+    life.core->node_alive(node);
+  }
   life.jobs = std::make_unique<SimJobs>(
       [this](std::size_t machine, int channel, std::string text) {
         outbox_.push_back(
@@ -153,6 +155,7 @@ void InstanceMachine::on_event(const ClusterEvent& event) {
   switch (event.kind) {
     case ClusterEvent::Kind::node_alive:
     case ClusterEvent::Kind::node_restarted:
+      life_->core->process_heard(event.node, machine_.core()->start_of(event.node));
       life_->core->node_alive(event.node);
       break;
     case ClusterEvent::Kind::node_dead:
@@ -210,6 +213,7 @@ std::vector<Packet> InstanceMachine::take_outbox() {
 void InstanceMachine::act() {
   awake_ = false;
   if (machine_.core()->settled()) {
+    life_->core->process_heard(id_, machine_.core()->start_of(id_));
     life_->core->tick(now());
     for (int round = 0; round < kRoundsMax; ++round) {
       const auto actions = life_->core->take_actions();

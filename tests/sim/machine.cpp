@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/rng.h"
 
 namespace drystone::sim {
 
@@ -14,6 +15,7 @@ using cluster::ClusterCore;
 namespace {
 
 constexpr seconds kEpoch{1'800'000'000};  // of wall time, at network time 0
+constexpr milliseconds kWriteWithin{500};
 
 }  // namespace
 
@@ -29,6 +31,8 @@ ClusterCore::Options Machine::options(Time now, std::uint64_t seed) const {
 }
 
 void Machine::tick(Time now) {
+  now_ = now;
+  if (write_at_ && now >= *write_at_) write_disk();
   if (core_) core_->tick(now + clocks_.monotonic_offset, wall(now));
 }
 
@@ -47,10 +51,9 @@ std::vector<Packet> Machine::take_outbox() {
   if (!core_) return packets;
   for (const cluster::ClusterEvent& event : core_->take_events())
     if (on_event) on_event(event);
-  unwritten_ |= core_->take_unsaved();
-  if (unwritten_ && !writes_late) {
-    disk_ = core_->saved();
-    unwritten_ = false;
+  if (core_->take_unsaved() && !write_at_) {
+    Rng rng(number_ << 32 | ++writes_);
+    write_at_ = now_ + Time(rng.below(Time(kWriteWithin).count()));
   }
   for (cluster::Outgoing& out : core_->take_outbox()) {
     if (out.text.size() > cluster::kMessageBytesMax)
@@ -62,13 +65,18 @@ std::vector<Packet> Machine::take_outbox() {
   return packets;
 }
 
+void Machine::write_disk() {
+  write_at_.reset();
+  if (core_) disk_ = core_->saved();
+}
+
 void Machine::crash() {
-  if (core_ && std::exchange(unwritten_, false)) disk_ = core_->saved();
+  write_at_.reset();
   core_.reset();
 }
 
 void Machine::make_identity(std::uint64_t seed) {
-  core_.reset();
+  crash();
   disk_.clear();
   crypto_ = std::make_unique<cluster::TestCrypto>(seed);
   (*directory_)[id()] = number_;
@@ -79,6 +87,8 @@ void Machine::begin_life(Time now) {
   const auto put = core_->put(cluster::own_key(id(), "life"),
                               std::to_string(core_->membership().own_record().start), wall(now));
   CHECK(put.has_value());
+  now_ = now;
+  write_disk();
 }
 
 void Machine::found(Time now, std::uint64_t seed) {

@@ -17,8 +17,9 @@ namespace drystone::sim {
 // Which machine has which node id: what addresses and connections are in the real program.
 using Directory = std::map<cluster::NodeId, std::size_t>;
 
-// A machine with clocks, a disk and a ClusterCore, if it has one. The disk is written before
-// anything is sent, as the daemon does.
+// A machine with clocks, a disk and a ClusterCore, if it has one. The disk is written up to half a
+// second after what it says was sent, as the daemon does; what is not written when the machine
+// crashes is lost.
 class Machine final : public SimNode {
  public:
   struct Clocks {
@@ -50,9 +51,6 @@ class Machine final : public SimNode {
   bool boot(Time now, std::uint64_t seed);
   void crash();
 
-  // Its disk is written when it crashes, not at every change: cheaper, and the same wherever nobody
-  // writes what nodes say of themselves.
-  bool writes_late = false;
   // Everything that went wrong in this machine's eyes; messages refused for being from no member
   // are not wrong.
   std::vector<std::string> complaints;
@@ -62,6 +60,7 @@ class Machine final : public SimNode {
  private:
   cluster::ClusterCore::Options options(Time now, std::uint64_t seed) const;
   void begin_life(Time now);
+  void write_disk();
 
   std::size_t number_;
   Clocks clocks_;
@@ -69,7 +68,9 @@ class Machine final : public SimNode {
   std::unique_ptr<cluster::TestCrypto> crypto_;
   std::unique_ptr<cluster::ClusterCore> core_;
   std::string disk_;
-  bool unwritten_ = false;
+  Time now_{};
+  std::optional<Time> write_at_;  // of what is not on the disk yet
+  std::uint64_t writes_ = 0;
 };
 
 }  // namespace drystone::sim
