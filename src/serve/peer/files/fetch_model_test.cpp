@@ -307,6 +307,33 @@ TEST(SparseCopy, SaysHowMuchRoomIsMissing) {
   EXPECT_LT(bytes_on_disk(copy->path(0)), kMiB);
 }
 
+// A process that is killed while it fetches must not find its own room missing in its next life.
+TEST(SparseCopy, GivesBackWhatAKilledProcessHadReserved) {
+  const TestFolder folder;
+  constexpr Bytes kSize = 16 * kMiB;
+  const std::vector<std::byte> bytes(64 * kKiB, std::byte{7});
+  const FileRange there = {0, {kSize / 2 + 100, kSize / 2 + 100 + bytes.size()}};
+  const std::vector<FileRange> all = {{0, {0, kSize}}};
+  {
+    auto copy = SparseCopy::create(folder / "copy", "abc", {{"a.gguf", kSize, 10}});
+    ASSERT_TRUE(copy) << copy.error().message();
+    ASSERT_TRUE(copy->reserve(all));
+    if (bytes_on_disk(copy->path(0)) < kSize) GTEST_SKIP() << "a disk that reserves nothing";
+    ASSERT_TRUE(copy->write(there, bytes));
+    ASSERT_TRUE(copy->commit());
+  }
+  auto copy = SparseCopy::open(folder / "copy");
+  ASSERT_TRUE(copy && *copy);
+  EXPECT_LT(bytes_on_disk((*copy)->path(0)), kMiB);
+  std::ifstream file((*copy)->path(0), std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(there.bytes.begin));
+  std::string kept(bytes.size(), '\0');
+  ASSERT_TRUE(file.read(kept.data(), static_cast<std::streamsize>(kept.size())));
+  EXPECT_EQ(kept, std::string(bytes.size(), '\7'));
+  EXPECT_TRUE((*copy)->reserve((*copy)->missing(all)));
+  EXPECT_GE(bytes_on_disk((*copy)->path(0)), kSize);
+}
+
 TEST(FileWire, MessagesAreReadAsTheyWereWritten) {
   const ModelFiles files = {{"a.gguf", 1000, 10}, {"b.gguf", 2000, 2000}};
   EXPECT_EQ(*decode_files(encode(files)), files);
