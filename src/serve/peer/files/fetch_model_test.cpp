@@ -284,6 +284,17 @@ TEST_F(FetchModelTest, RefusesAnotherModel) {
   EXPECT_TRUE(fetch_headers(holders, folder, fetching_.stop).is(Errc::unavailable));
 }
 
+// Nor may a holder give another one of the same sizes and header in its place.
+TEST_F(FetchModelTest, RefusesTensorsOfAnotherModel) {
+  nodes_.add("node-a");
+  nodes_.identity[0] = nodes_.identity[0] == '0' ? '1' : '0';  // that of a model trained anew
+  const auto copy = fetching_.headers();
+  ASSERT_TRUE(copy.is(Errc::corrupt)) << copy.error().message();
+  EXPECT_NE(copy.error().message().find("it gave another model"), std::string::npos)
+      << copy.error().message();
+  EXPECT_FALSE(fs::exists(fetching_.folder / "copy"));
+}
+
 // A copy that a crash, or somebody's hand, has broken is made anew.
 TEST_F(FetchModelTest, ABrokenCopyIsMadeAnew) {
   nodes_.add("node-a");
