@@ -6,6 +6,8 @@
 #include <chrono>
 #include <new>
 
+#include "engine/constraint/constraint.h"
+
 namespace drystone {
 namespace {
 
@@ -106,10 +108,19 @@ Result<void> Batcher::check_written(const GenerateRequest& request) const {
                            request.written.size(), request.pooling ? 0 : request.tokens_max));
 }
 
+Result<void> Batcher::check_constraint(const GenerateRequest& request) const {
+  if (request.constraint == nullptr || request.constraint->vocabulary().size() == options_.vocab)
+    return {};
+  return Error(Errc::invalid_argument,
+               fmt::format("the constraint was made for {} tokens; the model has {}",
+                           request.constraint->vocabulary().size(), options_.vocab));
+}
+
 Result<std::uint64_t> Batcher::submit(GenerationJob job) {
   const GenerateRequest& request = job.request;
   TRY(check_ids(request.prompt));
   TRY(check_written(request));
+  TRY(check_constraint(request));
   if (request.prompt.size() + request.written.size() + (request.pooling ? 0 : 1) > sequence_max_)
     return Error(Errc::limit, too_long(request));
   TRY(Sampler::create(request.sampling, options_.vocab));
