@@ -124,10 +124,9 @@ Result<std::uint64_t> Batcher::submit(GenerationJob job) {
   if (request.prompt.size() + request.written.size() + (request.pooling ? 0 : 1) > sequence_max_)
     return Error(Errc::limit, too_long(request));
   TRY(Sampler::create(request.sampling, options_.vocab));
-  {
-    const std::lock_guard lock(mutex_);
-    if (lost_) return *lost_;
-  }
+  // Under one lock: what came in behind the end of all others would never end.
+  const std::lock_guard lock(mutex_);
+  if (lost_) return *lost_;
   return intake_.push(std::move(job));
 }
 
@@ -141,6 +140,12 @@ std::size_t Batcher::position(std::uint64_t id) const {
 bool Batcher::lost() const {
   const std::lock_guard lock(mutex_);
   return lost_.has_value();
+}
+
+Result<void> Batcher::still_there() const {
+  const std::lock_guard lock(mutex_);
+  if (lost_) return *lost_;
+  return {};
 }
 
 BatcherCounts Batcher::counts() const {
@@ -166,9 +171,10 @@ bool Batcher::step() {
   admit();
   plan();
   const bool something = !running_.empty();
-  Result<void> result;
+  // Lost while steps on their way were ended to make room: who has come in ends as well.
+  Result<void> result = still_there();
   bool started = false;
-  if (!planned_.parts.empty()) {
+  if (result && !planned_.parts.empty()) {
     result = start_planned();
     started = true;
   }

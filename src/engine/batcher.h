@@ -103,6 +103,7 @@ class Batcher final : public JobQueue {
   void drop_cancelled();
   void finish(RunningRequest& request, Result<GenerateResult> result);
   void fail_all(const Error& error);
+  Result<void> still_there() const;  // the stages
 
   // Who runs (batcher_admission.cpp).
   void admit();
