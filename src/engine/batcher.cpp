@@ -6,6 +6,8 @@
 #include <chrono>
 #include <new>
 
+#include "engine/constraint/constraint.h"
+
 namespace drystone {
 namespace {
 
@@ -106,17 +108,25 @@ Result<void> Batcher::check_written(const GenerateRequest& request) const {
                            request.written.size(), request.pooling ? 0 : request.tokens_max));
 }
 
+Result<void> Batcher::check_constraint(const GenerateRequest& request) const {
+  if (request.constraint == nullptr || request.constraint->vocabulary().size() == options_.vocab)
+    return {};
+  return Error(Errc::invalid_argument,
+               fmt::format("the constraint was made for {} tokens; the model has {}",
+                           request.constraint->vocabulary().size(), options_.vocab));
+}
+
 Result<std::uint64_t> Batcher::submit(GenerationJob job) {
   const GenerateRequest& request = job.request;
   TRY(check_ids(request.prompt));
   TRY(check_written(request));
+  TRY(check_constraint(request));
   if (request.prompt.size() + request.written.size() + (request.pooling ? 0 : 1) > sequence_max_)
     return Error(Errc::limit, too_long(request));
   TRY(Sampler::create(request.sampling, options_.vocab));
-  {
-    const std::lock_guard lock(mutex_);
-    if (lost_) return *lost_;
-  }
+  // Under one lock: what came in behind the end of all others would never end.
+  const std::lock_guard lock(mutex_);
+  if (lost_) return *lost_;
   return intake_.push(std::move(job));
 }
 
@@ -130,6 +140,12 @@ std::size_t Batcher::position(std::uint64_t id) const {
 bool Batcher::lost() const {
   const std::lock_guard lock(mutex_);
   return lost_.has_value();
+}
+
+Result<void> Batcher::still_there() const {
+  const std::lock_guard lock(mutex_);
+  if (lost_) return *lost_;
+  return {};
 }
 
 BatcherCounts Batcher::counts() const {
@@ -155,9 +171,10 @@ bool Batcher::step() {
   admit();
   plan();
   const bool something = !running_.empty();
-  Result<void> result;
+  // Lost while steps on their way were ended to make room: who has come in ends as well.
+  Result<void> result = still_there();
   bool started = false;
-  if (!planned_.parts.empty()) {
+  if (result && !planned_.parts.empty()) {
     result = start_planned();
     started = true;
   }

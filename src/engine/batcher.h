@@ -99,9 +99,11 @@ class Batcher final : public JobQueue {
   std::string too_long(const GenerateRequest& request) const;
   Result<void> check_ids(std::span<const TokenId> ids) const;
   Result<void> check_written(const GenerateRequest& request) const;
+  Result<void> check_constraint(const GenerateRequest& request) const;
   void drop_cancelled();
   void finish(RunningRequest& request, Result<GenerateResult> result);
   void fail_all(const Error& error);
+  Result<void> still_there() const;  // the stages
 
   // Who runs (batcher_admission.cpp).
   void admit();

@@ -22,7 +22,7 @@ class ManyLanes final : public StepPipe {
   Result<void> start(const StepInput& input) override {
     CHECK(outputs_.size() < lanes_, outputs_.size());
     if (steps_left_ && (*steps_left_)-- == 0) lost_ = true;
-    if (lost_) return Error(Errc::unavailable, "stage 2 on nova is lost");
+    if (lost_) return tell_loss();
     const StepOutput output = TRY(stage_.run(input));
     outputs_.push_back({{output.logits.begin(), output.logits.end()},
                         {output.hidden.begin(), output.hidden.end()}});
@@ -30,7 +30,7 @@ class ManyLanes final : public StepPipe {
     return {};
   }
   Result<StepOutput> finish() override {
-    if (lost_) return Error(Errc::unavailable, "stage 2 on nova is lost");
+    if (lost_) return tell_loss();
     CHECK(!outputs_.empty());
     last_ = std::move(outputs_.front());
     outputs_.pop_front();
@@ -41,9 +41,15 @@ class ManyLanes final : public StepPipe {
   std::uint32_t page_count() const override { return stage_.page_count(); }
 
   void lose_after(std::uint32_t steps) { steps_left_ = steps; }
+  void lose() { lost_ = true; }
   std::size_t most_on_the_way = 0;
+  int losses_told = 0;
 
  private:
+  Error tell_loss() {
+    ++losses_told;
+    return {Errc::unavailable, "stage 2 on nova is lost"};
+  }
   struct Output {
     std::vector<float> logits, hidden;
   };
@@ -185,6 +191,28 @@ TEST_F(BatcherPipeTest, ALostStageEndsAllRequestsAndFurtherOnes) {
   const auto late = lab.batcher->submit({.request = lab.request(1, 5)});
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().message(), "stage 2 on nova is lost");
+}
+
+// Who was just let in when the loss came out must not be computed on what is lost.
+TEST_F(BatcherPipeTest, ALossWhileRoomIsMadeEndsWhoComesIn) {
+  Lab lab(2, 4 * 64);
+  for (int i = 0; i < 2; ++i) {  // they hold all pages
+    GenerateRequest request = lab.request(i, 50);
+    request.priority = 1;
+    lab.add(request);
+  }
+  lab.batcher->step();
+  ASSERT_EQ(lab.batcher->counts().pages_in_use, 4u);
+  lab.pipe->lose();
+  lab.add(lab.request(0, 50));  // matters more: takes the place of one of them
+  lab.batcher->step();
+  for (const auto& answer : lab.answers) {
+    ASSERT_TRUE(answer->result);
+    EXPECT_TRUE(answer->result->is(Errc::unavailable));
+  }
+  EXPECT_EQ(lab.pipe->losses_told, 1) << "it was asked again";
+  EXPECT_FALSE(lab.batcher->step());
+  EXPECT_EQ(lab.batcher->counts().pages_in_use, 0u);
 }
 
 // A client of a lost machine sees a pause and then the text that it would have seen.

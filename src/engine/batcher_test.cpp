@@ -312,6 +312,19 @@ TEST_F(BatcherTest, ConstrainedAnswersFollowTheirConstraint) {
   }
 }
 
+// It comes from whoever asks, who may have another model in mind.
+TEST_F(BatcherTest, RefusesAConstraintForOtherTokens) {
+  Loaded loaded = load();
+  GenerateRequest request = request_of(*loaded.engine, 1);
+  const auto other =
+      ConstraintVocabulary::build({.size = 3,
+                                   .bytes = [](TokenId) { return "a"; },
+                                   .is_control = [](TokenId) { return false; },
+                                   .is_end_of_generation = [](TokenId id) { return id == 2; }});
+  request.constraint = *compile({.kind = ConstraintSpec::Kind::regex, .text = "a+"}, other);
+  EXPECT_TRUE(loaded.batcher().submit({.request = request}).is(Errc::invalid_argument));
+}
+
 TEST_F(BatcherTest, NoEndBeforeTheLeastNumberOfTokens) {
   Loaded loaded = load();
   Crowd crowd(loaded);

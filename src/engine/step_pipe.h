@@ -20,7 +20,7 @@ class StepPipe {
   // Starts a step; fewer than lanes() are on their way. What `input` points at stays as it is until
   // the step has ended; a sequence may be in several of them, its rows in rising order.
   // Errors: unavailable  a stage is lost: nothing on its way ends any more, and the pipe is of no
-  //                      further use.
+  //                      further use: all further calls say the same.
   virtual Result<void> start(const StepInput& input) = 0;
   // Waits for the step that started first. The output is valid until the next call of either.
   // Errors: as start().

@@ -51,6 +51,30 @@ TEST_F(HeadFollowerTest, WantsAnotherQueueToTheSameHead) {
   EXPECT_TRUE(seen.wait());
 }
 
+// Whoever gave up waiting must read what was wrong, not only that something was.
+TEST_F(HeadFollowerTest, ClientsLearnWhyAHeadCannotBeReached) {
+  ReplayQueue impatient{
+      {.instance = "stories", .pause_max = std::chrono::milliseconds(0), .driven = true}, clock};
+  HeadFollower to_nova{impatient};
+  const auto told = [&] {
+    SeenAnswer answer;
+    EXPECT_TRUE(impatient.submit(answer.job({.prompt = {1}})));
+    impatient.work();
+    return answer.over() ? answer.wait().error().message() : "nothing";
+  };
+  to_nova.aim({.epoch = 1, .keeper = "a", .node = "nova"});
+  to_nova.take(Error(Errc::unavailable, "nova does not answer"));
+  EXPECT_NE(told().find("(nova does not answer)"), std::string::npos) << told();
+  const auto made = std::make_shared<ScriptedQueue>();
+  to_nova.take(std::shared_ptr<JobQueue>(made));
+  impatient.work();
+  made->lose();
+  EXPECT_TRUE(to_nova.wants_queue());
+  EXPECT_NE(told().find("(the connection to nova is lost)"), std::string::npos) << told();
+  to_nova.take(Error(Errc::unavailable, "no way to nova"));
+  EXPECT_NE(told().find("(no way to nova)"), std::string::npos) << told();
+}
+
 // Nobody waits for a head that will not come.
 TEST_F(HeadFollowerTest, WhatWaitsEndsWithARefusal) {
   follower.aim({.epoch = 1, .keeper = "a", .why = "stories is loading"});

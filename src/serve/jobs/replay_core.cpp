@@ -182,9 +182,12 @@ void ReplayQueue::Core::take_end(std::uint64_t key, const JobPointer& job, std::
 bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result) {
   if (job.cancelled || job.broken || stopping) return false;
   if (job.moving || (result && result->finish == FinishReason::cancelled)) {
-    // Its queue ended, or will.
+    // Its queue ended, or will. A head that ends its part mostly says so before the map does: a
+    // loss all the same, the first time.
     const bool is_there = has_its_head(job);
-    wait_for_head(job, Error(Errc::unavailable, "its node gave it up"), !is_there);
+    const bool is_lost = std::exchange(job.given_up_by, job.head) != job.head || !is_there;
+    if (!is_there) job.tried.clear();
+    wait_for_head(job, Error(Errc::unavailable, "its node gave it up"), is_lost);
     if (is_there) {  // perhaps no other one comes: this one is asked again
       job.again = true;
       job.not_before = now() + options.retry_every;
@@ -201,6 +204,7 @@ bool ReplayQueue::Core::may_go_on(Job& job, const Result<GenerateResult>& result
   }
   if (!is_not_now(result.error())) return false;
   if (!has_its_head(job) || (job.queue != nullptr && job.queue->lost())) {
+    job.tried.clear();
     wait_for_head(job, result.error(), /*lost=*/true);
     return true;
   }
@@ -221,7 +225,6 @@ void ReplayQueue::Core::wait_for_head(Job& job, const Error& why, bool lost) {
   job.state = State::waiting;
   job.patient = true;
   job.lost_because = why.message();
-  if (lost) job.tried.clear();
   const bool was_taken_and_lost = std::exchange(job.taken, false) && lost;
   const bool wrote = job.answer.take_progress();
   if (wrote) job.losses = 0;

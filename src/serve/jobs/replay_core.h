@@ -43,8 +43,9 @@ struct ReplayQueue::Core : std::enable_shared_from_this<ReplayQueue::Core> {
     std::vector<std::uint64_t> tried;  // heads, the attempt's at the end; since the latest loss
     std::shared_ptr<JobQueue> queue;
     std::optional<std::uint64_t> id;
-    bool taken = false;  // by its head
-    int losses = 0;      // of heads that had taken it, since the last token
+    bool taken = false;             // by its head
+    int losses = 0;                 // of heads that had taken it, since the last token
+    std::uint64_t given_up_by = 0;  // the head that cancelled an attempt of it last
     // While it waits.
     bool patient = false;  // it has waited for a head: it waits for room at one, too
     bool again = false;    // those that were tried may be asked once more, if there is no other

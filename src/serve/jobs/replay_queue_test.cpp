@@ -389,6 +389,55 @@ TEST_F(ReplayQueueTest, AsksAHeadAgainThatGaveItUp) {
   EXPECT_EQ(seen.text(), "once");
 }
 
+// A head that ends its part says so before the map does. What waited once, long ago, must not be
+// too late for that.
+TEST(ReplayQueue, AHeadThatGivesUpWhatItHadTakenIsALoss) {
+  ManualClock clock;
+  ReplayQueue queue({.instance = "stories",
+                     .pause_max = milliseconds(20),
+                     .retry_every = milliseconds(1),
+                     .driven = true},
+                    clock);
+  const std::uint64_t replica = queue.add_replica();
+  SeenAnswer seen;
+  ASSERT_TRUE(queue.submit(seen.job({.prompt = {1}})));  // it waits for a head
+  const auto given_up = [&](ScriptedQueue& head, std::uint64_t job) {
+    head.wait_for(job);
+    head.end(job, GenerateResult{.finish = FinishReason::cancelled});
+    queue.work();
+  };
+  auto head = std::make_shared<ScriptedQueue>();
+  queue.set_head(replica, 1, head);
+  queue.work();
+  clock.now += milliseconds(50);  // a long prompt
+  given_up(*head, 1);
+  ASSERT_FALSE(seen.over()) << seen.wait().error().message();
+  // The same head again, which has not gone yet: that is no further loss.
+  clock.now += milliseconds(10);
+  queue.work();
+  given_up(*head, 2);
+  queue.set_head(replica, 1, nullptr, "nova ends");
+  clock.now += milliseconds(9);
+  queue.work();
+  EXPECT_FALSE(seen.over());
+  clock.now += milliseconds(1);
+  queue.work();
+  EXPECT_TRUE(seen.over()) << "a pause after the loss";
+
+  SeenAnswer next;
+  ASSERT_TRUE(queue.submit(next.job({.prompt = {1}})));
+  for (std::uint64_t epoch = 2; epoch < 2 + ReplayQueue::kLossesMax + 1; ++epoch) {
+    EXPECT_FALSE(next.over()) << epoch;
+    head = std::make_shared<ScriptedQueue>();
+    queue.set_head(replica, epoch, head);
+    clock.now += milliseconds(2);  // no head is asked sooner again
+    queue.work();
+    clock.now += milliseconds(50);
+    given_up(*head, 1);
+  }
+  EXPECT_TRUE(next.over()) << "not for ever";
+}
+
 // Its old head may come to the end before it hears of that; the client has none of it.
 TEST_F(ReplayQueueTest, CancelsWhatMoves) {
   queue.set_head(replica, 1, first);

@@ -21,8 +21,10 @@ bool ReplicaHeads::remove(std::uint64_t replica, std::vector<Queue>& left) {
 bool ReplicaHeads::set(std::uint64_t replica, std::uint64_t epoch, Queue queue, std::string why,
                        std::vector<Queue>& left) {
   const auto at = replicas_.find(replica);
-  if (at == replicas_.end() || epoch < at->second.epoch ||
-      (epoch == at->second.epoch && queue == at->second.queue)) {
+  const bool is_late = at == replicas_.end() || epoch < at->second.epoch;
+  if (is_late || (epoch == at->second.epoch && queue == at->second.queue)) {
+    // None as before; by now somebody may know why.
+    if (!is_late && queue == nullptr && !why.empty()) at->second.why_none = std::move(why);
     if (queue != nullptr) left.push_back(std::move(queue));
     return false;
   }

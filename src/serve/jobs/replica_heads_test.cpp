@@ -55,6 +55,21 @@ TEST_F(ReplicaHeadsTest, LateNewsChangeNothingAndLetGoOfTheirQueue) {
   EXPECT_NE(heads.add(), b) << "a number that comes again would bring its jobs back";
 }
 
+// That there is none is known before the reason is, which clients are told.
+TEST_F(ReplicaHeadsTest, TheLatestReasonWhyThereIsNoneCounts) {
+  EXPECT_TRUE(heads.set(a, 1, nullptr, "", left));
+  EXPECT_EQ(heads.why_none(), "");
+  EXPECT_FALSE(heads.set(a, 1, nullptr, "nova does not answer", left)) << "there was none before";
+  EXPECT_EQ(heads.why_none(), "nova does not answer");
+  heads.set(a, 1, nullptr, "", left);
+  EXPECT_EQ(heads.why_none(), "nova does not answer");
+  heads.set(a, 0, nullptr, "late news", left);
+  EXPECT_EQ(heads.why_none(), "nova does not answer");
+  heads.set(a, 1, first, "", left);
+  heads.set(a, 1, first, "of one that is there", left);
+  EXPECT_EQ(heads.why_none(), "");
+}
+
 TEST_F(ReplicaHeadsTest, OneRefusalIsNone) {
   heads.set(a, 1, nullptr, "needs 9 GiB", left);
   EXPECT_TRUE(heads.refuse(a, 1, Error(Errc::out_of_memory, "needs 9 GiB")));

@@ -11,7 +11,8 @@
 namespace drystone {
 
 // The engine of an instance whose head this node is, with the thread that runs its steps. Its jobs
-// may come from any node, with constraints that were compiled there.
+// may come from any node, and from this one with the constraints that were compiled for its
+// clients: a model's header names the same tokens to everybody.
 class LocalHead {
  public:
   // Borrows the clock. The device may be null: the engine has its own. `on_end` is called when
@@ -24,15 +25,13 @@ class LocalHead {
 
   Engine& engine() { return *engine_; }
   ServedModel& model() { return *model_; }
-  // model().jobs(), which compiles constraints for the engine.
-  JobQueue& jobs() { return *jobs_; }
+  JobQueue& jobs() { return model_->jobs(); }
 
  private:
   const std::function<void()> on_end_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ServedModel> model_;
-  std::unique_ptr<JobQueue> jobs_;
 };
 
 }  // namespace drystone

@@ -69,7 +69,15 @@ Pull pull(FileSession& session, SparseCopy& copy, std::span<const FileRange> ran
   return pull;
 }
 
-// A copy in `folder` with the headers of the identity, from one node.
+std::vector<FileRange> headers_of(const SparseCopy& copy) {
+  std::vector<FileRange> headers;
+  for (std::size_t i = 0; i < copy.files().size(); ++i)
+    headers.push_back({.file = i, .bytes = {0, copy.files()[i].header_bytes}});
+  return headers;
+}
+
+// A copy in `folder` with what the identity is made of, from one node. Nothing of it counts as
+// there before all of it is, and is right.
 Result<SparseCopy> copy_headers(const ModelHolders& holders, const std::string& node,
                                 const fs::path& folder, Result<void>& disk,
                                 const std::atomic<bool>& stop) {
@@ -79,22 +87,27 @@ Result<SparseCopy> copy_headers(const ModelHolders& holders, const std::string& 
     if (copy.is(Errc::io)) disk = copy.error();
     return copy;
   }
-  std::vector<FileRange> headers;
-  for (std::size_t i = 0; i < copy->files().size(); ++i)
-    headers.push_back({.file = i, .bytes = {0, copy->files()[i].header_bytes}});
-  disk = copy->reserve(headers);
-  TRY(disk);
-  const Pull pulled = pull(*session, *copy, headers, nullptr, stop);
-  disk = pulled.disk;
-  TRY(disk);
-  TRY(pulled.connection);
+  const auto bring = [&](std::span<const FileRange> ranges) -> Result<void> {
+    disk = copy->reserve(ranges);
+    TRY(disk);
+    return session->read(
+        ranges,
+        [&](const FileRange& piece, std::span<const std::byte> bytes) {
+          return disk = copy->write(piece, bytes);
+        },
+        stop);
+  };
+  TRY(bring(headers_of(*copy)));
   const GgufFile file = TRY(GgufFile::open(copy->path(0)));
+  TRY(bring(identity_samples(file)));
   const ModelIdentity is = TRY(identify(file));
   if (is.identity != holders.identity || is.files != copy->files())
     return Error(Errc::corrupt,
                  fmt::format("it gave another model than the one that was placed "
                              "({} instead of {})",
                              is.identity.substr(0, 12), holders.identity.substr(0, 12)));
+  disk = copy->commit();
+  TRY(disk);
   return copy;
 }
 
@@ -103,12 +116,9 @@ Result<SparseCopy> copy_headers(const ModelHolders& holders, const std::string& 
 Result<SparseCopy> fetch_headers(const ModelHolders& holders, const fs::path& folder,
                                  const std::atomic<bool>& stop) {
   auto present = TRY(SparseCopy::open(folder));
-  if (present && present->identity() == holders.identity) {
-    std::vector<FileRange> headers;
-    for (std::size_t i = 0; i < present->files().size(); ++i)
-      headers.push_back({.file = i, .bytes = {0, present->files()[i].header_bytes}});
-    if (present->missing(headers).empty()) return std::move(*present);
-  }
+  if (present && present->identity() == holders.identity &&
+      present->missing(headers_of(*present)).empty())
+    return std::move(*present);
   present.reset();
   Complaints complaints;
   for (const std::string& node : holders.nodes) {

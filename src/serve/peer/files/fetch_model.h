@@ -19,9 +19,10 @@ struct ModelHolders {
   std::vector<std::string> nodes;  // ids, asked in this order
 };
 
-// The copy in `folder` with at least the headers in it, which are those of the identity; made from
-// a holder where there is none. Blocks. Errors: unavailable (no holder could give it: says for each
-// why), corrupt (its holders have another model), io (the disk; nothing is left), cancelled.
+// The copy in `folder` with at least the headers and what else its identity is made of, and that
+// identity; made from a holder where there is none. Blocks. Errors: unavailable (no holder could
+// give it: says for each why), corrupt (its holders have another model), io (the disk; nothing is
+// left), cancelled.
 Result<SparseCopy> fetch_headers(const ModelHolders& holders, const std::filesystem::path& folder,
                                  const std::atomic<bool>& stop);
 

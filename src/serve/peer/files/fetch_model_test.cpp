@@ -284,6 +284,17 @@ TEST_F(FetchModelTest, RefusesAnotherModel) {
   EXPECT_TRUE(fetch_headers(holders, folder, fetching_.stop).is(Errc::unavailable));
 }
 
+// Nor may a holder give another one of the same sizes and header in its place.
+TEST_F(FetchModelTest, RefusesTensorsOfAnotherModel) {
+  nodes_.add("node-a");
+  nodes_.identity[0] = nodes_.identity[0] == '0' ? '1' : '0';  // that of a model trained anew
+  const auto copy = fetching_.headers();
+  ASSERT_TRUE(copy.is(Errc::corrupt)) << copy.error().message();
+  EXPECT_NE(copy.error().message().find("it gave another model"), std::string::npos)
+      << copy.error().message();
+  EXPECT_FALSE(fs::exists(fetching_.folder / "copy"));
+}
+
 // A copy that a crash, or somebody's hand, has broken is made anew.
 TEST_F(FetchModelTest, ABrokenCopyIsMadeAnew) {
   nodes_.add("node-a");
@@ -305,6 +316,33 @@ TEST(SparseCopy, SaysHowMuchRoomIsMissing) {
   EXPECT_NE(reserved.error().message().find("8.00 TiB"), std::string::npos)
       << reserved.error().message();
   EXPECT_LT(bytes_on_disk(copy->path(0)), kMiB);
+}
+
+// A process that is killed while it fetches must not find its own room missing in its next life.
+TEST(SparseCopy, GivesBackWhatAKilledProcessHadReserved) {
+  const TestFolder folder;
+  constexpr Bytes kSize = 16 * kMiB;
+  const std::vector<std::byte> bytes(64 * kKiB, std::byte{7});
+  const FileRange there = {0, {kSize / 2 + 100, kSize / 2 + 100 + bytes.size()}};
+  const std::vector<FileRange> all = {{0, {0, kSize}}};
+  {
+    auto copy = SparseCopy::create(folder / "copy", "abc", {{"a.gguf", kSize, 10}});
+    ASSERT_TRUE(copy) << copy.error().message();
+    ASSERT_TRUE(copy->reserve(all));
+    if (bytes_on_disk(copy->path(0)) < kSize) GTEST_SKIP() << "a disk that reserves nothing";
+    ASSERT_TRUE(copy->write(there, bytes));
+    ASSERT_TRUE(copy->commit());
+  }
+  auto copy = SparseCopy::open(folder / "copy");
+  ASSERT_TRUE(copy && *copy);
+  EXPECT_LT(bytes_on_disk((*copy)->path(0)), kMiB);
+  std::ifstream file((*copy)->path(0), std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(there.bytes.begin));
+  std::string kept(bytes.size(), '\0');
+  ASSERT_TRUE(file.read(kept.data(), static_cast<std::streamsize>(kept.size())));
+  EXPECT_EQ(kept, std::string(bytes.size(), '\7'));
+  EXPECT_TRUE((*copy)->reserve((*copy)->missing(all)));
+  EXPECT_GE(bytes_on_disk((*copy)->path(0)), kSize);
 }
 
 TEST(FileWire, MessagesAreReadAsTheyWereWritten) {

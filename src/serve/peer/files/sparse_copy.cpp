@@ -72,6 +72,11 @@ Result<std::optional<SparseCopy>> SparseCopy::open(const fs::path& folder) {
   // Some are gone or cut: begin anew. What merely cannot be opened now is kept.
   if (opened.is(Errc::not_found) || opened.is(Errc::corrupt)) return std::optional<SparseCopy>();
   TRY(opened);
+  // Room that a killed process had taken would count as somebody else's in reserve().
+  std::vector<FileRange> whole;
+  for (std::size_t i = 0; i < copy.files().size(); ++i)
+    whole.push_back({.file = i, .bytes = {0, copy.files()[i].size}});
+  copy.release(whole);
   return std::optional<SparseCopy>(std::move(copy));
 }
 

@@ -19,7 +19,8 @@ namespace drystone {
 // One thread at a time; one process per folder.
 class SparseCopy {
  public:
-  // What is in `folder`; nullopt: there is none, or it is of no use. Errors: io.
+  // What is in `folder`; nullopt: there is none, or it is of no use. Room that it has for bytes
+  // that are not there is given back: its process was killed while it fetched them. Errors: io.
   static Result<std::optional<SparseCopy>> open(const std::filesystem::path& folder);
   // A new one, empty; what was in `folder` goes. Errors: io; nothing is left then.
   static Result<SparseCopy> create(const std::filesystem::path& folder, const std::string& identity,

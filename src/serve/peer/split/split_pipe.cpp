@@ -29,15 +29,23 @@ Result<std::unique_ptr<SplitPipe>> SplitPipe::create(std::unique_ptr<PartLinks> 
 }
 
 Result<void> SplitPipe::start(const StepInput& input) {
+  if (lost_) return *lost_;
   auto started = start_step(input);
-  if (!started) return links_->failed(started.error());
+  if (!started) return lose(started.error());
   return {};
 }
 
 Result<StepOutput> SplitPipe::finish() {
+  if (lost_) return *lost_;
   auto finished = finish_step();
-  if (!finished) return links_->failed(finished.error());
+  if (!finished) return lose(finished.error());
   return finished;
+}
+
+// What is on its way never ends.
+Error SplitPipe::lose(const Error& error) {
+  flights_.clear();
+  return lost_.emplace(links_->failed(error));
 }
 
 Result<void> SplitPipe::start_step(const StepInput& input) {

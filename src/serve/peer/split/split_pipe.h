@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/step_pipe.h"
@@ -43,6 +44,7 @@ class SplitPipe final : public StepPipe {
   SplitPipe(std::unique_ptr<PartLinks> links, LoadedPart& part, std::uint32_t vocab);
   Result<void> start_step(const StepInput& input);
   Result<StepOutput> finish_step();
+  Error lose(const Error& error);
   Result<StepOutput> gather(const Flight& flight, const StepOutput& own);
   Result<void> add_slice(const Flight& flight, std::uint32_t rank, std::size_t first);
 
@@ -51,6 +53,7 @@ class SplitPipe final : public StepPipe {
   const std::uint32_t vocab_;
   PartFigures figures_;
   std::uint64_t started_ = 0;
+  std::optional<Error> lost_;
   std::deque<Flight> flights_;  // the oldest first
   std::vector<Flight> landed_;  // to be used again
   std::vector<std::byte> layout_;

@@ -205,6 +205,10 @@ TEST(SplitPipe, ACutStreamEndsAllRequestsAndParts) {
     }
     EXPECT_TRUE(
         cluster.engine().batcher().submit({.request = request_of(1, 5)}).is(Errc::unavailable));
+    // Nor does the process of the head end with who asks the lost parts all the same.
+    const auto asked = cluster.engine().logits(
+        request_of(1, 5).prompt, [](std::span<const float>) { return Result<void>(); });
+    EXPECT_TRUE(asked.is(Errc::unavailable));
     for (std::size_t part = 0; part < placement.parts.size(); ++part)
       EXPECT_TRUE(cluster.wait_lost(part, std::chrono::seconds(3)))
           << one.from << ", part " << part;
