@@ -170,6 +170,8 @@ def measure_one(lab, nodes, path, works, arguments, round_):
                                     stdout=subprocess.DEVNULL)
                 time.sleep(1)
                 speeds["beside", work] = serve_bench(lab, work, (API, name), arguments, round_ + 100)
+                if busy.poll() is not None:  # then nothing worked beside, for all or some of the time
+                    sys.exit(f"{work}: the client of the host beside ended with {busy.returncode} before the measurement did")
                 busy.kill()
                 busy.wait()
                 time.sleep(0.5)

@@ -66,13 +66,13 @@ std::vector<std::string> Holder::held() const {
   return held;
 }
 
-void Holder::act(const InstanceMap& map, std::vector<InstanceAction>& actions) {
+void Holder::act(const InstanceMap& map, Time now, std::vector<InstanceAction>& actions) {
   const auto wanted = map.wanted();
   for (const std::string& instance : held())
     if (!wanted.contains(instance)) drop(instance, /*may_return=*/false, actions);
   for (const auto& [instance, desired] : wanted)
     if (const auto place = map.place(instance)) follow(instance, *place, map, actions);
-  tell(map, actions);
+  tell(map, now, actions);
 }
 
 void Holder::follow(const std::string& instance, const PlaceValue& place, const InstanceMap& map,
@@ -135,11 +135,16 @@ void Holder::drop(const std::string& instance, bool may_return,
 }
 
 // Where the map says something else of our parts than is so.
-void Holder::tell(const InstanceMap& map, std::vector<InstanceAction>& actions) const {
-  for (const auto& [instance, part] : parts_) {
+void Holder::tell(const InstanceMap& map, Time now, std::vector<InstanceAction>& actions) {
+  for (auto& [instance, part] : parts_) {
     const auto told = map.part(instance, self_);
-    if (!told || !tells_the_same(*told, part.state))
-      actions.push_back(Publish{part_key(instance, self_), to_json(part.state)});
+    if (told && tells_the_same(*told, part.state)) {
+      const bool has_grown =
+          part.state.phase == PartPhase::loading && part.state.progress > told->progress;
+      if (!has_grown || now - part.told_at < kProgressEvery) continue;
+    }
+    part.told_at = now;
+    actions.push_back(Publish{part_key(instance, self_), to_json(part.state)});
   }
   for (const auto& [instance, node] : map.all_parts()) {
     if (node != self_ || parts_.contains(instance)) continue;

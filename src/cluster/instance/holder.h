@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,8 +14,12 @@ namespace drystone {
 // how its parts fare. Loads and drops nothing itself.
 class Holder {
  public:
-  // Progress is published when it has grown by as much.
+  using Time = std::chrono::nanoseconds;
+
+  // Progress is published when it has grown by as much, or at all since so long: a part that comes
+  // over a slow cable has not stalled.
   static constexpr double kProgressStep = 0.05;
+  static constexpr Time kProgressEvery = std::chrono::seconds(20);
 
   Holder(std::string self, std::uint64_t boot) : self_(std::move(self)), boot_(boot) {}
 
@@ -28,7 +33,7 @@ class Holder {
   void raise_boot(std::uint64_t at_least);
 
   // Appends what follows from the map.
-  void act(const InstanceMap& map, std::vector<InstanceAction>& actions);
+  void act(const InstanceMap& map, Time now, std::vector<InstanceAction>& actions);
 
   std::vector<std::string> held() const;  // instances
 
@@ -37,6 +42,7 @@ class Holder {
     Placement placement;
     PartState state;
     bool handed_out = true;  // false: nothing was loaded since our start
+    Time told_at{};
   };
 
   Part* current(const std::string& instance, const Epoch& epoch);
@@ -45,7 +51,7 @@ class Holder {
   void begin(const Placement& placement, const InstanceMap& map,
              std::vector<InstanceAction>& actions);
   void drop(const std::string& instance, bool may_return, std::vector<InstanceAction>& actions);
-  void tell(const InstanceMap& map, std::vector<InstanceAction>& actions) const;
+  void tell(const InstanceMap& map, Time now, std::vector<InstanceAction>& actions);
 
   const std::string self_;
   std::uint64_t boot_;

@@ -137,7 +137,7 @@ std::vector<InstanceAction> InstanceCore::take_actions() {
   std::vector<InstanceAction> actions;
   if (!dirty_) return actions;
   // First what this node holds: its states are what a keeper goes by.
-  holder_.act(map_, actions);
+  holder_.act(map_, now_, actions);
   if (is_keeper())
     keeper_.act({map_, alive_, now_, removed_}, actions);
   else

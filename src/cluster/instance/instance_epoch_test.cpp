@@ -86,6 +86,25 @@ TEST(InstanceEpoch, AnEpochThatStandsForAnotherPlacementIsReplaced) {
   EXPECT_GT(again[0].epoch, placed[0].epoch);
 }
 
+// A part that comes over a slow cable is not one that hangs.
+TEST(InstanceEpoch, APartThatLoadsSlowlyIsLeftAlone) {
+  LoneCore lone({"llama"});
+  lone.figures("a", kLarge);
+  lone.put("want/llama", to_json(kWanted));
+  const auto placed = lone.at(30);
+  ASSERT_EQ(placed.size(), 1u);
+  const int stall_s = static_cast<int>(Keeper::kLoadStall / std::chrono::seconds(1));
+  int now_s = 30;
+  for (double done = 0.001; now_s < 30 + 3 * stall_s; done += 0.001) {
+    lone.core->part_progress("llama", placed[0].epoch, done);
+    EXPECT_TRUE(lone.at(now_s += 5).empty()) << now_s;
+  }
+  bool replaced = false;
+  for (const int hung = now_s; now_s < hung + stall_s + 60 && !replaced;)
+    replaced = !lone.at(now_s += 5).empty();
+  EXPECT_TRUE(replaced);
+}
+
 // Whatever order the writings of several keepers come in: parts only ever go forward.
 TEST(InstanceEpoch, APartIsNeverHandedOutUnderALowerEpochThanBefore) {
   LoneCore lone({"llama"});

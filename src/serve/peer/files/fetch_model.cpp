@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/pause.h"
 #include "model/gguf/gguf.h"
 #include "serve/peer/files/model_identity.h"
 
@@ -14,7 +16,8 @@ namespace fs = std::filesystem;
 
 // Written bytes are made to stay after so many: a fault then costs no more than these.
 constexpr Bytes kCommitBytes = 64 * kMiB;
-// A holder that gives something and fails is asked again, so often in all.
+// A holder that gives something and fails is asked again, so often in all; one that is busy, until
+// it is not.
 constexpr int kRounds = 3;
 
 // Whether another holder may help.
@@ -69,6 +72,12 @@ Pull pull(FileSession& session, SparseCopy& copy, std::span<const FileRange> ran
   return pull;
 }
 
+Result<void> wait_for_room(const ModelHolders& holders, const std::atomic<bool>& stop) {
+  pause_for(holders.busy_pause, stop);
+  if (stop) return Error(Errc::cancelled, "fetching was stopped");
+  return {};
+}
+
 std::vector<FileRange> headers_of(const SparseCopy& copy) {
   std::vector<FileRange> headers;
   for (std::size_t i = 0; i < copy.files().size(); ++i)
@@ -121,15 +130,23 @@ Result<SparseCopy> fetch_headers(const ModelHolders& holders, const fs::path& fo
     return std::move(*present);
   present.reset();
   Complaints complaints;
-  for (const std::string& node : holders.nodes) {
-    Result<void> disk;
-    auto copy = copy_headers(holders, node, folder, disk, stop);
-    if (copy) return copy;
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-    if (!disk) return disk.error();
-    if (!is_of_holder(copy.error())) return copy;
-    complaints.add(node, copy.error());
+  std::vector<std::string> nodes = holders.nodes, busy;
+  while (!nodes.empty()) {
+    for (const std::string& node : nodes) {
+      Result<void> disk;
+      auto copy = copy_headers(holders, node, folder, disk, stop);
+      if (copy) return copy;
+      std::error_code ignored;
+      fs::remove_all(folder, ignored);
+      if (!disk) return disk.error();
+      if (!is_of_holder(copy.error())) return copy;
+      if (copy.is(Errc::busy))
+        busy.push_back(node);
+      else
+        complaints.add(node, copy.error());
+    }
+    nodes = std::exchange(busy, {});
+    if (!nodes.empty()) TRY(wait_for_room(holders, stop));
   }
   return complaints.error(holders.model);
 }
@@ -153,14 +170,18 @@ Result<void> fetch_ranges(const ModelHolders& holders, SparseCopy& copy,
     if (progress) progress(std::min(1.0, done / total));
   };
   Complaints complaints;
-  for (int round = 0; round < kRounds; ++round)
-    for (const std::string& node : holders.nodes) {
+  std::vector<std::string> nodes = holders.nodes, busy;
+  for (int round = 0; round < kRounds;) {
+    for (const std::string& node : nodes) {
       auto session = FileSession::open(holders.dialer, node, holders.identity, stop);
       if (session && (*session)->files() != copy.files())
         session = Error(Errc::corrupt, "its files have other names or sizes");
       if (!session) {
         if (!is_of_holder(session.error())) return std::move(session).error();
-        if (round == 0) complaints.add(node, session.error());
+        if (session.is(Errc::busy))
+          busy.push_back(node);
+        else if (round == 0)
+          complaints.add(node, session.error());
         continue;
       }
       const Pull pulled = pull(**session, copy, missing, came, stop);
@@ -169,9 +190,20 @@ Result<void> fetch_ranges(const ModelHolders& holders, SparseCopy& copy,
       if (missing.empty()) return {};
       if (!pulled.connection) {
         if (!is_of_holder(pulled.connection.error())) return pulled.connection;
-        complaints.add(node, pulled.connection.error());
+        if (pulled.connection.is(Errc::busy))
+          busy.push_back(node);
+        else
+          complaints.add(node, pulled.connection.error());
       }
     }
+    nodes = std::exchange(busy, {});
+    if (nodes.empty()) {
+      ++round;
+      nodes = holders.nodes;
+    } else {
+      TRY(wait_for_room(holders, stop));
+    }
+  }
   return complaints.error(holders.model);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <span>
 #include <string>
@@ -17,6 +18,9 @@ struct ModelHolders {
   std::string model;               // its name, for messages
   std::string identity;            // as ModelIdentity has it
   std::vector<std::string> nodes;  // ids, asked in this order
+  // One that serves too many others is left alone for so long, then asked again, as often as
+  // needed.
+  std::chrono::milliseconds busy_pause{1000};
 };
 
 // The copy in `folder` with at least the headers and what else its identity is made of, and that

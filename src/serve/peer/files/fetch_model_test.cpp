@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "compute/test_reducer.h"
 #include "engine/classifier.h"
@@ -70,6 +71,11 @@ class TestHolders final : public PeerDialer {
     if (!left_.contains(node) || left_[node] < 0)
       return Error(Errc::unavailable, node + " does not answer");
     auto [here, there] = make_memory_streams();
+    if (busy[node] > 0) {
+      --busy[node];
+      threads_.emplace_back([end = std::move(there)] { say_busy(*end); });
+      return std::move(here);
+    }
     threads_.emplace_back([this, node, end = std::move(there)]() mutable {
       server_.serve(std::make_unique<BreakingStream>(std::move(end), left_[node]));
     });
@@ -82,12 +88,22 @@ class TestHolders final : public PeerDialer {
   ModelHolders holders() {
     ModelHolders holders{.dialer = *this, .model = "test", .identity = identity};
     for (const auto& [node, left] : left_) holders.nodes.push_back(node);
+    holders.busy_pause = std::chrono::milliseconds(1);
     return holders;
   }
 
   std::string identity;
+  std::map<std::string, int> busy;  // how often it still gives to too many others
 
  private:
+  static void say_busy(DataStream& stream) {
+    constexpr StreamWait kWait{.within = std::chrono::seconds(10)};
+    FrameStream frames(stream, {.payload_bytes_max = kFileFrameMax});
+    CHECK(frames.read_header(kWait));
+    CHECK(frames.write({.type = static_cast<std::uint16_t>(FileFrame::failed)},
+                       {encode_failed(Error(Errc::busy, "others come first"))}, kWait));
+  }
+
   std::shared_ptr<const WholeFiles> files_;
   FileServer server_{
       [this](const std::string& wanted) -> Result<std::shared_ptr<const WholeFiles>> {
@@ -282,6 +298,63 @@ TEST_F(FetchModelTest, RefusesAnotherModel) {
   EXPECT_FALSE(fs::exists(folder));
   holders.nodes.clear();
   EXPECT_TRUE(fetch_headers(holders, folder, fetching_.stop).is(Errc::unavailable));
+}
+
+// Seventeen nodes load a model that one has: the last one waits, and does not bring the others
+// down.
+TEST_F(FetchModelTest, WaitsForABusyHolder) {
+  nodes_.add("node-a");
+  nodes_.add("node-b", -1);   // gone
+  nodes_.busy["node-a"] = 5;  // more often than a broken one is asked
+  auto copy = fetching_.headers();
+  ASSERT_TRUE(copy) << copy.error().message();
+  nodes_.busy["node-a"] = 5;
+  const auto fetched = fetching_.ranges(*copy, all(*copy));
+  ASSERT_TRUE(fetched) << fetched.error().message();
+  EXPECT_TRUE(copy->missing(all(*copy)).empty());
+}
+
+TEST_F(FetchModelTest, WaitingForABusyHolderCanBeStopped) {
+  nodes_.add("node-a");
+  nodes_.busy["node-a"] = 1'000'000;
+  ModelHolders holders = nodes_.holders();
+  holders.busy_pause = std::chrono::hours(1);
+  std::atomic<bool> stop = false;
+  std::jthread stopper([&] { stop = true; });
+  EXPECT_TRUE(fetch_headers(holders, fetching_.folder / "copy", stop).is(Errc::cancelled));
+}
+
+// Who comes when all places are taken gets one although nobody has finished.
+TEST_F(FetchModelTest, HoldersServeInTurns) {
+  nodes_.add("node-a");
+  const auto open = [&] {
+    return FileSession::open(nodes_, "node-a", nodes_.identity, fetching_.stop);
+  };
+  std::vector<std::unique_ptr<FileSession>> sessions;
+  for (int i = 0; i < FileServer::kSessionsMax; ++i) {
+    auto session = open();
+    ASSERT_TRUE(session) << session.error().message();
+    sessions.push_back(*std::move(session));
+  }
+  const std::vector<FileRange> whole = {{0, {0, sessions[0]->files()[0].size}}};
+  Bytes came = 0;
+  const auto read_turn = [&](FileSession& session) -> Result<void> {
+    for (came = 0; came < 2 * FileServer::kTurnBytes;)
+      TRY(session.read(
+          whole,
+          [&](const FileRange&, std::span<const std::byte> bytes) {
+            came += bytes.size();
+            return Result<void>();
+          },
+          fetching_.stop));
+    return {};
+  };
+  EXPECT_TRUE(read_turn(*sessions[0])) << "nobody waits";
+  EXPECT_TRUE(open().is(Errc::busy));
+  EXPECT_TRUE(read_turn(*sessions[1]).is(Errc::busy));
+  EXPECT_GE(came, FileServer::kTurnBytes);
+  EXPECT_LT(came, FileServer::kTurnBytes + kReadsInFlightMax * kReadBytesMax);
+  EXPECT_TRUE(read_turn(*sessions[2])) << "one makes room for one";
 }
 
 // Nor may a holder give another one of the same sizes and header in its place.

@@ -12,7 +12,8 @@ namespace {
 
 class Session {
  public:
-  explicit Session(DataStream& stream) : frames_(stream, {.payload_bytes_max = kFileFrameMax}) {}
+  Session(DataStream& stream, std::atomic<bool>& others_wait)
+      : frames_(stream, {.payload_bytes_max = kFileFrameMax}), others_wait_(others_wait) {}
 
   Result<void> run(const FileServer::Find& find) {
     const FrameHeader header = TRY(next(FileFrame::open));
@@ -50,21 +51,27 @@ class Session {
     buffer_.resize(read.bytes);
     if (const auto filled = files.read(read.file, read.offset, buffer_); !filled)
       return refuse(filled.error());
-    return write(FileFrame::data, header.tag, buffer_);
+    given_ += read.bytes;
+    const bool turn_is_over = given_ >= FileServer::kTurnBytes && others_wait_.exchange(false);
+    return write(FileFrame::data, header.tag, buffer_, turn_is_over ? kMakeRoom : 0);
   }
 
-  Result<void> write(FileFrame type, std::uint64_t tag, std::span<const std::byte> payload) {
-    return frames_.write({.type = static_cast<std::uint16_t>(type), .tag = tag}, {payload}, kWrite);
+  Result<void> write(FileFrame type, std::uint64_t tag, std::span<const std::byte> payload,
+                     std::uint16_t flags = 0) {
+    return frames_.write({.type = static_cast<std::uint16_t>(type), .flags = flags, .tag = tag},
+                         {payload}, kWrite);
   }
 
   FrameStream frames_;
+  std::atomic<bool>& others_wait_;
+  Bytes given_ = 0;
   std::vector<std::byte> buffer_;
 };
 
 }  // namespace
 
 void FileServer::serve(std::unique_ptr<DataStream> stream) {
-  Session session(*stream);
+  Session session(*stream, others_wait_);
   struct Place {  // given back also where memory runs out
     explicit Place(std::atomic<int>& taken) : taken(taken), before(taken++) {}
     ~Place() { --taken; }
@@ -76,9 +83,9 @@ void FileServer::serve(std::unique_ptr<DataStream> stream) {
   if (place.before < kSessionsMax) {
     static_cast<void>(session.run(find_));
   } else {
-    static_cast<void>(session.refuse(
-        Error(Errc::unavailable,
-              fmt::format("this node gives files to {} others already", kSessionsMax))));
+    others_wait_ = true;
+    static_cast<void>(session.refuse(Error(
+        Errc::busy, fmt::format("this node gives files to {} others already", kSessionsMax))));
   }
 }
 

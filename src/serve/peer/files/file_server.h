@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/units.h"
 #include "net/data_stream.h"
 #include "store/presence.h"
 
@@ -22,10 +23,14 @@ class WholeFiles {
   virtual Result<void> read(std::size_t file, Bytes offset, std::span<std::byte> into) const = 0;
 };
 
-// Gives bytes of model files to other members. Thread-safe.
+// Gives bytes of model files to other members. While more of them want some than it serves at once,
+// they take turns. Thread-safe.
 class FileServer {
  public:
-  static constexpr int kSessionsMax = 16;  // at once; one more is told `unavailable`
+  static constexpr int kSessionsMax = 16;  // at once; one more is told `busy`, and tries again
+  // Then a session makes room for one that waits. More than the headers and samples of any model,
+  // which come on one session.
+  static constexpr Bytes kTurnBytes = 32 * kMiB;
   static constexpr std::chrono::seconds kIdleWithin{60}, kWriteWithin{30};
 
   // Only what `find` gives can be read. Errors of `find`: not_found.
@@ -39,6 +44,7 @@ class FileServer {
  private:
   const Find find_;
   std::atomic<int> sessions_ = 0;
+  std::atomic<bool> others_wait_ = false;  // one was refused, and nobody has made room since
 };
 
 }  // namespace drystone

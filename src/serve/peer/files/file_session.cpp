@@ -69,7 +69,9 @@ Result<FrameHeader> FileSession::next() {
   const auto payload = TRY(frames_.read_rest(kWait));
   Error error = decode_failed(payload);
   // What the holder lacks (memory, time) says nothing of this node: another one may be asked.
-  if (error.code() == Errc::not_found || error.code() == Errc::corrupt) return error;
+  if (error.code() == Errc::not_found || error.code() == Errc::corrupt ||
+      error.code() == Errc::busy)
+    return error;
   return Error(Errc::unavailable, error.message());
 }
 
@@ -78,7 +80,7 @@ Result<void> FileSession::read(std::span<const FileRange> ranges, const Sink& si
   Pieces pieces(ranges);
   std::deque<FileRange> in_flight;
   while (true) {
-    while (in_flight.size() < kReadsInFlightMax) {
+    while (!make_room_ && in_flight.size() < kReadsInFlightMax) {
       const auto piece = pieces.next();
       if (!piece) break;
       CHECK(piece->file < files_.size() && piece->bytes.end <= files_[piece->file].size,
@@ -89,7 +91,8 @@ Result<void> FileSession::read(std::span<const FileRange> ranges, const Sink& si
       TRY(frames_.write({.type = number(FileFrame::read), .tag = ++asked_}, {encode(read)}, kWait));
       in_flight.push_back(*piece);
     }
-    if (in_flight.empty()) return {};
+    if (in_flight.empty() && (!make_room_ || !pieces.next())) return {};
+    if (in_flight.empty()) return Error(Errc::busy, "others are waiting for that node's files");
     if (stop) return Error(Errc::cancelled, "fetching was stopped");
     const FrameHeader header = TRY(next());
     const FileRange piece = in_flight.front();
@@ -100,6 +103,7 @@ Result<void> FileSession::read(std::span<const FileRange> ranges, const Sink& si
                                               "bytes of read {}",
                                               header.tag, header.type, header.payload_bytes,
                                               piece.bytes.size(), answered_));
+    make_room_ = make_room_ || (header.flags & kMakeRoom) != 0;
     buffer_.resize(piece.bytes.size());
     TRY(frames_.read_payload(buffer_, kWait));
     TRY(sink(piece, buffer_));

@@ -26,8 +26,9 @@ class FileSession {
  public:
   static constexpr std::chrono::seconds kDialWithin{5}, kAnswerWithin{15};
 
-  // `dialer` dials for files (DataPurpose). Errors: unavailable (the node is not there, or busy),
-  // not_found (it does not have the model), corrupt, cancelled.
+  // `dialer` dials for files (DataPurpose). Errors: unavailable (the node is not there), busy (it
+  // gives files to as many others as it can: ask again soon), not_found (it does not have the
+  // model), corrupt, cancelled.
   static Result<std::unique_ptr<FileSession>> open(PeerDialer& dialer, const std::string& node,
                                                    const std::string& identity,
                                                    const std::atomic<bool>& stop);
@@ -36,7 +37,8 @@ class FileSession {
 
   // Reads the ranges in their order, several pieces in flight, and gives each piece to `sink` when
   // it is there. Stops at an error of `sink`. Errors: those of `sink`; unavailable or io (the
-  // connection), corrupt, cancelled (`stop`): the session is of no more use.
+  // connection), busy (its turn is over: some came, ask for the rest on another one soon), corrupt,
+  // cancelled (`stop`): the session is of no more use.
   using Sink = std::function<Result<void>(const FileRange& piece, std::span<const std::byte>)>;
   Result<void> read(std::span<const FileRange> ranges, const Sink& sink,
                     const std::atomic<bool>& stop);
@@ -50,6 +52,7 @@ class FileSession {
   FrameStream frames_;
   ModelFiles files_;
   std::uint64_t asked_ = 0, answered_ = 0;
+  bool make_room_ = false;  // the other side asked for it
   std::vector<std::byte> buffer_;
 };
 

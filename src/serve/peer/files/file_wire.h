@@ -23,6 +23,9 @@ enum class FileFrame : std::uint16_t {
 constexpr std::uint32_t kReadBytesMax = 256 * 1024;  // of one read
 constexpr std::uint32_t kFileFrameMax = 512 * 1024;  // payload of any frame: files of a long list
 constexpr std::size_t kIdentityTextMax = 128;
+// Flag of DATA: others wait, and this client has had its turn: it ends the connection when what it
+// has asked for has come, and may come again.
+constexpr std::uint16_t kMakeRoom = 1;
 // Reads that may be asked for before their answers have come.
 constexpr std::size_t kReadsInFlightMax = 16;
 

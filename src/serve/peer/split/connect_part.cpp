@@ -1,8 +1,8 @@
 #include "serve/peer/split/connect_part.h"
 
 #include <algorithm>
-#include <thread>
 
+#include "base/pause.h"
 #include "net/frame.h"
 
 namespace drystone {
@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kRetryAfter{200};
 constexpr std::chrono::seconds kDialWithin{5};
-
-// A pause that ends when `stop` is true, at the latest at its next look.
-void pause(const std::atomic<bool>& stop, std::chrono::nanoseconds length) {
-  constexpr std::chrono::milliseconds kLook{20};
-  for (auto left = length; left > left.zero() && !stop; left -= kLook)
-    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, kLook));
-}
 
 Result<std::unique_ptr<DataStream>> dial_once(PeerDialer& dialer, const std::string& node,
                                               const StreamName& name,
@@ -61,7 +54,7 @@ Result<std::vector<WiredStream>> connect_part(const Placement& placement, std::u
       }
       if (stop) return Error(Errc::cancelled, "connecting was stopped");
       if (left() <= kRetryAfter) return std::move(stream).error().with("connecting to " + node);
-      pause(stop, kRetryAfter);
+      pause_for(kRetryAfter, stop);
     }
   }
   for (const Wire& wire : wires) {
