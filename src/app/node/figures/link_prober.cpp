@@ -72,8 +72,11 @@ std::vector<PeerInterface> peer_interfaces(const json::value& figures) {
         interface.addresses.emplace_back(std::string_view(*text));
     if (const json::value* up = one->if_contains("up"); up != nullptr && up->is_bool())
       interface.up = up->get_bool();
-    if (const json::value* speed = one->if_contains("speed_mbit"))
-      if (const auto told = speed->try_to_number<std::uint64_t>()) interface.speed_mbit = *told;
+    if (const json::value* speed = one->if_contains("speed_mbit")) {
+      boost::system::error_code error;
+      const auto told = speed->to_number<std::uint64_t>(error);
+      if (!error) interface.speed_mbit = told;
+    }
     found.push_back(std::move(interface));
   }
   return found;
