@@ -163,11 +163,7 @@ void ClusterCore::bid_farewell(const NodeId& outsider) {
   MembersOut farewell{.removals = members_.removals()};
   if (members_.is_member(self()) && members_.is_removed(*key))
     std::erase_if(farewell.removals, [&](const Removal& removal) { return removal.key != *key; });
-  // It may not know yet who signed that.
-  for (const Removal& removal : farewell.removals)
-    for (const MemberEntry& entry : members_.chain(removal.removed_by))
-      if (std::ranges::find(farewell.entries, entry) == farewell.entries.end())
-        farewell.entries.push_back(entry);
+  farewell.entries = members_.proof(farewell.removals);  // it may have been away
   members_out_[outsider] = std::move(farewell);
 }
 

@@ -122,8 +122,7 @@ class ClusterCore {
   const MemberList& members() const { return members_; }
   bool is_member(const PublicKey& key) const { return members_.is_member(key); }
   // Puts a node out, everywhere and for ever; with it go open invitations and the discovery key.
-  // This node itself: it leaves the cluster. Errors: not_found, invalid_argument (we are no
-  // member), limit
+  // This node itself: it leaves the cluster. Errors: not_found, invalid_argument (we are no member)
   Result<void> remove(const NodeId& id, Wall wall);
 
   // --- invitations

@@ -211,6 +211,27 @@ TEST(ClusterCore, WhoIsHeardOfAndWasPutOutIsTold) {
   EXPECT_FALSE(cluster.core(2).members().is_member(cluster.id(2)));
 }
 
+// ... though its disk has forgotten whom it let in, and the removal keeps them.
+TEST(ClusterCore, WhoWasPutOutIsToldWithWhatTheRemovalKeeps) {
+  Cluster cluster(2);
+  const std::string before = cluster.core(1).saved();
+  const std::size_t guest = cluster.add();
+  ASSERT_EQ(cluster.join(guest, 1, cluster.invite(1)), "");
+  cluster.run(seconds(1));
+  cluster[1].core =
+      *ClusterCore::restore(before, cluster[1].crypto, cluster.options(), cluster.wall());
+  cluster[1].up = false;
+  ASSERT_TRUE(cluster.core(0).remove(cluster.id(1), cluster.wall()));
+  (void)cluster.core(0).take_outbox();
+  cluster.core(0).heard_of(cluster.id(1), seconds(80));
+  const auto outbox = cluster.core(0).take_outbox();
+  ASSERT_EQ(outbox.size(), 1U);
+  const auto taken = cluster.core(1).receive(cluster.id(0), outbox[0].text, seconds(80));
+  ASSERT_TRUE(taken) << taken.error().message();
+  EXPECT_FALSE(cluster.core(1).members().is_member(cluster.id(1)));
+  EXPECT_TRUE(cluster.core(0).members().is_member(cluster.id(guest)));
+}
+
 TEST(ClusterCore, ANodeLeavesTheCluster) {
   Cluster cluster(3);
   ASSERT_TRUE(cluster.core(2).remove(cluster.id(2), cluster.wall()));
