@@ -109,8 +109,14 @@ Result<void> ClusterCore::receive(const NodeId& from, std::string_view text, Tim
 void ClusterCore::receive_members(const NodeId& from, const Message& message,
                                   Result<void>& result) {
   if (message.entries.empty() && message.removals.empty()) return;
-  auto merged = members_.merge(message.entries, {}, crypto_);
-  // One that was put out must not put out others.
+  std::vector<MemberEntry> entries = message.entries;
+  // One that was put out must not sign anew, with other names and ever again, what it had signed.
+  if (!members_.is_member(from))
+    std::erase_if(entries, [&](const MemberEntry& entry) {
+      return members_.find_entry(entry.key, entry.added_by) != nullptr;
+    });
+  auto merged = members_.merge(entries, {}, crypto_);
+  // Nor put out others.
   if (members_.is_member(from)) {
     auto removed = members_.merge({}, message.removals, crypto_);
     merged.removals = std::move(removed.removals);

@@ -192,6 +192,35 @@ TEST(ClusterCore, WhatARemovedNodeSignsIsNeitherKeptNorPassedOn) {
   EXPECT_EQ(to_text(cluster.core(0).snapshot()).find("intruder"), std::string::npos);
 }
 
+// ... nor calls those whom it had let in by other names.
+TEST(ClusterCore, ARemovedNodeChangesNothingOfWhatItHadSigned) {
+  Cluster cluster(3);
+  const std::size_t guest = cluster.add();
+  ASSERT_EQ(cluster.join(guest, 2, cluster.invite(2)), "");
+  cluster.run(seconds(1));
+  ASSERT_TRUE(cluster.core(0).remove(cluster.id(2), cluster.wall()));
+  cluster.run(seconds(1));
+  ASSERT_TRUE(cluster.core(0).members().is_member(cluster.id(guest))) << "it is kept";
+  const TestCrypto& signer = cluster[2].crypto;
+  Message message;
+  message.cluster = cluster.core(0).members().cluster();
+  MemberEntry entry{.key = cluster[guest].crypto.public_key(),
+                    .name = "n0",
+                    .added_at = 1,  // so that it would hold against the one of before
+                    .added_by = signer.public_key()};
+  entry.signature = signer.sign(signed_bytes(message.cluster, entry));
+  message.entries.push_back(entry);
+  const Digest before = cluster.core(0).members().digest();
+  (void)cluster.core(0).take_outbox();
+  (void)cluster.core(0).take_unsaved();
+  EXPECT_TRUE(cluster.core(0)
+                  .receive(cluster.id(2), to_texts(message)[0], seconds(60))
+                  .is(Errc::invalid_argument));
+  EXPECT_EQ(cluster.core(0).members().digest(), before);
+  EXPECT_EQ(cluster.core(0).members().find(cluster.id(guest))->name, "n3");
+  EXPECT_FALSE(cluster.core(0).take_unsaved());
+}
+
 // It was away, knows nobody's address any more, and is only heard in the network.
 TEST(ClusterCore, WhoIsHeardOfAndWasPutOutIsTold) {
   Cluster cluster(3);

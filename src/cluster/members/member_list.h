@@ -99,6 +99,10 @@ class MemberList {
   Merged merge(std::span<const MemberEntry> entries, std::span<const Removal> removals,
                const Crypto& crypto);
 
+  // The one by which `signer` let `key` in, whether it counts or not; null: none is known. Valid
+  // until the next change.
+  const MemberEntry* find_entry(const PublicKey& key, const PublicKey& signer) const;
+
   // All that lasts, signers before those they signed: merged in this order nothing is missing.
   std::vector<MemberEntry> entries() const;
   std::vector<Removal> removals() const;
@@ -131,8 +135,7 @@ class MemberList {
                                                  const std::set<PublicKey>& known,
                                                  const std::vector<const MemberEntry*>& all);
   std::vector<const MemberEntry*> lasting() const;  // in the order of walk()
-  const MemberEntry* find_entry(const PublicKey& key, const PublicKey& signer) const;
-  void make_room();  // forgets what does not last
+  void make_room();                                 // forgets what does not last
   void refresh(const Crypto& crypto);
 
   ClusterId cluster_;
