@@ -425,6 +425,21 @@ TEST(ClusterCore, ComesBackWithWhatItSaved) {
   EXPECT_TRUE(ClusterCore::restore("{}", cluster[0].crypto, {}, cluster.wall()).is(Errc::corrupt));
 }
 
+// A file that holds what nobody would take today is no reason not to start.
+TEST(ClusterCore, ComesBackWithoutEntriesAbsurdlyAhead) {
+  Cluster cluster(1);
+  ASSERT_TRUE(cluster.core(0).put("want/pebble", "1", cluster.wall()));
+  SavedCluster saved = cluster.core(0).snapshot();
+  for (const std::string& key : {std::string("want/x"), own_key(cluster.id(0), "parts")})
+    saved.state.push_back({.key = key, .value = "1", .version = {kCounterMax, cluster.id(0)}});
+  auto core =
+      ClusterCore::restore(to_text(saved), cluster[0].crypto, cluster.options(), cluster.wall());
+  ASSERT_TRUE(core) << core.error().message();
+  EXPECT_EQ(*(*core)->get("want/pebble"), "1");
+  EXPECT_EQ((*core)->get("want/x"), nullptr);
+  EXPECT_TRUE((*core)->put("want/y", "1", cluster.wall())) << "and writes";
+}
+
 // What a node measures of itself changes all the time: no reason to write to the disk.
 TEST(ClusterCore, OwnKeysAloneAreNotWorthSaving) {
   Cluster cluster(2);
