@@ -141,6 +141,20 @@ Error unloaded(const NodeClient& node, const std::string& model) {
                       where, model)};
 }
 
+// Wishes name nodes by their ids: what another one asked for, as people call them.
+Error with_names(const NodeClient& node, const Error& error) {
+  std::string text = error.message();
+  const auto nodes = node.get("/cluster/v1/nodes");
+  if (!nodes || !nodes->is_array()) return error;
+  for (const json::value& one : nodes->as_array()) {
+    const std::string id = text_of(one, "id"), name = text_of(one, "name");
+    if (id.empty()) continue;
+    for (auto at = text.find(id); at != std::string::npos; at = text.find(id, at + name.size()))
+      text.replace(at, id.size(), name);
+  }
+  return {error.code(), text};
+}
+
 Result<void> load(const LoadFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
   const json::value answer = TRY(node.post("/cluster/v1/load", wish_of(flags.wish), kAnswerWithin));
@@ -151,7 +165,10 @@ Result<void> load(const LoadFlags& flags) {
     notice("load", waited);
   const json::value* wish = field_of(answer, "wish");
   Watch watch(model, wish == nullptr ? json::value() : *wish, flags.api.json);
-  while (!TRY(watch.look(TRY(node.get("/cluster/v1/instances"))))) {
+  while (true) {
+    const auto ready = watch.look(TRY(node.get("/cluster/v1/instances")));
+    if (ready.is(Errc::cancelled)) return with_names(node, ready.error());
+    if (TRY(ready)) break;
     if (!watch.is_wanted()) return unloaded(node, model);
     std::this_thread::sleep_for(kLookEvery);
   }
