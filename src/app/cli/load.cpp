@@ -76,7 +76,7 @@ class Watch {
       // Not yet: what is there answers the wish before.
       const bool current = truth_of(one, "current", true);
       if (!current) continue;
-      if (state == "refused") return Error(Errc::out_of_memory, text_of(one, "message"));
+      if (state == "refused") return refused(text_of(one, "message"));
       if (state == "ready" && truth_of(one, "served", true)) ++ready;
       progress += number_of(one, "progress").value_or(0);
       TRY(look_at_failure(one, state));
@@ -91,6 +91,15 @@ class Watch {
   bool is_wanted() const { return wanted_; }  // by anybody, as of the last look
 
  private:
+  // By the keeper, for others have taken the room since the check before: the wish stands.
+  Error refused(std::string why) const {
+    while (why.ends_with('.')) why.pop_back();
+    return {Errc::out_of_memory,
+            fmt::format("{}. It stays asked for, and is placed when there is room; `drystone "
+                        "unload {}` ends that",
+                        why, model_)};
+  }
+
   Result<void> look_at_wish(const json::value& instance) const {
     const json::value* wish = field_of(instance, "wish");
     if (wish == nullptr || !wish->is_object() || !wish_.is_object()) return {};
