@@ -33,11 +33,14 @@ void InstanceMap::changed(std::string_view key) {
 template <typename T>
 const std::optional<T>& InstanceMap::read(Parsed<T>& parsed, const std::string& key,
                                           Result<T> (*reader)(const json::value&)) const {
-  const auto [at, is_new] = parsed.try_emplace(key);
-  if (!is_new) return at->second;
-  if (const json::value* value = map_.get(key))
-    if (auto read = reader(*value)) at->second = *std::move(read);
-  return at->second;
+  static const std::optional<T> kNone;
+  if (const auto known = parsed.find(key); known != parsed.end()) return known->second;
+  // What the map has not is not kept: anybody can ask for any name.
+  const json::value* value = map_.get(key);
+  if (value == nullptr) return kNone;
+  std::optional<T>& made = parsed[key];
+  if (auto read = reader(*value)) made = *std::move(read);
+  return made;
 }
 
 const DesiredInstance* InstanceMap::wish(const std::string& key) const {
