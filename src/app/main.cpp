@@ -29,6 +29,23 @@ constexpr const char* kExamples = R"(Examples:
 MODEL is a GGUF file (any part of a split one), or `pebble`, the small model inside this program.
 `drystone COMMAND --help` explains a command.)";
 
+// Which node is asked may stand before the command; of those that ask none, `up` and `serve` have
+// flags that sound alike.
+void refuse_unused(const CLI::App& app) {
+  const CLI::App& command = *app.get_subcommands().front();
+  const bool asks = command.get_option_no_throw("--api-ca") != nullptr;
+  for (const char* flag : {"--api", "--api-ca"}) {
+    if (asks || app.count(flag) == 0) continue;
+    const std::string name = command.get_name();
+    const std::string instead =
+        name == "up"      ? "`drystone up --api ADDRESS:PORT` says where its own API listens"
+        : name == "serve" ? "`drystone serve --listen ADDRESS:PORT` says where it listens"
+                          : "leave it out";
+    throw CLI::ValidationError(
+        flag, fmt::format("it has no effect before `{}`, which asks no node: {}", name, instead));
+  }
+}
+
 int run(int argc, char** argv) {
   int exit_code = drystone::kExitOk;
   CLI::App app("Runs large language models on the machines you have.", "drystone");
@@ -42,6 +59,7 @@ int run(int argc, char** argv) {
   app.footer(kExamples);
   app.get_formatter()->column_width(34);
   for (const auto add : kCommands) add(app, exit_code);
+  app.parse_complete_callback([&app] { refuse_unused(app); });  // before the command's own
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
     fmt::print(

@@ -33,7 +33,7 @@ struct DiscoveryPacket {
 struct DiscoveryNews {
   std::uint16_t port;  // where the node takes connections; not 0
   SealedId node_id;    // in the clear here; sealed under the first key
-  // Up to kTagsMax keys that readers may know: the cluster's, and one for each open invitation.
+  // Up to kTagsMax keys that readers may know: the cluster's, and those of open invitations.
   std::span<const DiscoveryKey> keys;
 };
 

@@ -79,6 +79,8 @@ class GroupSocket : public std::enable_shared_from_this<GroupSocket> {
   }
 
  private:
+  void received(error_code error, std::size_t bytes);
+
   udp::socket socket_;
   udp::endpoint group_;
   std::string interface_;
@@ -120,19 +122,21 @@ error_code GroupSocket::join(unsigned index) {
 }
 
 void GroupSocket::receive() {
-  socket_.async_receive_from(
-      asio::buffer(packet_), from_,
-      [self = shared_from_this()](error_code error, std::size_t bytes) {
-        if (error == asio::error::operation_aborted || !self->receiver_) return;
-        // An error of one packet (unreachable, too long) says nothing of the next. A socket that is
-        // broken for good is found by the next look at the interfaces.
-        if (error && error != asio::error::message_size && error != asio::error::connection_refused)
-          return;
-        // The receiver may close this socket.
-        const Receiver receiver = self->receiver_;
-        receiver(std::span(self->packet_).first(bytes), self->from_, self->interface_);
-        if (self->receiver_) self->receive();
-      });
+  socket_.async_receive_from(asio::buffer(packet_), from_,
+                             [self = shared_from_this()](error_code error, std::size_t bytes) {
+                               self->received(error, bytes);
+                             });
+}
+
+void GroupSocket::received(error_code error, std::size_t bytes) {
+  if (error == asio::error::operation_aborted || !receiver_) return;
+  // An error of one packet (unreachable, too long) says nothing of the next. A socket that is
+  // broken for good is replaced with the next look at the interfaces.
+  broken_ = error && error != asio::error::message_size && error != asio::error::connection_refused;
+  if (broken_) return;
+  const Receiver receiver = receiver_;  // which may close this socket
+  receiver(std::span(packet_).first(bytes), from_, interface_);
+  if (receiver_) receive();
 }
 
 using JoinKey = std::pair<unsigned, bool>;  // interface, whether v6

@@ -1,7 +1,12 @@
 #include "net/discovery_socket.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <set>
@@ -17,6 +22,24 @@ using namespace std::chrono_literals;
 
 // These speak through the machine's own interfaces, on a port of their own.
 constexpr std::uint16_t kPort = 28399;
+
+// Of this process.
+std::set<int> sockets_on(std::uint16_t port) {
+  constexpr int kLooked = 1024;
+  std::set<int> found;
+  for (int fd = 0; fd < kLooked; ++fd) {
+    sockaddr_in6 address = {};  // an IPv4 address has its port at the same place
+    socklen_t size = sizeof address;
+    int type = 0;
+    socklen_t type_size = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 && type == SOCK_DGRAM &&
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        (address.sin6_family == AF_INET || address.sin6_family == AF_INET6) &&
+        ntohs(address.sin6_port) == port)
+      found.insert(fd);
+  }
+  return found;
+}
 
 class DiscoverySocketTest : public testing::Test {
  protected:
@@ -107,6 +130,35 @@ TEST_F(DiscoverySocketTest, TheReceiverMayLetGoOfTheSocket) {
     GTEST_SKIP() << "no interface of this machine sends multicast";
   loop_.run();
   EXPECT_EQ(heard, 1U);
+}
+
+// One that cannot receive any more would be deaf for good, while its interface is there.
+TEST_F(DiscoverySocketTest, ABrokenSocketIsReplaced) {
+  constexpr std::uint16_t kOwnPort = kPort + 4;
+  const auto first = random_bytes<16>(), second = random_bytes<16>();
+  const auto sender = open([](const DiscoverySocket::Arrival&) {}, {.port = kOwnPort});
+  const std::set<int> of_sender = sockets_on(kOwnPort);
+  bool broken = false, heard = false;
+  // Reading from what then stands in their place fails.
+  const auto break_all = [&] {
+    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (const int fd : sockets_on(kOwnPort))
+      if (!of_sender.contains(fd)) dup2(nothing, fd);
+    ::close(nothing);
+    broken = true;
+  };
+  const auto socket = open(
+      [&](const DiscoverySocket::Arrival& arrival) {
+        if (!broken) break_all();
+        heard |=
+            std::equal(arrival.packet.begin(), arrival.packet.end(), second.begin(), second.end());
+      },
+      {.port = kOwnPort, .rescan_every = 50ms});
+  if (sender->send(first) == 0) GTEST_SKIP() << "no interface of this machine sends multicast";
+  ASSERT_TRUE(run_until([&] { return broken; }));
+  ASSERT_TRUE(run_until([&] { return sockets_on(kOwnPort).size() > of_sender.size(); }));
+  sender->send(second);
+  EXPECT_TRUE(run_until([&] { return heard; }));
 }
 
 TEST_F(DiscoverySocketTest, AGroupMustBeOne) {

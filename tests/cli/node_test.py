@@ -387,6 +387,14 @@ class ReplacedLoadTest(ProgramTest):
         again = {**FakeNode.ours, "asked": 7}  # somebody wants the very same
         self.assertIn("mid is ready", self.output("--api", self.fake(again), "load", "mid", "--stages", 3))
 
+    # Whoever reads that it failed must know that it may load in the night.
+    def test_a_load_that_is_refused_later_stays_asked_for(self):
+        full = {"instance": "mid", "model": "mid", "state": "refused", "current": True, "wish": FakeNode.ours, "parts": [],
+                "message": "cannot place mid: needs 3 GiB, free 2 GiB. Running models are unaffected. Add a node"}
+        said = self.error("--api", self.fake(full), "load", "mid", "--stages", 3)
+        self.assertIn("cannot place mid: needs 3 GiB, free 2 GiB", said)
+        self.assertIn("Add a node. It stays asked for, and is placed when there is room; `drystone unload mid` ends that", said)
+
     # Nobody waits for what will not come.
     def test_a_load_ends_when_somebody_unloads(self):
         begun = time.monotonic()

@@ -40,6 +40,16 @@ class Mistakes(ProgramTest):
         self.assertIn("--kv", self.error("logits", "x.gguf", "--kv", "q3", exit_code=2))
         self.assertIn("TEXT or --file", self.error("tokenize", "x.gguf", exit_code=2))
 
+    # Who says where a node is to listen must not learn later that it listens elsewhere.
+    def test_a_node_to_ask_before_a_command_that_asks_none(self):
+        url = ("--api", "http://127.0.0.1:1")
+        self.assertIn("`drystone up --api ADDRESS:PORT`", self.error(*url, "up", "--state", self.folder / "a", exit_code=2))
+        self.assertIn("`drystone serve --listen ADDRESS:PORT`", self.error(*url, "serve", "no.gguf", exit_code=2))
+        self.assertIn("--api: it has no effect before `inspect`", self.error(*url, "inspect", "no.gguf", exit_code=2))
+        self.assertIn("--api-ca: it has no effect before `up`", self.error("--api-ca", "x.crt", "up", "--state", self.folder / "a", exit_code=2))
+        self.assertFalse((self.folder / "a").exists())
+        self.assertIn("no node answers at http://127.0.0.1:1", self.error(*url, "nodes"))
+
     def test_every_command_names_a_missing_model(self):
         ids = self.file("ids.txt", "1 2 3")
         for args in (["inspect", "no.gguf"], ["tokenize", "no.gguf", "text"], ["bench", "no.gguf"],

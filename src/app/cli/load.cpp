@@ -76,7 +76,7 @@ class Watch {
       // Not yet: what is there answers the wish before.
       const bool current = truth_of(one, "current", true);
       if (!current) continue;
-      if (state == "refused") return Error(Errc::out_of_memory, text_of(one, "message"));
+      if (state == "refused") return refused(text_of(one, "message"));
       if (state == "ready" && truth_of(one, "served", true)) ++ready;
       progress += number_of(one, "progress").value_or(0);
       TRY(look_at_failure(one, state));
@@ -91,6 +91,15 @@ class Watch {
   bool is_wanted() const { return wanted_; }  // by anybody, as of the last look
 
  private:
+  // By the keeper, for others have taken the room since the check before: the wish stands.
+  Error refused(std::string why) const {
+    while (why.ends_with('.')) why.pop_back();
+    return {Errc::out_of_memory,
+            fmt::format("{}. It stays asked for, and is placed when there is room; `drystone "
+                        "unload {}` ends that",
+                        why, model_)};
+  }
+
   Result<void> look_at_wish(const json::value& instance) const {
     const json::value* wish = field_of(instance, "wish");
     if (wish == nullptr || !wish->is_object() || !wish_.is_object()) return {};
@@ -141,6 +150,20 @@ Error unloaded(const NodeClient& node, const std::string& model) {
                       where, model)};
 }
 
+// Wishes name nodes by their ids: what another one asked for, as people call them.
+Error with_names(const NodeClient& node, const Error& error) {
+  std::string text = error.message();
+  const auto nodes = node.get("/cluster/v1/nodes");
+  if (!nodes || !nodes->is_array()) return error;
+  for (const json::value& one : nodes->as_array()) {
+    const std::string id = text_of(one, "id"), name = text_of(one, "name");
+    if (id.empty()) continue;
+    for (auto at = text.find(id); at != std::string::npos; at = text.find(id, at + name.size()))
+      text.replace(at, id.size(), name);
+  }
+  return {error.code(), text};
+}
+
 Result<void> load(const LoadFlags& flags) {
   const NodeClient node = TRY(connect_node(flags.api));
   const json::value answer = TRY(node.post("/cluster/v1/load", wish_of(flags.wish), kAnswerWithin));
@@ -151,7 +174,10 @@ Result<void> load(const LoadFlags& flags) {
     notice("load", waited);
   const json::value* wish = field_of(answer, "wish");
   Watch watch(model, wish == nullptr ? json::value() : *wish, flags.api.json);
-  while (!TRY(watch.look(TRY(node.get("/cluster/v1/instances"))))) {
+  while (true) {
+    const auto ready = watch.look(TRY(node.get("/cluster/v1/instances")));
+    if (ready.is(Errc::cancelled)) return with_names(node, ready.error());
+    if (TRY(ready)) break;
     if (!watch.is_wanted()) return unloaded(node, model);
     std::this_thread::sleep_for(kLookEvery);
   }

@@ -1,5 +1,7 @@
 #include "app/cli/node_talk.h"
 
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 #include <chrono>
 #include <thread>
@@ -119,12 +121,29 @@ Result<std::optional<double>> loading(const NodeClient& node, const std::string&
 
 }  // namespace
 
-Result<bool> serves(const NodeClient& node, const std::string& model) {
-  const json::value instances = TRY(node.get("/cluster/v1/instances", std::chrono::seconds(5)));
+Result<bool> serves(const NodeClient& node, const std::string& model,
+                    std::chrono::milliseconds within) {
+  const json::value instances = TRY(node.get("/cluster/v1/instances", within));
   if (const auto* list = instances.if_array())
     for (const json::value& instance : *list)
       if (text_of(instance, "model") == model) return true;
   return false;
+}
+
+Result<bool> serves_if_there(const NodeClient& node, const std::string& model,
+                             std::chrono::milliseconds within) {
+  auto served = serves(node, model, within);
+  if (served) return served;
+  // `drystone serve` and programs of others are no nodes.
+  if (served.is(Errc::not_found) || served.is(Errc::corrupt) || !node.listens()) return false;
+  if (served.is(Errc::unavailable)) return served;
+  std::string why = served.error().message();
+  while (why.ends_with('.')) why.pop_back();
+  return Error(
+      served.error().code(),
+      fmt::format("the node at {} does not say whether it serves {}: {}. $DRYSTONE_API_KEY is sent "
+                  "as its key, --api URL asks another node; a GGUF file is run here, by its path",
+                  node.url(), model, why));
 }
 
 Result<std::unique_ptr<Talk>> talk_to_node(NodeClient node, const std::string& model,

@@ -136,7 +136,8 @@ bool input_is_piped() {
 }
 
 // The running node, if it serves what MODEL names; a file is run here. Errors: a node that was
-// named and does not answer, does not serve it, or is to run a file of ours.
+// named and does not answer, does not serve it, or is to run a file of ours; one that was not
+// named, is there, and does not say.
 Result<std::optional<NodeClient>> node_for(const RunOptions& options) {
   const std::string& model = options.engine.model;
   std::error_code error;
@@ -150,10 +151,9 @@ Result<std::optional<NodeClient>> node_for(const RunOptions& options) {
                              model, model));
   }
   NodeClient node = TRY(connect_node(options.api));
-  const auto served = serves(node, model);
-  if (served && *served) return std::optional(std::move(node));
+  if (TRY(named ? serves(node, model) : serves_if_there(node, model)))
+    return std::optional(std::move(node));
   if (!named) return std::optional<NodeClient>();
-  TRY(served);
   return Error(Errc::not_found,
                fmt::format("the node serves no {}: `drystone load {}` first", model, model));
 }

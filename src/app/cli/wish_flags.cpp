@@ -45,7 +45,7 @@ void add_wish_flags(CLI::App& command, WishFlags& flags) {
   number("--stages", flags.stages, 512, "Cut the layers in so many stages [the planner chooses]");
   number("--shards", flags.shards, 8, "Cut each stage over so many nodes [the planner chooses]");
   number("--replicas", flags.replicas, 64, "Place it so many times [1]");
-  command.add_option("--nodes", flags.nodes, "Only these, by name or id [all]")
+  command.add_option("--nodes", flags.nodes, "Only these, by name or the beginning of an id [all]")
       ->check(CLI::Validator(
           [](std::string& text) {
             return text.find_first_not_of(", ") == std::string::npos

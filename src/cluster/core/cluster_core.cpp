@@ -109,8 +109,14 @@ Result<void> ClusterCore::receive(const NodeId& from, std::string_view text, Tim
 void ClusterCore::receive_members(const NodeId& from, const Message& message,
                                   Result<void>& result) {
   if (message.entries.empty() && message.removals.empty()) return;
-  auto merged = members_.merge(message.entries, {}, crypto_);
-  // One that was put out must not put out others.
+  std::vector<MemberEntry> entries = message.entries;
+  // One that was put out must not sign anew, with other names and ever again, what it had signed.
+  if (!members_.is_member(from))
+    std::erase_if(entries, [&](const MemberEntry& entry) {
+      return members_.find_entry(entry.key, entry.added_by) != nullptr;
+    });
+  auto merged = members_.merge(entries, {}, crypto_);
+  // Nor put out others.
   if (members_.is_member(from)) {
     auto removed = members_.merge({}, message.removals, crypto_);
     merged.removals = std::move(removed.removals);
@@ -163,11 +169,7 @@ void ClusterCore::bid_farewell(const NodeId& outsider) {
   MembersOut farewell{.removals = members_.removals()};
   if (members_.is_member(self()) && members_.is_removed(*key))
     std::erase_if(farewell.removals, [&](const Removal& removal) { return removal.key != *key; });
-  // It may not know yet who signed that.
-  for (const Removal& removal : farewell.removals)
-    for (const MemberEntry& entry : members_.chain(removal.removed_by))
-      if (std::ranges::find(farewell.entries, entry) == farewell.entries.end())
-        farewell.entries.push_back(entry);
+  farewell.entries = members_.proof(farewell.removals);  // it may have been away
   members_out_[outsider] = std::move(farewell);
 }
 

@@ -87,9 +87,10 @@ class ClusterCore {
 
   void tick(Time now, Wall wall);
   // A key that is not known yet may introduce itself: the member entries of its message are looked
-  // at, they prove themselves; and the rest, if `from` is a member then.
-  // Errors: invalid_argument (`from` is no member; one that was removed is told so), corrupt (form,
-  // another cluster: nothing was taken), corrupt or limit (of one part: the others were taken)
+  // at, which prove themselves, where there is none of that key by that signer yet; and the rest,
+  // if `from` is a member then. Errors: invalid_argument (`from` is no member; one that was removed
+  // is told so), corrupt (form, another cluster: nothing was taken), corrupt or limit (of one part:
+  // the others were taken)
   Result<void> receive(const NodeId& from, std::string_view text, Time now);
 
   // A node was heard of in the network that has not spoken to us: one that was put out is told so.
@@ -122,8 +123,7 @@ class ClusterCore {
   const MemberList& members() const { return members_; }
   bool is_member(const PublicKey& key) const { return members_.is_member(key); }
   // Puts a node out, everywhere and for ever; with it go open invitations and the discovery key.
-  // This node itself: it leaves the cluster. Errors: not_found, invalid_argument (we are no
-  // member), limit
+  // This node itself: it leaves the cluster. Errors: not_found, invalid_argument (we are no member)
   Result<void> remove(const NodeId& id, Wall wall);
 
   // --- invitations

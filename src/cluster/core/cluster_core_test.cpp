@@ -192,6 +192,35 @@ TEST(ClusterCore, WhatARemovedNodeSignsIsNeitherKeptNorPassedOn) {
   EXPECT_EQ(to_text(cluster.core(0).snapshot()).find("intruder"), std::string::npos);
 }
 
+// ... nor calls those whom it had let in by other names.
+TEST(ClusterCore, ARemovedNodeChangesNothingOfWhatItHadSigned) {
+  Cluster cluster(3);
+  const std::size_t guest = cluster.add();
+  ASSERT_EQ(cluster.join(guest, 2, cluster.invite(2)), "");
+  cluster.run(seconds(1));
+  ASSERT_TRUE(cluster.core(0).remove(cluster.id(2), cluster.wall()));
+  cluster.run(seconds(1));
+  ASSERT_TRUE(cluster.core(0).members().is_member(cluster.id(guest))) << "it is kept";
+  const TestCrypto& signer = cluster[2].crypto;
+  Message message;
+  message.cluster = cluster.core(0).members().cluster();
+  MemberEntry entry{.key = cluster[guest].crypto.public_key(),
+                    .name = "n0",
+                    .added_at = 1,  // so that it would hold against the one of before
+                    .added_by = signer.public_key()};
+  entry.signature = signer.sign(signed_bytes(message.cluster, entry));
+  message.entries.push_back(entry);
+  const Digest before = cluster.core(0).members().digest();
+  (void)cluster.core(0).take_outbox();
+  (void)cluster.core(0).take_unsaved();
+  EXPECT_TRUE(cluster.core(0)
+                  .receive(cluster.id(2), to_texts(message)[0], seconds(60))
+                  .is(Errc::invalid_argument));
+  EXPECT_EQ(cluster.core(0).members().digest(), before);
+  EXPECT_EQ(cluster.core(0).members().find(cluster.id(guest))->name, "n3");
+  EXPECT_FALSE(cluster.core(0).take_unsaved());
+}
+
 // It was away, knows nobody's address any more, and is only heard in the network.
 TEST(ClusterCore, WhoIsHeardOfAndWasPutOutIsTold) {
   Cluster cluster(3);
@@ -209,6 +238,27 @@ TEST(ClusterCore, WhoIsHeardOfAndWasPutOutIsTold) {
   EXPECT_EQ(outbox[0].to, cluster.id(2));
   ASSERT_TRUE(cluster.core(2).receive(cluster.id(0), outbox[0].text, seconds(80)));
   EXPECT_FALSE(cluster.core(2).members().is_member(cluster.id(2)));
+}
+
+// ... though its disk has forgotten whom it let in, and the removal keeps them.
+TEST(ClusterCore, WhoWasPutOutIsToldWithWhatTheRemovalKeeps) {
+  Cluster cluster(2);
+  const std::string before = cluster.core(1).saved();
+  const std::size_t guest = cluster.add();
+  ASSERT_EQ(cluster.join(guest, 1, cluster.invite(1)), "");
+  cluster.run(seconds(1));
+  cluster[1].core =
+      *ClusterCore::restore(before, cluster[1].crypto, cluster.options(), cluster.wall());
+  cluster[1].up = false;
+  ASSERT_TRUE(cluster.core(0).remove(cluster.id(1), cluster.wall()));
+  (void)cluster.core(0).take_outbox();
+  cluster.core(0).heard_of(cluster.id(1), seconds(80));
+  const auto outbox = cluster.core(0).take_outbox();
+  ASSERT_EQ(outbox.size(), 1U);
+  const auto taken = cluster.core(1).receive(cluster.id(0), outbox[0].text, seconds(80));
+  ASSERT_TRUE(taken) << taken.error().message();
+  EXPECT_FALSE(cluster.core(1).members().is_member(cluster.id(1)));
+  EXPECT_TRUE(cluster.core(0).members().is_member(cluster.id(guest)));
 }
 
 TEST(ClusterCore, ANodeLeavesTheCluster) {
@@ -373,6 +423,21 @@ TEST(ClusterCore, ComesBackWithWhatItSaved) {
   }
   EXPECT_TRUE(cluster.core(0).take_unsaved() || true);
   EXPECT_TRUE(ClusterCore::restore("{}", cluster[0].crypto, {}, cluster.wall()).is(Errc::corrupt));
+}
+
+// A file that holds what nobody would take today is no reason not to start.
+TEST(ClusterCore, ComesBackWithoutEntriesAbsurdlyAhead) {
+  Cluster cluster(1);
+  ASSERT_TRUE(cluster.core(0).put("want/pebble", "1", cluster.wall()));
+  SavedCluster saved = cluster.core(0).snapshot();
+  for (const std::string& key : {std::string("want/x"), own_key(cluster.id(0), "parts")})
+    saved.state.push_back({.key = key, .value = "1", .version = {kCounterMax, cluster.id(0)}});
+  auto core =
+      ClusterCore::restore(to_text(saved), cluster[0].crypto, cluster.options(), cluster.wall());
+  ASSERT_TRUE(core) << core.error().message();
+  EXPECT_EQ(*(*core)->get("want/pebble"), "1");
+  EXPECT_EQ((*core)->get("want/x"), nullptr);
+  EXPECT_TRUE((*core)->put("want/y", "1", cluster.wall())) << "and writes";
 }
 
 // What a node measures of itself changes all the time: no reason to write to the disk.

@@ -69,7 +69,10 @@ Result<std::unique_ptr<ClusterCore>> ClusterCore::restore(std::string_view saved
   TRY(fields.finish_strictly());
   MemberList members = TRY(parse_member_list(list, crypto));
   std::unique_ptr<ClusterCore> core(new ClusterCore(std::move(members), crypto, options, wall));
-  for (MapEntry& entry : entries) TRY(core->map_.merge(std::move(entry), core->wall_ms_));
+  for (MapEntry& entry : entries) {
+    if (StateMap::is_ahead(entry, core->wall_ms_)) continue;  // nobody takes it: no reason to fail
+    TRY(core->map_.merge(std::move(entry), core->wall_ms_));
+  }
   core->follow();
   core->events_.clear();
   core->unsaved_ = false;

@@ -33,22 +33,38 @@ void InstanceMap::changed(std::string_view key) {
 template <typename T>
 const std::optional<T>& InstanceMap::read(Parsed<T>& parsed, const std::string& key,
                                           Result<T> (*reader)(const json::value&)) const {
-  const auto [at, is_new] = parsed.try_emplace(key);
-  if (!is_new) return at->second;
-  if (const json::value* value = map_.get(key))
-    if (auto read = reader(*value)) at->second = *std::move(read);
-  return at->second;
+  static const std::optional<T> kNone;
+  if (const auto known = parsed.find(key); known != parsed.end()) return known->second;
+  // What the map has not is not kept: anybody can ask for any name.
+  const json::value* value = map_.get(key);
+  if (value == nullptr) return kNone;
+  std::optional<T>& made = parsed[key];
+  if (auto read = reader(*value)) made = *std::move(read);
+  return made;
+}
+
+const DesiredInstance* InstanceMap::wish(const std::string& key) const {
+  const auto& desired = read(wanted_, key, desired_from_json);
+  return desired && want_key(desired->model) == key ? &*desired : nullptr;
 }
 
 std::map<std::string, DesiredInstance> InstanceMap::wanted() const {
   std::map<std::string, DesiredInstance> wanted;
   for (const std::string& key : map_.keys(kWantPrefix)) {
-    const auto& desired = read(wanted_, key, desired_from_json);
-    if (!desired || want_key(desired->model) != key) continue;
+    const DesiredInstance* desired = wish(key);
+    if (desired == nullptr) continue;
     for (std::uint32_t i = 0; i < desired->replicas && wanted.size() < kInstancesMax; ++i)
       wanted.emplace(instance_name(desired->model, i), *desired);
   }
   return wanted;
+}
+
+std::size_t InstanceMap::wanted_beside(const std::string& model) const {
+  std::size_t count = 0;
+  for (const std::string& key : map_.keys(kWantPrefix))
+    if (const DesiredInstance* desired = wish(key); desired != nullptr && desired->model != model)
+      count += desired->replicas;
+  return count;
 }
 
 std::optional<PlaceValue> InstanceMap::place(const std::string& instance) const {

@@ -33,8 +33,10 @@ class InstanceMap {
   // The map has another value at this key, or none any more. Has to be told of each such change.
   void changed(std::string_view key);
 
-  // By instance: of every replica of everything that is wanted.
+  // By instance: of every replica of everything that is wanted, up to kInstancesMax.
   std::map<std::string, DesiredInstance> wanted() const;
+  // How many are wanted of other models, those beyond that too.
+  std::size_t wanted_beside(const std::string& model) const;
   // By instance.
   std::map<std::string, PlaceValue> places() const;
   std::optional<PlaceValue> place(const std::string& instance) const;
@@ -63,6 +65,7 @@ class InstanceMap {
   // By key; nullopt: there is none, or none that can be understood.
   template <typename T>
   using Parsed = std::map<std::string, std::optional<T>, std::less<>>;
+  const DesiredInstance* wish(const std::string& key) const;  // null: none at this key
   template <typename T>
   const std::optional<T>& read(Parsed<T>& parsed, const std::string& key,
                                Result<T> (*reader)(const boost::json::value&)) const;

@@ -19,10 +19,22 @@ bool holds_against(const MemberEntry& a, const MemberEntry& b) {
   return std::tie(a.added_at, a.name, a.signature) < std::tie(b.added_at, b.name, b.signature);
 }
 
-// Fewer keys let fewer in; of two removals of one key by one signer, all members keep the same.
-bool holds_against(const Removal& a, const Removal& b) {
+// The order in which removals of one key hold. Fewer keys let fewer in; of removals that keep the
+// same, the one by the node itself says that it has left.
+bool keeps_less(const Removal& a, const Removal& b) {
   const auto size_a = a.kept.size(), size_b = b.kept.size();
-  return std::tie(size_a, a.kept, a.signature) < std::tie(size_b, b.kept, b.signature);
+  const bool by_other_a = a.removed_by != a.key, by_other_b = b.removed_by != b.key;
+  return std::tie(size_a, a.kept, by_other_a, a.removed_by, a.signature) <
+         std::tie(size_b, b.kept, by_other_b, b.removed_by, b.signature);
+}
+
+// Whether `held`, the removals of a key, change by another one. What they come to depends on the
+// set of those that were given alone: each that is not held stands behind 8 others, or behind one
+// that keeps the same, whatever comes.
+bool is_news(const std::vector<Removal>& held, const Removal& removal) {
+  const auto same = std::ranges::find(held, removal.kept, &Removal::kept);
+  if (same != held.end()) return keeps_less(removal, *same);
+  return held.size() < kRemovalsOfKeyMax || keeps_less(removal, held.back());
 }
 
 }  // namespace
@@ -42,10 +54,7 @@ Result<MemberList> MemberList::found(const ClusterId& cluster, std::string_view 
   return list;
 }
 
-bool MemberList::is_removed(const PublicKey& key) const {
-  const auto found = removals_.lower_bound({key, kLowestKey});
-  return found != removals_.end() && found->first.first == key;
-}
+bool MemberList::is_removed(const PublicKey& key) const { return removals_.contains(key); }
 
 bool MemberList::is_rooted(const PublicKey& key) const {
   const auto found = entries_.lower_bound({key, kLowestKey});
@@ -53,10 +62,17 @@ bool MemberList::is_rooted(const PublicKey& key) const {
 }
 
 bool MemberList::is_kept(const PublicKey& removed, const PublicKey& key) const {
-  for (auto it = removals_.lower_bound({removed, kLowestKey});
-       it != removals_.end() && it->first.first == removed; ++it)
-    if (!std::ranges::binary_search(it->second.kept, key)) return false;
-  return true;
+  const auto found = removals_.find(removed);
+  if (found == removals_.end()) return true;
+  if (found->second.size() == kRemovalsOfKeyMax) return false;  // there may have been more
+  return std::ranges::all_of(found->second, [&](const Removal& removal) {
+    return std::ranges::binary_search(removal.kept, key);
+  });
+}
+
+const MemberEntry* MemberList::find_entry(const PublicKey& key, const PublicKey& signer) const {
+  const auto found = entries_.find({key, signer});
+  return found == entries_.end() ? nullptr : &found->second;
 }
 
 bool MemberList::is_member(const PublicKey& key) const {
@@ -127,23 +143,23 @@ Result<bool> MemberList::take(const MemberEntry& entry, const Crypto& crypto) {
 }
 
 Result<bool> MemberList::take(const Removal& removal, const Crypto& crypto) {
-  const KeyPair pair(removal.key, removal.removed_by);
-  const auto present = removals_.find(pair);
-  if (present != removals_.end() && !holds_against(removal, present->second)) return false;
+  const auto known = removals_.find(removal.key);
+  if (known != removals_.end() && !is_news(known->second, removal)) return false;
   if (removal.kept.size() > kKeptMax ||
       std::ranges::adjacent_find(removal.kept, std::greater_equal{}) != removal.kept.end())
     return Error(Errc::corrupt, "its list of kept keys is not sorted or too long");
   if (!is_rooted(removal.key)) return Error(Errc::not_found, "the key it removes is not known");
   if (!is_rooted(removal.removed_by))
     return Error(Errc::not_found, "the one who signed it is not known");
+  for (const PublicKey& key : removal.kept)
+    if (!find_entry(key, removal.key))
+      return Error(Errc::not_found, "it keeps a key that the removed one has not let in");
   if (!crypto.verify(removal.removed_by, signed_bytes(cluster_, removal), removal.signature))
     return Error(Errc::corrupt, "its signature is wrong");
-  std::size_t kept = removal.kept.size();
-  for (const auto& [other, known] : removals_) kept += other == pair ? 0 : known.kept.size();
-  if ((present == removals_.end() && removals_.size() >= kRemovalsMax) || kept > kKeptTotalMax)
-    return Error(Errc::limit, fmt::format("a cluster has at most {} removals, which keep {} keys",
-                                          kRemovalsMax, kKeptTotalMax));
-  removals_[pair] = removal;
+  std::vector<Removal>& held = removals_[removal.key];
+  std::erase_if(held, [&](const Removal& other) { return other.kept == removal.kept; });
+  held.insert(std::ranges::lower_bound(held, removal, keeps_less), removal);
+  if (held.size() > kRemovalsOfKeyMax) held.pop_back();
   return true;
 }
 
@@ -190,27 +206,42 @@ std::vector<const MemberEntry*> MemberList::walk(bool counting) const {
   return found;
 }
 
-// A removal is believed where the one it removes and the one who signed it are known. The entries
-// of each that does not count any more lead to genesis, and last with the removal.
+// Of each of `keys` the chain nearest to genesis, up to a key that is `known`. In `all`, what
+// walk() found, signers come before those they signed.
+std::set<const MemberEntry*> MemberList::leading_to(const std::set<PublicKey>& keys,
+                                                    const std::set<PublicKey>& known,
+                                                    const std::vector<const MemberEntry*>& all) {
+  std::map<PublicKey, const MemberEntry*> first;
+  for (const MemberEntry* entry : all) first.try_emplace(entry->key, entry);
+  std::set<const MemberEntry*> found;
+  for (const PublicKey& key : keys)
+    for (PublicKey next = key; !known.contains(next); next = first.at(next)->added_by)
+      if (!found.insert(first.at(next)).second) break;
+  return found;
+}
+
+// A removal is believed where the one it removes, the one who signed it and those whom it keeps are
+// known. The entries of each that does not count any more lead to genesis, and last with the
+// removal.
 std::vector<const MemberEntry*> MemberList::lasting() const {
   std::vector<const MemberEntry*> found = walk(/*counting=*/true);
-  std::set<PublicKey> known;
+  const std::set<const MemberEntry*> counting(found.begin(), found.end());
+  std::set<PublicKey> known, wanted;
   for (const MemberEntry* entry : found) known.insert(entry->key);
-  std::set<PublicKey> wanted;
-  for (const auto& [pair, removal] : removals_)
-    for (const PublicKey& key : {removal.key, removal.removed_by})
-      if (!known.contains(key)) wanted.insert(key);
+  std::set<const MemberEntry*> kept;
+  for (const auto& [removed, held] : removals_) {
+    wanted.insert(removed);
+    for (const Removal& removal : held) {
+      wanted.insert(removal.removed_by);
+      for (const PublicKey& key : removal.kept) kept.insert(find_entry(key, removed));
+    }
+  }
   if (wanted.empty()) return found;
-  // Backwards, signers come after those they signed: of each key, the entry nearest to genesis.
-  std::map<PublicKey, const MemberEntry*> first;
   const std::vector<const MemberEntry*> all = walk(/*counting=*/false);
-  for (const MemberEntry* entry : all) first.try_emplace(entry->key, entry);
-  std::set<const MemberEntry*> needed;
-  for (const PublicKey& key : wanted)
-    for (PublicKey next = key; !known.contains(next); next = first.at(next)->added_by)
-      if (!needed.insert(first.at(next)).second) break;
+  std::set<const MemberEntry*> needed = leading_to(wanted, known, all);
+  needed.merge(kept);
   for (const MemberEntry* entry : all)
-    if (needed.contains(entry)) found.push_back(entry);
+    if (needed.contains(entry) && !counting.contains(entry)) found.push_back(entry);
   return found;
 }
 
@@ -233,7 +264,7 @@ std::vector<MemberEntry> MemberList::entries() const {
 
 std::vector<Removal> MemberList::removals() const {
   std::vector<Removal> all;
-  for (const auto& [pair, removal] : removals_) all.push_back(removal);
+  for (const auto& [key, held] : removals_) all.insert(all.end(), held.begin(), held.end());
   return all;
 }
 
@@ -252,13 +283,32 @@ std::vector<MemberEntry> MemberList::chain(const PublicKey& key) const {
   return chain;
 }
 
+std::vector<MemberEntry> MemberList::proof(std::span<const Removal> removals) const {
+  std::set<PublicKey> wanted;
+  std::set<const MemberEntry*> kept;
+  for (const Removal& removal : removals) {
+    wanted.insert({removal.key, removal.removed_by});
+    for (const PublicKey& key : removal.kept) kept.insert(find_entry(key, removal.key));
+  }
+  const std::vector<const MemberEntry*> all = walk(/*counting=*/false);
+  std::set<const MemberEntry*> needed = leading_to(wanted, /*known=*/{}, all);
+  needed.merge(kept);
+  std::vector<MemberEntry> proof;
+  for (const MemberEntry* entry : all)
+    if (needed.contains(entry)) proof.push_back(*entry);
+  return proof;
+}
+
 std::vector<MemberList::Former> MemberList::former() const {
   std::map<PublicKey, Former> all;
-  for (const MemberEntry* entry : lasting())
-    if (is_removed(entry->key))
-      all.try_emplace(entry->key, Former{.id = ids_.at(entry->key),
-                                         .name = entry->name,
-                                         .left = removals_.contains({entry->key, entry->key})});
+  for (const MemberEntry* entry : lasting()) {
+    const auto removed = removals_.find(entry->key);
+    if (removed == removals_.end()) continue;
+    const bool left = std::ranges::any_of(
+        removed->second, [&](const Removal& one) { return one.removed_by == one.key; });
+    all.try_emplace(entry->key,
+                    Former{.id = ids_.at(entry->key), .name = entry->name, .left = left});
+  }
   std::vector<Former> former;
   for (auto& [key, one] : all) former.push_back(std::move(one));
   return former;
@@ -296,11 +346,10 @@ void MemberList::refresh(const Crypto& crypto) {
     counting.emplace(KeyPair(entry->key, entry->added_by), entry);
   for (const auto& [pair, entry] : counting)
     all.append(signed_bytes(cluster_, *entry)).append(bytes_of(entry->signature));
-  const PublicKey* last = nullptr;
-  for (const auto& [pair, removal] : removals_) {
-    all.append(signed_bytes(cluster_, removal)).append(bytes_of(removal.signature));
-    if (!last || *last != removal.key) removed += bytes_of(removal.key);
-    last = &removal.key;
+  for (const auto& [key, held] : removals_) {
+    removed += bytes_of(key);
+    for (const Removal& removal : held)
+      all.append(signed_bytes(cluster_, removal)).append(bytes_of(removal.signature));
   }
   digest_ = crypto.sha256(all);
   removed_digest_ = crypto.sha256(removed);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,8 +17,10 @@
 namespace drystone::cluster {
 
 constexpr std::size_t kMemberEntriesMax = 1024;  // that last, those of removed members among them
-constexpr std::size_t kRemovalsMax = 1024;
-constexpr std::size_t kKeptTotalMax = 8192;  // kept keys of all removals together
+constexpr std::size_t kRemovalsOfKeyMax = 8;     // of one key, which keep different ones
+// A removed key has an entry, and so has each kept one, by the removed: there are never more
+// removals than this, nor more kept keys in all of them together.
+constexpr std::size_t kRemovalsMax = kMemberEntriesMax * kRemovalsOfKeyMax;
 
 // Who belongs: a set of signed entries and removals that only grows. Two lists merge to the same
 // one in whatever order their parts come, so members need no agreement to admit or remove.
@@ -29,13 +32,19 @@ constexpr std::size_t kKeptTotalMax = 8192;  // kept keys of all removals togeth
 //  - a removed key is out for ever, and nothing it signs afterwards lets anybody in, whatever
 //    counter it writes; another member may let those keys in again;
 //  - a machine that was removed or has left comes back with a new key only.
-// What lasts is passed on and kept: entries that count, and those by which it is known who stands
-// in the removals. Others (anybody whose key was removed can sign any number of them) are
-// remembered, since they may count when their signer is let in again, until their room is needed.
-// Every member may remove every other: a signature is taken when its signer's chain of entries
-// leads to genesis, removed or not (a removed node reaches nobody who knows of its removal).
+// What lasts is passed on and kept: entries that count, those by which it is known who stands in
+// the removals, and those of kept keys. Others (anybody whose key was removed can sign any number
+// of them) are remembered, since they may count when their signer is let in again, until their room
+// is needed.
 //
-// A value. Not thread-safe. Merging is independent of order while the limits are not reached.
+// Every member may remove every other: a signature is taken when its signer's chain of entries
+// leads to genesis, removed or not (a removed node reaches nobody who knows of its removal). A
+// removal keeps only keys that the removed one is known to have let in. So invented ones fill no
+// room, and the first removal of a key is always taken where these are known. Of removals of one
+// key that keep the same, one is held; of others the 8 that keep the fewest, and where there are 8,
+// none keeps anybody.
+//
+// A value. Not thread-safe. Merging is independent of order while there is room for the entries.
 class MemberList {
  public:
   struct Member {
@@ -73,12 +82,13 @@ class MemberList {
   // limit
   Result<MemberEntry> admit(const PublicKey& key, std::string_view name, const Crypto& crypto);
   // Signs a removal with this node's key and adds it. The key of this node itself: it leaves.
-  // Errors: invalid_argument (this node is no member), not_found (`key` is no member), limit
+  // Errors: invalid_argument (this node is no member), not_found (`key` is no member)
   Result<Removal> remove(const PublicKey& key, const Crypto& crypto);
 
   // Takes from another list what is new and valid, entries first, in the order given. What is
-  // refused is named with its place and the reason: corrupt (bad signature or form), not_found (its
-  // signer is unknown here: give the signer's entry first), limit.
+  // refused is named with its place and the reason: corrupt (bad signature or form), not_found
+  // (entries of its signer or of those whom it names are unknown here: give those first), limit (of
+  // entries).
   struct Merged {
     std::vector<MemberEntry> entries;  // those that were new and last
     std::vector<Removal> removals;
@@ -89,12 +99,19 @@ class MemberList {
   Merged merge(std::span<const MemberEntry> entries, std::span<const Removal> removals,
                const Crypto& crypto);
 
+  // The one by which `signer` let `key` in, whether it counts or not; null: none is known. Valid
+  // until the next change.
+  const MemberEntry* find_entry(const PublicKey& key, const PublicKey& signer) const;
+
   // All that lasts, signers before those they signed: merged in this order nothing is missing.
   std::vector<MemberEntry> entries() const;
   std::vector<Removal> removals() const;
   // The entries by which a key is a member, or was one, genesis first: who has them needs nothing
   // else to take what it signed. Empty: never heard of.
   std::vector<MemberEntry> chain(const PublicKey& key) const;
+  // The entries by which another list takes removals of this one, genesis first: the chains of the
+  // removed and of the signers, and those of kept keys.
+  std::vector<MemberEntry> proof(std::span<const Removal> removals) const;
   // Of one that has an entry, a member or not; null: not known. Valid until the next change.
   const PublicKey* key_of(const NodeId& id) const;
 
@@ -114,6 +131,9 @@ class MemberList {
   Result<bool> take(const Removal& removal, const Crypto& crypto);
   // Signers before those they signed; with `counting`, only entries that count.
   std::vector<const MemberEntry*> walk(bool counting) const;
+  static std::set<const MemberEntry*> leading_to(const std::set<PublicKey>& keys,
+                                                 const std::set<PublicKey>& known,
+                                                 const std::vector<const MemberEntry*>& all);
   std::vector<const MemberEntry*> lasting() const;  // in the order of walk()
   void make_room();                                 // forgets what does not last
   void refresh(const Crypto& crypto);
@@ -121,7 +141,8 @@ class MemberList {
   ClusterId cluster_;
   PublicKey founder_;
   std::map<KeyPair, MemberEntry> entries_;  // every one of them rooted
-  std::map<KeyPair, Removal> removals_;     // every one by a rooted key
+  // By the removed key, in the order in which they hold, no two of a key keeping the same.
+  std::map<PublicKey, std::vector<Removal>> removals_;
   // Made anew on each change.
   std::map<PublicKey, NodeId> ids_;
   std::map<NodeId, Member> members_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <span>
 
 #include "base/rng.h"
 #include "cluster/wire/json_fields.h"
@@ -230,6 +232,130 @@ TEST(MemberList, WhatARemovedKeySignsTakesNoRoom) {
   EXPECT_EQ(admitted->added_at, 2U) << "its counters drive nobody to the end of the numbers";
   EXPECT_EQ(names(list), (Names{"atlas", "pine"}));
   EXPECT_EQ(list.former().size(), 1U);
+}
+
+Removal signed_removal(const TestCrypto& signer, const PublicKey& key,
+                       std::vector<PublicKey> kept = {}) {
+  std::ranges::sort(kept);
+  Removal removal{.key = key, .removed_by = signer.public_key(), .kept = std::move(kept)};
+  removal.signature = signer.sign(signed_bytes(kCluster, removal));
+  return removal;
+}
+
+// Removals of its own keys, which keep keys that nobody let in, must not take the room of its own.
+TEST(MemberList, NobodyBecomesUnremovableByInventedKeys) {
+  People p;
+  MemberList list = founded(p.atlas);
+  ASSERT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas));
+  std::vector<Removal> flood;
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    const TestCrypto own(100 + i);
+    ASSERT_TRUE(list.admit(own.public_key(), "own", p.nova));
+    std::vector<PublicKey> invented;
+    for (std::uint64_t k = 0; k < kKeptMax; ++k)
+      invented.push_back(TestCrypto(1000 + kKeptMax * i + k).public_key());
+    flood.push_back(signed_removal(p.nova, own.public_key(), std::move(invented)));
+  }
+  const auto merged = list.merge({}, flood, p.atlas);
+  ASSERT_EQ(merged.refused.size(), flood.size());
+  EXPECT_EQ(merged.refused[0].message(),
+            "removals[0]: it keeps a key that the removed one has not let in");
+  const auto removed = list.remove(p.nova.public_key(), p.atlas);
+  ASSERT_TRUE(removed) << removed.error().message();
+  EXPECT_TRUE(list.is_removed(p.nova.public_key()));
+}
+
+// ... nor by the number of removals that keys of its own sign against each other.
+TEST(MemberList, NobodyBecomesUnremovableByMutualRemovals) {
+  People p;
+  MemberList list = founded(p.atlas);
+  ASSERT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas));
+  std::vector<std::unique_ptr<TestCrypto>> own;
+  for (std::uint64_t i = 0; i < 36; ++i) {
+    own.push_back(std::make_unique<TestCrypto>(100 + i));
+    ASSERT_TRUE(list.admit(own.back()->public_key(), "own", p.nova));
+  }
+  std::vector<Removal> flood;
+  for (const auto& signer : own)
+    for (const auto& removed : own) flood.push_back(signed_removal(*signer, removed->public_key()));
+  EXPECT_TRUE(list.merge({}, flood, p.atlas).refused.empty());
+  EXPECT_EQ(list.removals().size(), own.size()) << "one of each, since all keep the same";
+  const auto removed = list.remove(p.nova.public_key(), p.atlas);
+  ASSERT_TRUE(removed) << removed.error().message();
+  EXPECT_EQ(names(list), Names{"atlas"});
+}
+
+// It may come before the entry that it keeps: whoever has it gives both.
+TEST(MemberList, ARemovalWaitsForTheEntriesThatItKeeps) {
+  People p;
+  MemberList here = founded(p.atlas);
+  ASSERT_TRUE(here.admit(p.nova.public_key(), "nova", p.atlas));
+  MemberList there = here;
+  ASSERT_TRUE(there.admit(p.pine.public_key(), "pine", p.nova));
+  const Removal removal = *there.remove(p.nova.public_key(), p.atlas);
+  const auto early = here.merge({}, {&removal, 1}, p.atlas);
+  ASSERT_EQ(early.refused.size(), 1U);
+  EXPECT_EQ(early.refused[0].code(), Errc::not_found);
+  EXPECT_TRUE(here.merge(there.proof({&removal, 1}), {&removal, 1}, p.atlas).refused.empty());
+  EXPECT_EQ(here.digest(), there.digest());
+  EXPECT_EQ(names(here), (Names{"atlas", "pine"}));
+}
+
+// One remover kept pine, the other did not know of it: pine is out, and yet both are believed.
+TEST(MemberList, EntriesOfKeptKeysLastWithTheRemoval) {
+  People p;
+  MemberList here = founded(p.atlas);
+  ASSERT_TRUE(here.admit(p.nova.public_key(), "nova", p.atlas));
+  MemberList there = here;
+  ASSERT_TRUE(here.remove(p.nova.public_key(), p.atlas));
+  ASSERT_TRUE(there.admit(p.pine.public_key(), "pine", p.nova));
+  ASSERT_TRUE(there.remove(p.nova.public_key(), p.atlas));
+  merge_all(here, there, p.atlas);
+  EXPECT_EQ(names(here), Names{"atlas"});
+  EXPECT_EQ(here.removals().size(), 2U);
+  MemberList read(kCluster, p.atlas.public_key());
+  merge_all(read, here, p.atlas);
+  EXPECT_EQ(read.digest(), here.digest());
+}
+
+// Of more versions than are held nobody knows whom all of them keep, so they keep nobody; and which
+// are held does not depend on what came first.
+TEST(MemberList, OfManyDifferentRemovalsAllHoldTheSame) {
+  People p;
+  MemberList list = founded(p.atlas);
+  ASSERT_TRUE(list.admit(p.nova.public_key(), "nova", p.atlas));
+  std::vector<PublicKey> let_in;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    let_in.push_back(TestCrypto(100 + i).public_key());
+    ASSERT_TRUE(list.admit(let_in.back(), "n" + std::to_string(i), p.nova));
+  }
+  std::vector<Removal> removals;  // all keep n0, and any of the others
+  for (std::size_t others = 0; others < 16; ++others) {
+    std::vector<PublicKey> kept{let_in[0]};
+    for (std::size_t i = 0; i < 4; ++i)
+      if (others >> i & 1) kept.push_back(let_in[i + 1]);
+    for (const TestCrypto* signer : {&p.atlas, &p.nova})
+      removals.push_back(signed_removal(*signer, p.nova.public_key(), kept));
+  }
+  MemberList few = list;
+  EXPECT_TRUE(few.merge({}, std::span(removals).last(14), p.atlas).refused.empty());
+  EXPECT_EQ(few.removals().size(), 7U);
+  EXPECT_TRUE(few.is_member(let_in[0]));
+  EXPECT_FALSE(few.is_member(let_in[1]));
+
+  std::optional<Digest> digest;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Rng rng(seed);
+    MemberList merged = list;
+    for (std::size_t i = removals.size(); i > 1; --i)
+      std::swap(removals[i - 1], removals[rng.below(i)]);
+    EXPECT_TRUE(merged.merge({}, removals, p.atlas).refused.empty());
+    EXPECT_EQ(merged.removals().size(), kRemovalsOfKeyMax);
+    EXPECT_EQ(names(merged), Names{"atlas"});
+    ASSERT_EQ(merged.digest(), digest.value_or(merged.digest())) << "seed " << seed;
+    digest = merged.digest();
+    ASSERT_TRUE(merged.former().at(0).left) << "nova signed some of them itself";
+  }
 }
 
 // Who came in by a removed node and is let in again brings those whom it let in.

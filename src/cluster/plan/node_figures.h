@@ -47,7 +47,7 @@ struct NodeFigures {
   std::optional<bool> measuring;
   bool operator==(const NodeFigures&) const = default;
 
-  // Whether a person who says `text` means this node: its id or its name.
+  // Whether that is its id or its name, which others may have too: find_node.
   bool is_called(const std::string& text) const { return text == id || text == name; }
   // Its name for people; its id where it has told none.
   const std::string& shown_name() const { return name.empty() ? id : name; }

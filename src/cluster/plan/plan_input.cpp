@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "cluster/plan/find_node.h"
+
 namespace drystone {
 namespace {
 
@@ -16,12 +18,19 @@ Error refuse(fmt::format_string<Arguments...> format, Arguments&&... arguments) 
   return Error(Errc::invalid_argument, fmt::format(format, std::forward<Arguments>(arguments)...));
 }
 
-// What people read, different for every node.
-std::string distinct_name(const NodeFigures& node, bool is_ambiguous) {
-  constexpr std::size_t kIdShown = 8;
-  if (node.name.empty() || !is_ambiguous) return node.shown_name();
-  return fmt::format("{} ({})", node.name, node.id.substr(0, kIdShown));
-}
+// What people read of nodes: different for every one.
+class ShownNames {
+ public:
+  void add(const std::string& name) { ++times_[name]; }
+  std::string of(const std::string& name, const std::string& id) const {
+    if (name.empty()) return id;
+    const auto times = times_.find(name);
+    return times != times_.end() && times->second > 1 ? name_with_id(name, id) : name;
+  }
+
+ private:
+  std::map<std::string, int> times_;
+};
 
 Result<PlanRequest> with_defaults(const ModelFigures& model, PlanRequest request) {
   if (model.layers.empty()) return refuse("{} has no layers", model.name);
@@ -85,20 +94,17 @@ Result<PlanInput> PlanInput::make(const ModelFigures& model, const std::vector<N
 }
 
 // Every name of the request is that of a node that can be used, and no node has two of them.
-Result<void> PlanInput::check_names(const std::vector<NodeFigures>& nodes) const {
-  const auto called = [&](const std::string& name) {
-    return std::ranges::find_if(nodes,
-                                [&](const NodeFigures& node) { return node.is_called(name); });
-  };
+Result<void> PlanInput::find_named(const std::vector<NodeFigures>& nodes) {
+  std::map<std::string, std::string> names;
+  for (const NodeFigures& node : nodes) names.emplace(node.id, node.name);
   std::vector<std::string> missing;
-  std::map<std::string, std::string> named;  // by id
   for (const std::string& name : request_.nodes) {
-    const auto node = called(name);
-    if (node == nodes.end()) {
+    auto id = find_node(names, name);
+    if (id.is(Errc::not_found)) {
       missing.push_back(name);
       continue;
     }
-    const auto [before, is_new] = named.try_emplace(node->id, name);
+    const auto [before, is_new] = named_.try_emplace(TRY(std::move(id)), name);
     if (is_new) continue;
     return before->second == name ? refuse("the node {} is named twice", name)
                                   : refuse("{} and {} name the same node", before->second, name);
@@ -106,11 +112,13 @@ Result<void> PlanInput::check_names(const std::vector<NodeFigures>& nodes) const
   // Other replicas may have some of those that were named, not all.
   for (const std::string& name : missing) {
     const AbsentNode* absent = find_absent(name);
-    if (absent == nullptr || absent->why != kTaken || named.empty())
+    if (absent == nullptr || absent->why != kTaken || named_.empty())
       return refuse_name(name, nodes);
   }
-  if (!request_.head.empty() && called(request_.head) == nodes.end())
-    return refuse_name(request_.head, nodes);
+  if (request_.head.empty()) return {};
+  auto head = find_node(names, request_.head);
+  if (head.is(Errc::not_found)) return refuse_name(request_.head, nodes);
+  named_head_ = TRY(std::move(head));
   return {};
 }
 
@@ -122,26 +130,29 @@ const AbsentNode* PlanInput::find_absent(const std::string& name) const {
 }
 
 Error PlanInput::refuse_name(const std::string& name, const std::vector<NodeFigures>& nodes) const {
+  ShownNames shown;
+  for (const NodeFigures& node : nodes) shown.add(node.name);
+  for (const AbsentNode& node : request_.absent) shown.add(node.name);
   const AbsentNode* absent = find_absent(name);
-  if (absent != nullptr && absent->why == kTaken) return refuse("{} {}", name, absent->why);
+  const std::string what =
+      absent == nullptr ? "there is no node " + name
+                        : fmt::format("{} {}", shown.of(absent->name, absent->id), absent->why);
+  if (absent != nullptr && absent->why == kTaken) return refuse("{}", what);
   std::vector<std::string> alive;
-  for (const NodeFigures& node : nodes) alive.push_back(node.name);
+  for (const NodeFigures& node : nodes) alive.push_back(shown.of(node.name, node.id));
   for (const AbsentNode& node : request_.absent)
-    if (node.why == kTaken) alive.push_back(node.name);
-  return refuse(
-      "{}: alive are {}",
-      absent == nullptr ? "there is no node " + name : fmt::format("{} {}", name, absent->why),
-      alive.empty() ? "none" : fmt::format("{}", fmt::join(alive, ", ")));
+    if (node.why == kTaken) alive.push_back(shown.of(node.name, node.id));
+  return refuse("{}: alive are {}", what,
+                alive.empty() ? "none" : fmt::format("{}", fmt::join(alive, ", ")));
 }
 
 Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
-  TRY(check_names(nodes));
-  std::map<std::string, int> times_named;
-  for (const NodeFigures& node : nodes) ++times_named[node.name];
+  TRY(find_named(nodes));
+  ShownNames names;
+  for (const NodeFigures& node : nodes) names.add(node.name);
   for (const NodeFigures& node : nodes) {
-    const auto names_it = [&](const std::string& name) { return node.is_called(name); };
-    if (!request_.nodes.empty() && std::ranges::none_of(request_.nodes, names_it)) continue;
-    std::string shown = distinct_name(node, times_named[node.name] > 1);
+    if (!named_.empty() && !named_.contains(node.id)) continue;
+    std::string shown = names.of(node.name, node.id);
     const auto available = node.available_bytes();
     if (!available) {
       left_out_.push_back(fmt::format("the free memory of {} is not known", shown));
@@ -152,12 +163,12 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
     sites_.push_back(std::move(site));
   }
   std::ranges::sort(sites_, {}, [](const Site& site) { return site.figures.id; });
-  for (std::uint32_t i = 0; i < sites_.size() && !request_.head.empty(); ++i)
-    for (const NodeFigures& node : nodes)
-      if (node.id == sites_[i].figures.id && node.is_called(request_.head)) head_ = i;
-  if (!request_.head.empty() && !head_)
-    return refuse("{} cannot be the head: it is not among the nodes that may be used",
-                  request_.head);
+  for (std::uint32_t i = 0; i < sites_.size(); ++i)
+    if (sites_[i].figures.id == named_head_) head_ = i;
+  for (const NodeFigures& node : nodes)
+    if (node.id == named_head_ && !head_)
+      return refuse("{} cannot be the head: it is not among the nodes that may be used",
+                    names.of(node.name, node.id));
   return {};
 }
 

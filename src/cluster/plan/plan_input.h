@@ -78,7 +78,7 @@ class PlanInput {
     double latency_s = 0, exchange_s = 0, second_per_byte = 0;
   };
   PlanInput() = default;
-  Result<void> check_names(const std::vector<NodeFigures>& nodes) const;
+  Result<void> find_named(const std::vector<NodeFigures>& nodes);
   const AbsentNode* find_absent(const std::string& name) const;  // null: nobody knows it
   Error refuse_name(const std::string& name, const std::vector<NodeFigures>& nodes) const;
   Result<void> choose_sites(const std::vector<NodeFigures>& nodes);
@@ -94,6 +94,8 @@ class PlanInput {
   const ModelFigures* model_ = nullptr;
   const LinkTable* links_ = nullptr;
   PlanRequest request_;
+  std::map<std::string, std::string> named_;  // nodes of the request: what they are called, by id
+  std::string named_head_;                    // id; "": the planner chooses
   std::vector<Site> sites_;
   std::optional<std::uint32_t> head_;
   std::vector<std::string> left_out_;

@@ -48,8 +48,8 @@ struct PlanRequest {
   // What was forced; nullopt or empty: the planner chooses.
   std::optional<std::uint32_t> stages, shards, replicas;
   std::optional<RowFormat> row_format;
-  std::vector<std::string> nodes;  // ids or names: no others are used
-  std::string head;                // id or name
+  std::vector<std::string> nodes;  // as find_node takes them: no others are used
+  std::string head;                // as find_node takes it
   // Not among the nodes to plan with, only for what is said of them. That a named one is taken is
   // no mistake as long as another one is there.
   std::vector<AbsentNode> absent;

@@ -356,6 +356,8 @@ TEST(Planner, ForcedShapesAreKept) {
             "there is no node x: alive are atlas, nova, spare, tiny, mars");
   EXPECT_EQ(planned({.nodes = {"nova", "nova"}}).why, "the node nova is named twice");
   EXPECT_EQ(planned({.nodes = {"nova", "id-nova"}}).why, "nova and id-nova name the same node");
+  EXPECT_EQ(planned({.nodes = {"nova"}, .head = "id-tiny"}).why,
+            "tiny cannot be the head: it is not among the nodes that may be used");
   EXPECT_TRUE(planned({.stages = 23}).error);
   EXPECT_TRUE(planned({.shards = 5}).error);
   const Plan five = planned({.context = 2048, .stages = 5});
@@ -363,6 +365,37 @@ TEST(Planner, ForcedShapesAreKept) {
   EXPECT_NE(five.error->message().find("that takes 5 nodes, and 4 can be used"), std::string::npos);
   EXPECT_EQ(five.why, "that takes 5 nodes, and 4 can be used");
   EXPECT_NE(five.error->message().find("It fits where the choice is free: "), std::string::npos);
+}
+
+// Machines are called after their kind, so a name may be that of several: nothing is placed on one
+// of which nobody spoke.
+TEST(Planner, ANameOfSeveralNodesIsRefused) {
+  std::vector<NodeFigures> nodes;
+  for (const char* id : {"aaaa-1111-x", "bbbb-2222-x", "cccc-3333-x"}) {
+    nodes.push_back(sample_node({.name = "raspberrypi"}));
+    nodes.back().id = id;
+  }
+  const LinkTable links = sample_links(nodes);
+  const auto planned = [&](const PlanRequest& request) {
+    return plan(sample_model(), nodes, links, request);
+  };
+  const std::string why =
+      "3 nodes are called raspberrypi: name one by the beginning of its id (raspberrypi "
+      "(aaaa-111), raspberrypi (bbbb-222), raspberrypi (cccc-333))";
+  EXPECT_EQ(planned({.context = 2048, .nodes = {"raspberrypi"}}).why, why);
+  EXPECT_EQ(planned({.context = 2048, .head = "raspberrypi"}).why, why);
+  const Plan two = planned(
+      {.context = 2048, .stages = 2, .nodes = {"bbbb", "raspberrypi (cccc-333)"}, .head = "cccc"});
+  ASSERT_EQ(two.offers.size(), 1u);
+  EXPECT_EQ(two.offers[0].placements[0].head, "cccc-3333-x");
+  EXPECT_EQ(two.offers[0].placements[0].parts[1].node, "bbbb-2222-x");
+  // A wish names its nodes by id: what is said of them is said as people see them.
+  EXPECT_EQ(planned({.context = 2048,
+                     .nodes = {"dddd-4444-x"},
+                     .absent = {{"dddd-4444-x", "raspberrypi", kDead}}})
+                .why,
+            "raspberrypi (dddd-444) is dead: alive are raspberrypi (aaaa-111), raspberrypi "
+            "(bbbb-222), raspberrypi (cccc-333)");
 }
 
 // Unknown is said; the model can be loaded all the same.

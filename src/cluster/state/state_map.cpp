@@ -14,6 +14,10 @@ std::size_t bytes_of(const MapEntry& entry) {
   return entry.key.size() + (entry.value ? entry.value->size() : 0);
 }
 
+std::uint64_t counter_of(std::int64_t wall_ms) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ms, 0));
+}
+
 }  // namespace
 
 const MapEntry* StateMap::entry(std::string_view key) const {
@@ -41,8 +45,7 @@ std::vector<const MapEntry*> StateMap::entries() const {
 }
 
 Result<Version> StateMap::next_version(std::int64_t wall_ms) const {
-  const auto wall = static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ms, 0));
-  const std::uint64_t counter = std::max(counter_ + 1, wall);
+  const std::uint64_t counter = std::max(counter_ + 1, counter_of(wall_ms));
   if (counter > kCounterMax)
     return Error(Errc::limit, "the counter of the shared state is used up");
   return Version{counter, self_};
@@ -79,8 +82,17 @@ Result<void> StateMap::erase(std::string_view key, std::int64_t wall_ms) {
   return {};
 }
 
+bool StateMap::is_ahead(const MapEntry& entry, std::int64_t wall_ms) {
+  return entry.version.counter > counter_of(wall_ms) + kCounterAheadMs;
+}
+
 Result<bool> StateMap::merge(MapEntry entry, std::int64_t wall_ms) {
   TRY(check_entry(entry));
+  if (is_ahead(entry, wall_ms))
+    return Error(Errc::limit,
+                 fmt::format("the counter of {} is {}, more than a thousand years ahead of the "
+                             "clock of this node",
+                             entry.key, entry.version.counter));
   const auto present = slots_.find(entry.key);
   if (present != slots_.end() && !supersedes(entry, present->second.entry)) return false;
   if (present == slots_.end() && is_forgotten(entry, wall_ms)) return false;
@@ -152,8 +164,7 @@ std::vector<std::string> StateMap::forget_owner(const NodeId& id) {
 // Counters are times as well, and no member's clock that is behind makes them go back.
 bool StateMap::is_forgotten(const MapEntry& entry, std::int64_t wall_ms) const {
   if (entry.value) return false;
-  const auto wall = static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ms, 0));
-  return entry.version.counter + kTombstoneMs <= std::max(counter_, wall);
+  return entry.version.counter + kTombstoneMs <= std::max(counter_, counter_of(wall_ms));
 }
 
 void StateMap::prune(std::int64_t wall_ms) {

@@ -17,6 +17,8 @@ namespace drystone::cluster {
 constexpr std::size_t kMapBuckets = 64;
 constexpr std::uint64_t kTombstoneMs = std::uint64_t{30} * 24 * 3600 * 1000;  // then forgotten
 constexpr std::size_t kTombstonesMax = 4096;  // beyond, the oldest are forgotten
+// 1000 years: more than any clock is wrong by, and far from where counters end.
+constexpr std::uint64_t kCounterAheadMs = std::uint64_t{365'250} * 24 * 3600 * 1000;
 
 // The state that all members share: keys with JSON texts, last writer wins, merged in any order to
 // the same. What is erased leaves a tombstone for 30 days: a node that was away for longer can
@@ -51,7 +53,11 @@ class StateMap {
   Result<void> put(std::string_view key, std::string_view value, std::int64_t wall_ms);
   Result<void> erase(std::string_view key, std::int64_t wall_ms);  // no such key: nothing happens
 
-  // True: it was news. Errors as put.
+  // Whether its counter, which is a time as well, is more than kCounterAheadMs after `wall_ms`.
+  // Every write after one that is taken has a greater counter, for good: one near kCounterMax would
+  // end all writing.
+  static bool is_ahead(const MapEntry& entry, std::int64_t wall_ms);
+  // True: it was news. Errors as put; limit also where the entry is ahead.
   Result<bool> merge(MapEntry entry, std::int64_t wall_ms);
   // What was put, erased or learned since the last call, by key.
   std::vector<Change> take_changes();

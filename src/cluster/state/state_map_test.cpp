@@ -89,6 +89,25 @@ TEST(StateMap, TombstonesAreBounded) {
   EXPECT_NE(a.entry("k10"), nullptr);
 }
 
+// One entry with the last of all counters would end writing for good, on every node that took it.
+TEST(StateMap, CountersAbsurdlyAheadAreRefused) {
+  StateMap a(kA);
+  for (const std::string& key : {std::string("k"), own_key(kA, "k")}) {
+    MapEntry last{.key = key, .value = "1", .version = {kCounterMax, kA}};
+    EXPECT_TRUE(a.merge(last, kNow).is(Errc::limit)) << key;
+    last.version.counter = kNow + kCounterAheadMs + 1;
+    EXPECT_TRUE(a.merge(last, kNow).is(Errc::limit)) << key;
+    EXPECT_EQ(a.size(), 0U);
+  }
+  // A clock that is a century ahead, and one that begins at 1970, harm nobody.
+  StateMap ahead(kB), behind(kC);
+  ASSERT_TRUE(ahead.put("k", "2", kNow + 36'525 * kDayMs));
+  give_all(ahead, a);
+  ASSERT_TRUE(a.put("k", "3", kNow));
+  give_all(a, behind, 0);
+  EXPECT_EQ(value(behind, "k"), "3");
+}
+
 TEST(StateMap, ANodesOwnKeysAreWrittenByItOnly) {
   StateMap a(kA), b(kB);
   ASSERT_TRUE(a.put(own_key(kA, "memory"), "{}", kNow));

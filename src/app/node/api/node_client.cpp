@@ -186,14 +186,24 @@ Result<void> NodeClient::secure(Exchange& exchange) const {
                                    : X509_verify_cert_error_string(verdict)));
 }
 
-Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::string& path,
-                               std::string body) const {
+Result<void> NodeClient::connect(Exchange& exchange) const {
   beast::error_code error;
   asio::ip::tcp::resolver resolver(exchange.loop);
   const auto addresses = resolver.resolve(host_, port_, error);
   if (error) return unreachable(error.message());
   error = exchange.step([&](auto done) { exchange.stream.async_connect(addresses, done); });
   if (error) return unreachable(error.message());
+  return {};
+}
+
+bool NodeClient::listens() const {
+  Exchange exchange(std::chrono::seconds(2));
+  return connect(exchange).has_value();
+}
+
+Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::string& path,
+                               std::string body) const {
+  TRY(connect(exchange));
   if (tls_ != nullptr) TRY(secure(exchange));
 
   http::request<http::string_body> request(is_post ? http::verb::post : http::verb::get, path, 11);
@@ -207,7 +217,7 @@ Result<void> NodeClient::begin(Exchange& exchange, bool is_post, const std::stri
     request.body() = std::move(body);
     request.prepare_payload();
   }
-  error = exchange.step([&](auto done) { exchange.write(request, done); });
+  const auto error = exchange.step([&](auto done) { exchange.write(request, done); });
   if (error) return broken(exchange, error);
   return {};
 }
@@ -218,6 +228,10 @@ Result<json::value> NodeClient::answer_of(Exchange& exchange, const std::string&
   json::value parsed = json::parse(answer.body(), wrong);
   if (answer.result_int() >= 300) {
     std::string message = wrong ? std::string() : message_of(parsed);
+    // A node says why it refuses.
+    if (message.empty() && answer.result_int() < 500)
+      return Error(Errc::corrupt, fmt::format("what answers at {} is no node of drystone: {} to {}",
+                                              url_, answer.result_int(), path));
     if (message.empty())
       message = fmt::format("{} answers {} to {}", url_, answer.result_int(), path);
     return Error(code_of(parsed, answer.result_int()), message);

@@ -25,6 +25,10 @@ class NodeClient {
   static Result<NodeClient> make(const std::string& url, std::string key = {},
                                  const std::string& ca_file = {});
 
+  const std::string& url() const { return url_; }
+  // Whether anything takes connections there; 2 s at most.
+  bool listens() const;
+
   // The JSON of the answer. Errors: unavailable (nothing answers there, or accepts and says nothing
   // `within` the time), invalid_argument,
   // not_found, ... with the node's own message (it refuses), corrupt (no node's answer).
@@ -55,6 +59,7 @@ class NodeClient {
   Result<boost::json::value> ask(bool is_post, const std::string& path, std::string body,
                                  std::chrono::milliseconds within) const;
   Result<void> secure(Exchange& exchange) const;  // TLS over a connection
+  Result<void> connect(Exchange& exchange) const;
   // Connects and sends the request.
   Result<void> begin(Exchange& exchange, bool is_post, const std::string& path,
                      std::string body) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/node/members/node_name.h"
+#include "cluster/plan/find_node.h"
 
 namespace drystone {
 
@@ -52,6 +53,17 @@ Plan plan_on(const FreeMachines& machines, const ModelFigures& model,
   request.prompt_tokens = prompt_tokens;
   request.absent = machines.absent;
   return plan(model, machines.nodes, machines.links, request);
+}
+
+DesiredInstance with_ids(DesiredInstance desired, const FreeMachines& machines) {
+  std::map<std::string, std::string> names;
+  for (const NodeFigures& node : machines.nodes) names.emplace(node.id, node.name);
+  const auto resolve = [&](std::string& name) {
+    if (auto id = find_node(names, name)) name = *std::move(id);
+  };
+  for (std::string& name : desired.nodes) resolve(name);
+  if (!desired.head.empty()) resolve(desired.head);
+  return desired;
 }
 
 }  // namespace drystone

@@ -29,4 +29,9 @@ std::vector<AbsentNode> former_members(const cluster::ClusterCore& core);
 Plan plan_on(const FreeMachines& machines, const ModelFigures& model,
              const DesiredInstance& desired, std::uint32_t prompt_tokens);
 
+// The same with the ids of those nodes in place of what they were called (find_node), so that a
+// wish goes on to mean them when others come with the same name, or they get another one. What
+// names none of them stays.
+DesiredInstance with_ids(DesiredInstance desired, const FreeMachines& machines);
+
 }  // namespace drystone

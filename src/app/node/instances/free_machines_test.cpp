@@ -122,5 +122,17 @@ TEST_F(FreeMachinesTest, PlansWithWhatIsThereAndNamesWhatIsNot) {
             "that takes 2 nodes, and 1 can be used");
 }
 
+// A node that comes later may have the name of one that was asked for, and changes nothing.
+TEST_F(FreeMachinesTest, AWishNamesItsNodesByTheirIds) {
+  tell_figures();
+  const FreeMachines machines = free_for("llama");
+  DesiredInstance desired{
+      .model = "llama", .nodes = {"atlas", "nova"}, .head = figures_.id.substr(0, 6)};
+  desired = with_ids(desired, machines);
+  EXPECT_EQ(desired.nodes, (std::vector<std::string>{figures_.id, "nova"})) << "nova is dead";
+  EXPECT_EQ(desired.head, figures_.id);
+  EXPECT_EQ(with_ids(desired, machines), desired);
+}
+
 }  // namespace
 }  // namespace drystone

@@ -4,7 +4,6 @@
 #include <boost/json.hpp>
 #include <utility>
 
-#include "app/node/instances/free_machines.h"
 #include "app/node/instances/instance_life.h"
 #include "app/node/instances/instance_list.h"
 #include "app/node/instances/unmeasured.h"
@@ -84,9 +83,11 @@ InstanceHost::Steps<InstanceHost::Planned> InstanceHost::plan(std::string path_o
     auto figures = prepare(*asked, "a plan");
     if (!figures) return std::move(figures).error();
     if (!*figures) return std::nullopt;
-    auto plan = plan_now(asked->found->figures, asked->desired, prompt_tokens);
-    if (!plan) return std::move(plan).error();
-    Planned planned{.plan = *std::move(plan), .waited = (*figures)->waited};
+    const auto machines = machines_for(asked->desired.model);
+    if (!machines) return machines.error();
+    Planned planned{
+        .plan = plan_on(*machines, asked->found->figures, asked->desired, prompt_tokens),
+        .waited = (*figures)->waited};
     for (const Unmeasured& one : (*figures)->missing) planned.unmeasured.push_back(one.what);
     return planned;
   };
@@ -100,16 +101,18 @@ InstanceHost::Steps<InstanceHost::Wish> InstanceHost::load(std::string path_or_n
     auto figures = prepare(*asked, "a load");
     if (!figures) return std::move(figures).error();
     if (!*figures) return std::nullopt;
-    const auto planned = plan_now(asked->found->figures, asked->desired, /*prompt_tokens=*/0);
-    if (!planned) return planned.error();
-    if (planned->offers.empty())
-      return planned->error ? *planned->error : Error(Errc::out_of_memory, "it fits nowhere");
-    auto wanted = life_->ask([found = *asked->found, desired = asked->desired](InstanceLife& life) {
-      return life.wishes().want(found, desired);
-    });
+    const auto machines = machines_for(asked->desired.model);
+    if (!machines) return machines.error();
+    const Plan planned =
+        plan_on(*machines, asked->found->figures, asked->desired, /*prompt_tokens=*/0);
+    if (planned.offers.empty())
+      return planned.error ? *planned.error : Error(Errc::out_of_memory, "it fits nowhere");
+    auto wanted =
+        life_->ask([found = *asked->found, desired = with_ids(asked->desired, *machines)](
+                       InstanceLife& life) { return life.wishes().want(found, desired); });
     if (!wanted) return std::move(wanted).error();
     return Wish{.model = asked->desired.model,
-                .advice = planned->advice,
+                .advice = planned.advice,
                 .waited = (*figures)->waited,
                 .desired = *std::move(wanted)};
   };
@@ -172,14 +175,10 @@ bool InstanceHost::are_figures_known(Asked& asked) {
   return asked.figures_are_known = !known || *known || now >= *asked.figures_by;
 }
 
-// On the calling thread: the loop gives the figures alone.
-Result<Plan> InstanceHost::plan_now(const ModelFigures& model, const DesiredInstance& desired,
-                                    std::uint32_t prompt_tokens) {
-  const FreeMachines machines =
-      TRY(life_->ask([name = desired.model](InstanceLife& life) -> Result<FreeMachines> {
-        return free_machines(life.core().map(), life.members(), name);
-      }));
-  return plan_on(machines, model, desired, prompt_tokens);
+Result<FreeMachines> InstanceHost::machines_for(const std::string& model) {
+  return life_->ask([model](InstanceLife& life) -> Result<FreeMachines> {
+    return free_machines(life.core().map(), life.members(), model);
+  });
 }
 
 }  // namespace drystone

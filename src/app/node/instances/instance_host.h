@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/node/instances/figures_wait.h"
+#include "app/node/instances/free_machines.h"
 #include "app/node/members/cluster_host.h"
 #include "app/node/models/model_catalog.h"
 #include "base/clock.h"
@@ -105,8 +106,7 @@ class InstanceHost {
   Result<bool> is_name_free(Asked& asked);
   bool are_figures_known(Asked& asked);
   Result<std::optional<FiguresWait::Outcome>> prepare(Asked& asked, const std::string& who);
-  Result<Plan> plan_now(const ModelFigures& model, const DesiredInstance& desired,
-                        std::uint32_t prompt_tokens);
+  Result<FreeMachines> machines_for(const std::string& model);
 
   ModelCatalog& catalog_;
   const Clock& clock_;

@@ -51,6 +51,16 @@ Result<void> InstanceWishes::check_name(ModelCatalog::Found& found) const {
   return {};
 }
 
+// Those beyond are looked at by nobody, and would push others out.
+Result<void> InstanceWishes::check_room(const DesiredInstance& desired) const {
+  const std::size_t others = rooms_.map.wanted_beside(desired.model);
+  if (others + desired.replicas <= kInstancesMax) return {};
+  return Error(Errc::limit,
+               fmt::format("{} instances are wanted of other models, and with {} of {} they would "
+                           "be more than {}: `drystone unload MODEL` ends those of one",
+                           others, desired.replicas, desired.model, kInstancesMax));
+}
+
 Result<void> InstanceWishes::forget_models() {
   const std::vector<std::string> keys = rooms_.view.keys(kSourcePrefix);
   std::size_t left = keys.size();
@@ -67,6 +77,7 @@ Result<void> InstanceWishes::forget_models() {
 
 Result<DesiredInstance> InstanceWishes::want(ModelCatalog::Found found, DesiredInstance desired) {
   TRY(check_name(found));
+  TRY(check_room(desired));
   TRY(forget_models());
   // Another number each time, also where two ask within a millisecond.
   desired.asked = static_cast<std::uint64_t>(rooms_.clock.wall().time_since_epoch() /

@@ -37,7 +37,8 @@ class InstanceWishes {
   // unavailable (that one is being unloaded).
   Result<void> check_name(ModelCatalog::Found& found) const;
 
-  // Gives what was written. Errors: those of check_name and put.
+  // Gives what was written. Errors: limit (kInstancesMax: nothing was written), those of check_name
+  // and put.
   Result<DesiredInstance> want(ModelCatalog::Found found, DesiredInstance desired);
   // Errors: not_found (nobody asked for it), those of put.
   Result<void> unwant(const std::string& model);
@@ -45,6 +46,7 @@ class InstanceWishes {
  private:
   bool is_wanted(const std::string& model) const;
   bool is_placed(const std::string& model) const;
+  Result<void> check_room(const DesiredInstance& desired) const;
   Result<void> forget_models();
 
   const Rooms rooms_;

@@ -108,6 +108,27 @@ TEST_F(InstanceWishesTest, WhatIsNotLoadedIsNamedWithWhatIs) {
   EXPECT_EQ(wishes_.unwant("llama").error().message(), "llama is not loaded; loaded: pebble, qwen");
 }
 
+// What is wanted beyond the limit nobody would place, and it could push out what runs.
+TEST_F(InstanceWishesTest, MoreInstancesThanAClusterRunsAreRefused) {
+  const std::size_t full = kInstancesMax / kReplicasMax;
+  for (std::size_t i = 0; i < full; ++i) {
+    DesiredInstance many = wish(fmt::format("many-{}", i));
+    many.replicas = kReplicasMax;
+    ASSERT_TRUE(wishes_.want(found(many.model), many));
+  }
+  const auto refused = wishes_.want(found("also"), wish("also"));
+  ASSERT_TRUE(refused.is(Errc::limit));
+  EXPECT_EQ(refused.error().message(),
+            "256 instances are wanted of other models, and with 1 of also they would be more than "
+            "256: `drystone unload MODEL` ends those of one");
+  EXPECT_EQ(view_.get(want_key("also")), nullptr);
+  EXPECT_EQ(known_models(), full);
+  DesiredInstance fewer = wish("many-0");
+  fewer.replicas = kReplicasMax - 1;
+  ASSERT_TRUE(wishes_.want(found("many-0"), fewer)) << "its own make room";
+  EXPECT_TRUE(wishes_.want(found("also"), wish("also")));
+}
+
 // The shared state is bounded, and what runs must stay known whatever else was loaded once.
 TEST_F(InstanceWishesTest, OnlyModelsThatNobodyNeedsAreForgotten) {
   ASSERT_TRUE(wishes_.want(found("a-wanted"), wish("a-wanted")));

@@ -22,6 +22,7 @@
 #include "app/node/state/state_folder.h"
 #include "app/node/state/state_saver.h"
 #include "cluster/members/invitation_code.h"
+#include "cluster/plan/find_node.h"
 #include "net/address_order.h"
 #include "net/loop_timer.h"
 #include "net/tcp_listener.h"

@@ -1,7 +1,5 @@
 #include "app/node/members/node_list.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <tuple>
 
@@ -12,10 +10,6 @@ namespace drystone {
 
 using cluster::ClusterCore;
 using Node = ClusterHost::Node;
-
-namespace {
-constexpr std::size_t kIdPrefixMin = 4;
-}
 
 std::vector<ClusterHost::Node> list_nodes(const ClusterCore& core, const AddressBook& book,
                                           Clock::Nanoseconds now) {
@@ -36,25 +30,6 @@ std::vector<ClusterHost::Node> list_nodes(const ClusterCore& core, const Address
     return std::tuple(!a.is_self, a.name, a.id) < std::tuple(!b.is_self, b.name, b.id);
   });
   return nodes;
-}
-
-Result<std::string> find_node(const std::map<std::string, std::string>& names,
-                              const std::string& name) {
-  std::vector<std::string> named, begun;
-  for (const auto& [node, called] : names) {
-    if (node == name) return node;
-    if (called == name) named.push_back(node);
-    if (name.size() >= kIdPrefixMin && node.starts_with(name)) begun.push_back(node);
-  }
-  const std::vector<std::string>& found = named.empty() ? begun : named;
-  if (found.size() == 1) return found.front();
-  if (found.empty())
-    return Error(
-        Errc::not_found,
-        fmt::format("there is no node {} in this cluster; `drystone nodes` lists them", name));
-  return Error(Errc::invalid_argument,
-               fmt::format("{} nodes are called {}: name one by the beginning of its id ({})",
-                           found.size(), name, fmt::join(found, ", ")));
 }
 
 }  // namespace drystone

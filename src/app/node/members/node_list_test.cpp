@@ -7,21 +7,6 @@
 namespace drystone {
 namespace {
 
-// Two machines may have one name: then a person says which, and nothing is removed by accident.
-TEST(NodeList, ANameFindsOneNodeOrNone) {
-  const std::string id(26, 'b');
-  const std::map<std::string, std::string> nodes = {
-      {std::string(26, 'a'), "atlas"}, {id, "twin"}, {std::string(26, 'c'), "twin"}};
-  EXPECT_EQ(find_node(nodes, id).value(), id);
-  EXPECT_EQ(find_node(nodes, id.substr(0, 20)).value(), id);
-  EXPECT_EQ(find_node(nodes, "atlas").value(), std::string(26, 'a'));
-  EXPECT_TRUE(find_node(nodes, "atla").is(Errc::not_found));
-  EXPECT_TRUE(find_node(nodes, "").is(Errc::not_found));
-  const auto twin = find_node(nodes, "twin");
-  ASSERT_TRUE(twin.is(Errc::invalid_argument));
-  EXPECT_NE(twin.error().message().find(id), std::string::npos);
-}
-
 TEST(NodeDescriptor, IsReadAsItWasWritten) {
   const NodeDescriptor descriptor{.version = "0.1.0",
                                   .api = "http://127.0.0.1:8080",

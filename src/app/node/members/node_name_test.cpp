@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "app/node/members/node_list.h"
+#include "cluster/plan/find_node.h"
 #include "cluster/wire/test_crypto.h"
 
 namespace drystone {

@@ -1,5 +1,6 @@
 #include "app/node/peers/discovery.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/base32.h"
@@ -18,6 +19,22 @@ std::string to_node_id(const SealedId& id) {
   return to_base32(std::bit_cast<std::array<std::uint8_t, 16>>(id));
 }
 
+std::vector<DiscoveryKey> keys_of_packet(std::vector<DiscoveryKey> keys, std::size_t turn) {
+  if (keys.size() <= DiscoveryPacket::kTagsMax) return keys;
+  const std::size_t others = keys.size() - 1;
+  const std::size_t passed = turn % others * (DiscoveryPacket::kTagsMax - 1) % others;
+  const auto second = keys.begin() + 1;
+  std::rotate(second, second + static_cast<std::ptrdiff_t>(passed), keys.end());
+  keys.resize(DiscoveryPacket::kTagsMax);
+  return keys;
+}
+
+// Nodes begin with different turns: what one has not said yet, another one may have.
+Discovery::Discovery(const boost::asio::any_io_executor& executor, Options options)
+    : options_(std::move(options)),
+      timer_(executor),
+      turn_(std::bit_cast<std::size_t>(random_bytes<sizeof(std::size_t)>())) {}
+
 Result<std::unique_ptr<Discovery>> Discovery::open(const boost::asio::any_io_executor& executor,
                                                    const Clock& clock, Options options) {
   std::unique_ptr<Discovery> made(new Discovery(executor, std::move(options)));
@@ -29,8 +46,7 @@ Result<std::unique_ptr<Discovery>> Discovery::open(const boost::asio::any_io_exe
 }
 
 void Discovery::send_now() {
-  std::vector<DiscoveryKey> keys = options_.keys();
-  if (keys.size() > DiscoveryPacket::kTagsMax) keys.resize(DiscoveryPacket::kTagsMax);
+  const std::vector<DiscoveryKey> keys = keys_of_packet(options_.keys(), turn_++);
   if (const auto id = to_sealed(options_.self); id && !keys.empty() && options_.port != 0) {
     const auto packet = encode({.port = options_.port, .node_id = *id, .keys = keys},
                                random_bytes<sizeof(DiscoveryNonce)>());

@@ -20,13 +20,18 @@ namespace drystone {
 std::optional<SealedId> to_sealed(const std::string& node_id);
 std::string to_node_id(const SealedId& id);
 
+// What the packet number `turn` is made with, of all keys: the first, and the next of the others,
+// as many as it holds. So all have had their turn after one packet for every three of them.
+std::vector<DiscoveryKey> keys_of_packet(std::vector<DiscoveryKey> keys, std::size_t turn);
+
 // Says into the local networks that this node is here, and hears who else is. On the executor.
 class Discovery {
  public:
   struct Options {
     std::uint16_t port = 0;  // where this node takes connections
     std::string self;        // node id
-    // The keys to send with, the cluster's first; none: only listen. Asked before each packet.
+    // The keys to send with, the cluster's first; none: only listen. Asked before each packet,
+    // which has keys_of_packet() of them.
     std::function<std::vector<DiscoveryKey>()> keys;
     // Until the next packet.
     std::function<std::chrono::milliseconds()> every;
@@ -42,12 +47,12 @@ class Discovery {
   std::size_t networks() const { return socket_->joined(); }
 
  private:
-  Discovery(const boost::asio::any_io_executor& executor, Options options)
-      : options_(std::move(options)), timer_(executor) {}
+  Discovery(const boost::asio::any_io_executor& executor, Options options);
   void receive(const DiscoverySocket::Arrival& arrival);
 
   Options options_;
   LoopTimer timer_;
+  std::size_t turn_;  // of the next packet
   std::unique_ptr<DiscoverySocket> socket_;
 };
 
