@@ -35,6 +35,17 @@ void Invariants::wrote(std::size_t by, const std::string& key) {
   writes_of_[by][key] = entry->version;
 }
 
+void Invariants::restarted(std::size_t machine) {
+  records_[machine].clear();
+  versions_[machine].clear();
+  removed_[machine].clear();
+  const ClusterCore* core = machines_[machine]->core();
+  std::erase_if(writes_of_[machine], [&](const auto& write) {
+    const MapEntry* entry = core ? core->state_map().entry(write.first) : nullptr;
+    return !entry || entry->version < write.second;
+  });
+}
+
 void Invariants::lost_disk(std::size_t machine) {
   writes_of_[machine].clear();
   versions_[machine].clear();

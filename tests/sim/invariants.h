@@ -15,8 +15,8 @@
 //
 // Always (check):
 //  1. No member takes a message of another for malformed, and none is longer than allowed.
-//  2. Who is removed stays removed, over restarts too, and is never alive to one who knows.
-//  3. A key's version never goes back, but for what nodes say of themselves, which a restart loses.
+//  2. Who is removed stays removed, and is never alive to one who knows.
+//  3. A key's version never goes back within a life, but for what nodes say of themselves.
 //  4. `node/<id>/...` is written by that node, and is held of members only.
 //  5. What one node knows of another's start and incarnation never goes back within its life.
 //  6. A node sends at most kSentPerSecondMax packets per second on average.
@@ -24,8 +24,8 @@
 // (two sides only where each has put the other out while they could not talk):
 //  7. Members that run are alive to all members that run, the others are dead or left.
 //  8. Member lists are equal; who was removed is out everywhere.
-//  9. Shared states are equal; each value was written by somebody, and no write of a node that
-//     still has its disk is lost to an older one.
+//  9. Shared states are equal; each value was written by somebody, and no write is lost to an older
+//     one that stood on its writer's disk at each of that one's crashes.
 // 10. What a node said of itself in its present life is known to all.
 // In fair weather (check by the scenario): nobody is suspected; a machine that stops is dead
 // everywhere within 3 s; where only slowness, loss or one-way cuts with a way round are at work,
@@ -43,7 +43,8 @@ class Invariants {
   // A write that machine `by` made itself, to be found again.
   void wrote(std::size_t by, const std::string& key);
   void lost_disk(std::size_t machine);  // and became another node
-  void restarted(std::size_t machine) { records_[machine].clear(); }
+  // From its disk, which lacks what came last (Machine).
+  void restarted(std::size_t machine);
 
   void check();
   void check_healed();

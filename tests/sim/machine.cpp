@@ -70,6 +70,10 @@ void Machine::write_disk() {
   if (core_) disk_ = core_->saved();
 }
 
+void Machine::save() {
+  if (write_at_) write_disk();
+}
+
 void Machine::crash() {
   write_at_.reset();
   core_.reset();

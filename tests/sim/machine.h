@@ -49,6 +49,7 @@ class Machine final : public SimNode {
                    Time now, std::uint64_t seed);
   // From the disk, if there is anything on it. Returns false if the disk's text was refused.
   bool boot(Time now, std::uint64_t seed);
+  void save();  // the last that a process does that ends in order
   void crash();
 
   // Everything that went wrong in this machine's eyes; messages refused for being from no member

@@ -177,6 +177,7 @@ void Scenario::stop(std::size_t machine, bool in_order) {
   if (in_order && machines_[machine]->core()) {
     machines_[machine]->core()->stop();
     network_.flush(machine);
+    machines_[machine]->save();
   }
   network_.crash(machine);
   machines_[machine]->crash();
