@@ -248,6 +248,23 @@ TEST(Planner, ReplicasAreFoundWhereTheBestWouldTakeTooMuch) {
     EXPECT_EQ(placement.part_of("id-a") != nullptr, placement.part_of("id-b") == nullptr);
 }
 
+// What differs by no more than a machine does from itself, measured twice, is equal.
+TEST(Planner, RanksThatMeasureNearlyAlikeHaveEqualWidths) {
+  for (const auto& [speed, equal] : {std::pair(0.94, true), std::pair(0.5, false)}) {
+    const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
+                                            sample_node({.name = "nova",
+                                                         .bandwidth = 20e9 * speed,
+                                                         .prompt_rate = 400e9 * speed,
+                                                         .generated_rate = 60e9 * speed})};
+    const Plan plan =
+        checked_plan(sample_model(), nodes, sample_links(nodes), {.context = 1024, .shards = 2});
+    ASSERT_FALSE(plan.offers.empty());
+    const std::vector<PlacedPart>& parts = plan.offers[0].placements.at(0).parts;
+    EXPECT_EQ(parts.at(0).ff.size() == parts.at(1).ff.size(), equal);
+    EXPECT_EQ(parts.at(0).kv_heads.size() == parts.at(1).kv_heads.size(), equal);
+  }
+}
+
 // Of many nodes not all shapes are tried, and those that are best alone all want the same nodes.
 TEST(Planner, ReplicasOverSeveralNodesEachAreFoundInLargeClusters) {
   const ModelFigures model = sample_model({.tied = true});
