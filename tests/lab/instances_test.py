@@ -96,23 +96,28 @@ class Faults(unittest.TestCase):
             shutil.rmtree(node.state, ignore_errors=True)
             self.lab.nodes.remove(node)
 
-    def fault(self, part, strike, heal):
-        """One of the parts' nodes is struck in the midst of an answer that a client of another node reads."""
-        nodes = self.cluster()
-        nodes[0].cli("load", str(self.file), "--stages", 2, "--context", 512)
-        _, epoch, names = wait_ready(nodes[0], self.model)
-        by_name = {node.name: node for node in nodes}
-        victim = by_name[names[part]]
+    def struck(self, nodes, victim, epoch, strike):
+        """The other nodes, which are ready again; their answers, which the fault met in the midst; what had come of them."""
         others = [node for node in nodes if node is not victim]
         for node in others:
             wait_ready(node, self.model)
         answers = [Answer(self.lab, node, self.model, PROMPT, TOKENS) for node in others]
         for answer in answers:
             answer.wait_begun()
+        begun = [answer.text() for answer in answers]
         struck = time.monotonic()
         strike(victim)
         wait_ready(others[0], self.model, epoch + 1)
-        print(f"{names[part]} was part {part}: ready again after {time.monotonic() - struck:.1f} s")
+        print(f"{victim.name} was struck: ready again after {time.monotonic() - struck:.1f} s")
+        return others, answers, begun
+
+    def fault(self, part, strike, heal):
+        """One of the parts' nodes is struck in the midst of an answer that a client of another node reads."""
+        nodes = self.cluster()
+        nodes[0].cli("load", str(self.file), "--stages", 2, "--context", 512)
+        _, epoch, names = wait_ready(nodes[0], self.model)
+        victim = next(node for node in nodes if node.name == names[part])
+        _, answers, _ = self.struck(nodes, victim, epoch, strike)
         for answer in answers:
             self.assertEqual(answer.whole(), self.expected)
         # It comes back, and the cluster is as before.
@@ -141,21 +146,11 @@ class Faults(unittest.TestCase):
         cut = self.cut(nodes[0])
         before = Answer(self.lab, nodes[0], self.model, PROMPT, TOKENS).whole()
         victim = next(node for node in nodes if node.name == names[1])
-        others = [node for node in nodes if node is not victim]
-        for node in others:
-            wait_ready(node, self.model)
-        answers = [Answer(self.lab, node, self.model, PROMPT, TOKENS) for node in others]
-        for answer in answers:
-            answer.wait_begun()
-        seen = [answer.text() for answer in answers]
-        struck = time.monotonic()
-        strike(victim)
-        wait_ready(others[0], self.model, epoch + 1)
-        print(f"a rank was lost: ready again after {time.monotonic() - struck:.1f} s")
-        for answer, begun in zip(answers, seen):
+        others, answers, begun = self.struck(nodes, victim, epoch, strike)
+        for answer, start in zip(answers, begun):
             whole = answer.whole()
             self.assertEqual(answer.process.returncode, 0, whole)
-            self.assertTrue(whole.startswith(begun), (begun, whole))
+            self.assertTrue(whole.startswith(start), (start, whole))
             if self.cut(others[0]) == cut:
                 self.assertEqual(whole, before)
             else:
