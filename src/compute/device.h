@@ -154,8 +154,8 @@ class Device {
   virtual StageMemory estimate(const Program& program, const StageOptions& options,
                                const std::function<DType(const TensorSpec&)>& type_of) const = 0;
   // Reads and repacks the weights and reserves KV pages and working memory. Blocks for seconds.
-  // Errors: out_of_memory (nothing stays reserved), unsupported (a tensor type), and those of
-  // `source`.
+  // Errors: out_of_memory (nothing stays reserved), unsupported (a tensor type), cancelled, and
+  // those of `source`.
   virtual Result<std::unique_ptr<DeviceStage>> load(const Program& program,
                                                     const StageOptions& options,
                                                     TensorSource& source) = 0;

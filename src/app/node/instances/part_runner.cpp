@@ -62,7 +62,10 @@ void PartRunner::drop(const std::string& instance, const Epoch& epoch, bool may_
   reap();
   const auto at = current_.find(instance);
   if (at == current_.end() || epoch_of(*at->second) > epoch) return;
-  if (may_return) return at->second->ask_to_end();
+  if (may_return) {
+    at->second->ask_to_end();
+    return tell_waiting();
+  }
   {
     const std::lock_guard lock(mutex_);
     if (!at->second->ended) leaving_.insert(at->second.get());
@@ -148,6 +151,7 @@ void PartRunner::keep(Part& part) {
   {
     const std::lock_guard lock(mutex_);
     kept_.insert(&part);
+    freed_.notify_all();  // who waits for room has it let go
   }
   part.wait_let_go(kKeptFor);
 }
@@ -155,8 +159,10 @@ void PartRunner::keep(Part& part) {
 // Waits until what is kept of other instances, and what ends, is free.
 void PartRunner::make_room(const Part& part) {
   std::unique_lock lock(mutex_);
-  for (Part* kept : kept_) kept->let_go();
-  freed_.wait(lock, [&] { return part.stop || (kept_.empty() && leaving_.empty()); });
+  freed_.wait(lock, [&] {
+    for (Part* kept : kept_) kept->let_go();
+    return part.stop || (kept_.empty() && leaving_.empty());
+  });
 }
 
 // Who waits for room may have been asked to end.

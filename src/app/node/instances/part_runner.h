@@ -46,9 +46,10 @@ class PartRunner {
     std::function<void(const std::string& instance, const Epoch&, double)> progress;
     // `kept`: it was in memory still, and nothing was read.
     std::function<void(const std::string& instance, const Epoch&, bool kept)> loaded;
-    std::function<void(const std::string& instance, const Epoch&, const std::string& error)> failed;
-    // The others are gone, whether it has loaded or not.
-    std::function<void(const std::string& instance, const Epoch&, const std::string& error)> lost;
+    // It could not be loaded, or its engine broke; the others are gone, whether it has loaded or
+    // not.
+    std::function<void(const std::string& instance, const Epoch&, const std::string& error)> failed,
+        lost;
   };
   // Borrows all for its life. The dialer says that its streams are for parts.
   PartRunner(Options options, ModelCatalog& catalog, PeerDialer& dialer, Switchboard& switchboard,
@@ -100,7 +101,7 @@ class PartRunner {
   std::list<std::shared_ptr<Part>> ending_;               // whose threads were not joined yet
   std::set<Part*> kept_;                                  // have ended, and keep their weights
   std::set<Part*> leaving_;                               // were dropped, and have memory still
-  std::condition_variable freed_;                         // less of either, or somebody is to end
+  std::condition_variable freed_;  // other ones of either, or somebody is to end
   LastRelease last_release_;
 };
 
