@@ -46,10 +46,10 @@ constexpr std::uint64_t kSerialMultiplyAdds = 1 << 18;
 // Where prompt rows and generated rows have the same bits, the kernel for few rows or that for many
 // computes all of a product. Which is the faster one depends on the processor: with Q4_0 and 8 rows
 // a Zen 4 does 309 thousand million multiply-adds a second with the one and 227 with the other, a
-// Xeon 343 and 372. So it is tried, once for each type of weights. Fewer rows than the first of
-// these are always few, more than the last always many.
-constexpr std::uint32_t kTriedRows[] = {6, 8, 12, 16, 24, 32, 48, 64};
-constexpr std::uint32_t kTriedPanels = 24;  // in the second-level cache
+// Xeon 343 and 372; with Q6_K and 4 rows a Zen 3 does 18 and 27. So it is tried, once for each type
+// of weights. One row is always few, more than the last of these always many.
+constexpr std::uint32_t kTriedRows[] = {2, 4, 6, 8, 12, 16, 24, 32, 48, 64};
+constexpr std::uint32_t kTriedPanels = 24;
 constexpr int kTries = 4;
 constexpr std::size_t kTypes = 64;
 
@@ -182,7 +182,13 @@ struct Activations::Impl {
     product.rows = outputs;
     product.scratch = scratch[0].get();
     const SystemClock clock;
+    // Each time other panels, as far as there are some: weights of a step are in no near cache.
+    const Bytes panel_bytes = panel_layout(weight.type()).panel_bytes(cols);
+    std::uint32_t first = 0;
     const auto time = [&](auto kernel) {
+      product.panels = weight.data() + first * panel_bytes;
+      first += panels;
+      if (first + panels > panel_count(weight.rows())) first = 0;
       const auto start = clock.monotonic();
       kernel(product);
       return clock.monotonic() - start;

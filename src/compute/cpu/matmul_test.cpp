@@ -6,9 +6,13 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "compute/blocks/dequantize.h"
 #include "compute/blocks/half.h"
+#include "compute/cpu/matmul/kernels.h"
+#include "compute/cpu/matmul/layout.h"
+#include "compute/cpu/matmul/tables.h"
 #include "compute/cpu/random_weights.h"
 
 namespace drystone {
@@ -98,8 +102,8 @@ std::vector<double> exact_product(const Problem& problem, std::vector<double>& m
 
 class MatmulTypes : public testing::TestWithParam<DType> {};
 
-// So many rows are always the kernel's for many, and up to 5 always that for few: what is between
-// is tried, and may be either.
+// So many rows are always the kernel's for many, and one row that for few: what is between is
+// tried, and may be either.
 constexpr std::uint32_t kAlwaysMany = 67;
 
 // Whatever the weights' type, a product is the product: within the error of 8-bit activations, of
@@ -140,6 +144,59 @@ TEST_P(MatmulTypes, AllInstructionSetsGiveTheSameBits) {
     if (is_amx(isa)) continue;  // Prompt rows have bf16 arithmetic there.
     EXPECT_EQ(expected, product(problem, isa, 1, 0, problem.rows))
         << to_string(isa) << " prompt rows";
+  }
+}
+
+// Rows of one product by both kernels, without matmul(), which chooses between them.
+TEST_P(MatmulTypes, TheKernelsForFewAndForManyRowsGiveTheSameBits) {
+  const DType type = GetParam();
+  const Problem problem = make_problem(type, 40, 768, 9);
+  const std::uint32_t cols = problem.cols, sub = std::max(sub_block(type), 16u);
+  ThreadPool pool(1);
+  const auto packed = PackedMatrix::pack(pool, type, problem.outputs, cols, problem.weights);
+  ASSERT_TRUE(packed);
+  for (const Isa isa : testable_isas()) {
+    const MatmulKernels& kernels = matmul_kernels(isa);
+    if (kernels.to_tiles != nullptr) continue;  // AMX: another arithmetic for many
+    const std::int32_t offset = sub_block(type) > 0 ? kernels.offset(type) : 0;
+    std::vector<std::int8_t> q(problem.x.size());
+    std::vector<float> scales(std::size_t{problem.rows} * scale_groups(cols)), sums;
+    std::vector<std::int32_t> bias;
+    for (std::uint32_t r = 0; r < problem.rows; ++r) {
+      std::int8_t* row = q.data() + std::size_t{r} * cols;
+      kernels.quantize(problem.x.data() + std::size_t{r} * cols, cols, row,
+                       scales.data() + std::size_t{r} * scale_groups(cols));
+      for (std::uint32_t k = 0; k < cols; k += sub) {
+        const std::int32_t sum = std::accumulate(row + k, row + k + sub, 0);
+        sums.push_back(static_cast<float>(sum));
+        bias.push_back(-offset * sum);
+      }
+    }
+    const auto scratch = map_memory(kernels.scratch_bytes(problem.rows));
+    ASSERT_TRUE(scratch);
+    const auto outputs = [&](auto kernel, std::uint32_t rows) {
+      std::vector<float> out(std::size_t{rows} * problem.outputs);
+      PanelProduct product{};
+      product.type = type;
+      product.panels = packed->data();
+      product.rows = problem.outputs;
+      product.panel_end = product.panel_ahead = (problem.outputs + kPanelRows - 1) / kPanelRows;
+      product.input.x = problem.x.data();
+      product.input.q = q.data();
+      product.input.scales = scales.data();
+      product.input.bias = bias.data();
+      product.input.sums = sums.data();
+      product.input.cols = cols;
+      product.row_end = rows;
+      product.out = out.data();
+      product.out_stride = problem.outputs;
+      product.scratch = scratch->get();
+      kernel(product);
+      return out;
+    };
+    for (std::uint32_t rows = 1; rows <= problem.rows; ++rows)
+      EXPECT_EQ(outputs(kernels.generated, rows), outputs(kernels.prompt, rows))
+          << to_string(isa) << " rows " << rows;
   }
 }
 

@@ -143,6 +143,9 @@ struct Avx2Lanes {
       } else {
         a16 = _mm256_add_epi16(a16, pa);
         b16 = _mm256_add_epi16(b16, pb);
+        // Left alone, gcc 12 makes all products of a sub-block first and then adds them as a tree,
+        // which takes far more registers than there are.
+        if constexpr (kFit >= 4) asm("" : "+x"(a16), "+x"(b16));
       }
     }
     void widen() {
