@@ -24,16 +24,25 @@ struct Ops {
   double one_row = 0;                // of weights: of one row; 0: no weights
 };
 
-// Two kinds of work that go on at the same time, but get in each other's way where both take long.
-// With Q4_0 on a core of a Zen 4 reading takes 32 ms, the products of 2, 4 and 8 rows 15, 30 and
-// 61: together measured 32.5, 37.3 and 61.6, by this 32.4, 36.9 and 62.2.
-double together(double a, double b) {
-  const double longer = std::max(a, b), shorter = std::min(a, b);
-  return longer > 0 ? longer * std::pow(1 + std::pow(shorter / longer, 4), 0.25) : 0;
+// Generated rows alone through weights that take `read_s` to read, where `rates` know what one row
+// takes: by what so many rows take that were measured, in a straight line between those.
+double generated_rows_s(const Rates& rates, double read_s, double one_row, double rows) {
+  double from = 1, from_s = std::max(read_s, one_row / *rates.streamed);
+  const auto measured = [&](double count, const std::optional<double>& rate) {
+    return rate ? std::optional(std::max(from_s, count * one_row / *rate)) : std::nullopt;
+  };
+  for (const auto& [count, rate] :
+       {std::pair{kFewGenerated, rates.few}, std::pair{kManyGenerated, rates.generated}}) {
+    const auto count_s = measured(count, rate);
+    if (!count_s) continue;
+    if (rows <= count) return from_s + (*count_s - from_s) * (rows - from) / (count - from);
+    from = count;
+    from_s = *count_s;
+  }
+  return from_s * rows / from;
 }
 
-// Reading `bytes` while computing: whichever takes longer. Of weights the rate may be known at
-// which one generated row reads and multiplies them.
+// Reading `bytes` while computing: whichever takes longer, or what was measured of both together.
 void add_work(Time& time, const NodeFigures& node, const std::string& type, double bytes,
               const Ops& ops) {
   double read_s = 0, prompt_s = 0, generated_s = 0;
@@ -52,20 +61,20 @@ void add_work(Time& time, const NodeFigures& node, const std::string& type, doub
   };
   prompt_s = compute(ops.prompt, rates.prompt, "prompt");
   generated_s = compute(ops.generated, rates.generated, "generated");
+  double all_s = std::max(read_s, prompt_s + generated_s);
   if (rates.streamed && ops.one_row > 0 && ops.generated > 0) {
     read_s = std::max(read_s, ops.one_row / *rates.streamed);
-    // One row's products are in the rate already.
-    const double more_s = ops.generated > ops.one_row ? generated_s : 0;
-    time.seconds += together(read_s, prompt_s + more_s);
-  } else {
-    time.seconds += std::max(read_s, prompt_s + generated_s);
+    all_s = ops.prompt > 0
+                ? std::max(read_s, prompt_s + generated_s)
+                : generated_rows_s(rates, read_s, ops.one_row, ops.generated / ops.one_row);
   }
+  time.seconds += all_s;
   if (read_s >= prompt_s + generated_s) {
     time.read_bytes += bytes;
-    time.read_s += read_s;
+    time.read_s += all_s;
   } else {
     time.multiply_adds += ops.prompt + ops.generated;
-    time.compute_s += prompt_s + generated_s;
+    time.compute_s += all_s;
   }
 }
 

@@ -37,6 +37,7 @@ void read_rates(JsonFields& node, std::map<std::string, Rates>& rates) {
     Rates& rate = rates[type];
     fields.maybe_number("prompt", rate.prompt, kRateMin, kRateMax);
     fields.maybe_number("generated", rate.generated, kRateMin, kRateMax);
+    fields.maybe_number("few", rate.few, kRateMin, kRateMax);
     fields.maybe_number("streamed", rate.streamed, kRateMin, kRateMax);
     if (auto read = fields.finish(); !read) return node.fail(std::move(read).error());
   }
@@ -67,6 +68,7 @@ json::object to_json(const NodeFigures& node) {
     json::object pair;
     put(pair, "prompt", rate.prompt);
     put(pair, "generated", rate.generated);
+    put(pair, "few", rate.few);
     put(pair, "streamed", rate.streamed);
     rates[type] = std::move(pair);
   }

@@ -13,12 +13,17 @@ namespace drystone {
 
 // Multiply-adds per second that a node has been measured at, whole machine.
 struct Rates {
-  std::optional<double> prompt;     // prompt rows (many at once, the matrix path)
-  std::optional<double> generated;  // generated rows, weights from a cache
-  // One generated row, weights from memory: kernels read somewhat slower than a plain sum does.
-  std::optional<double> streamed;
+  std::optional<double> prompt;  // prompt rows (many at once, the matrix path)
+  // Generated rows, weights from memory: how far products hide behind reading differs by processor,
+  // kernel and type.
+  std::optional<double> generated;  // kManyGenerated rows at once
+  std::optional<double> few;        // kFewGenerated rows at once
+  std::optional<double> streamed;   // one row: kernels read somewhat slower than a plain sum does
   bool operator==(const Rates&) const = default;
 };
+
+// Answers decode together in rows of a step: up to so many are few and wait for memory as well.
+constexpr std::uint32_t kFewGenerated = 4, kManyGenerated = 8;
 
 // The name in NodeFigures::rates under which attention itself (queries against keys, weights
 // against values) is measured, beside the types of weights.

@@ -59,6 +59,7 @@ Measured better_of(Measured one, const Measured& other) {
     Rates& best = one.products[type];
     keep_greater(best.prompt, rates.prompt);
     keep_greater(best.generated, rates.generated);
+    keep_greater(best.few, rates.few);
     keep_greater(best.streamed, rates.streamed);
   }
   for (const auto& [name, time] : kStepTimes)

@@ -39,9 +39,9 @@ TEST(NodeMeasure, MeasuresEveryTypeOfWeights) {
                *figures.read_bandwidth / 1e9, *figures.layer_fixed_s * 1e6,
                *figures.step_fixed_s * 1e6);
     for (const auto& [type, rates] : figures.rates)
-      fmt::print("{:10} prompt {:8.1f} G/s, generated {:8.1f} G/s, streamed {:8.1f} G/s\n", type,
+      fmt::print("{:10} G/s: prompt {:8.1f}, 8 rows {:8.1f}, 4 rows {:8.1f}, one {:8.1f}\n", type,
                  rates.prompt.value_or(0) / 1e9, rates.generated.value_or(0) / 1e9,
-                 rates.streamed.value_or(0) / 1e9);
+                 rates.few.value_or(0) / 1e9, rates.streamed.value_or(0) / 1e9);
     for (const auto& [name, time] : kStepTimes)
       fmt::print("{:14} {:.1f} us\n", name, (measured.steps.*time).value_or(0) * 1e6);
   }

@@ -54,6 +54,7 @@ void include_extra(const LayerTime& layer, std::map<std::string, Rates>& product
   for (auto& [type, rates] : products) {
     slower(rates.prompt);
     slower(rates.generated);
+    slower(rates.few);
     slower(rates.streamed);
   }
 }

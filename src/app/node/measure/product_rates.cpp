@@ -14,11 +14,9 @@ namespace {
 // read at full speed.
 constexpr std::uint32_t kCols = 2048, kRowsMin = 8192, kRowsPerThread = 128;
 static_assert(kRowsMin % kRowsPerThread == 0);
-constexpr int kStreamedTries = 4;
+constexpr int kStreamedTries = 3;
 constexpr std::uint32_t kMadeRows = 128;  // that are random; the others repeat them
 constexpr std::uint32_t kFewPromptRows = 64, kPromptRows = 256;
-// A generated row alone waits for memory anyway; what computing costs shows with several.
-constexpr std::uint32_t kGeneratedRows = 8;
 
 }  // namespace
 
@@ -49,9 +47,14 @@ Rates ProductRates::of(DType type) {
   double time_s = time(*weights, kFewPromptRows, 0);
   std::uint32_t rows = kFewPromptRows;
   if (time_s < kQuick_s) time_s = time(*weights, rows = kPromptRows, 0);
-  Rates rates{.prompt = rate(rows, time_s),
-              .generated = rate(kGeneratedRows, time(*weights, kGeneratedRows, kGeneratedRows))};
-  if (sweep_.works()) rates.streamed = rate(1, streamed_s(*weights));
+  Rates rates{.prompt = rate(rows, time_s)};
+  if (!sweep_.works()) {
+    rates.generated = rate(kManyGenerated, time(*weights, kManyGenerated, kManyGenerated));
+    return rates;
+  }
+  rates.generated = rate(kManyGenerated, streamed_s(*weights, kManyGenerated));
+  rates.few = rate(kFewGenerated, streamed_s(*weights, kFewGenerated));
+  rates.streamed = rate(1, streamed_s(*weights, 1));
   return rates;
 }
 
@@ -64,12 +67,12 @@ double ProductRates::time(const PackedMatrix& weights, std::uint32_t rows,
   return best_time_s(clock_, [&] { once_s(weights, rows, generated); });
 }
 
-// Of one row, when no cache has the weights.
-double ProductRates::streamed_s(const PackedMatrix& weights) {
+// When no cache has the weights.
+double ProductRates::streamed_s(const PackedMatrix& weights, std::uint32_t generated) {
   double best = 1e9;
   for (int i = 0; i < kStreamedTries; ++i) {
     sweep_();
-    best = std::min(best, once_s(weights, 1, 1));
+    best = std::min(best, once_s(weights, generated, generated));
   }
   return best;
 }

@@ -31,7 +31,7 @@ class ProductRates {
  private:
   double rate(std::uint32_t rows, double time_s) const;
   double time(const PackedMatrix& weights, std::uint32_t rows, std::uint32_t generated);
-  double streamed_s(const PackedMatrix& weights);
+  double streamed_s(const PackedMatrix& weights, std::uint32_t generated);
   double once_s(const PackedMatrix& weights, std::uint32_t rows, std::uint32_t generated);
 
   const Isa isa_;
