@@ -1,5 +1,7 @@
 #include "cluster/plan/evaluation.h"
 
+#include <algorithm>
+
 #include "cluster/plan/pace.h"
 
 namespace drystone {
@@ -20,6 +22,13 @@ Misfit needs(const PlanInput& input, const Shape& shape) {
                            (model.working.row_whole + model.working.row_divided / group.size());
     }
   misfit.needed += input.logit_rows() * model.working.logit_row;
+  for (const SharedMemory& memory : input.shared_memories()) {
+    Bytes counted = 0;  // once for each of its nodes
+    for (const Group& group : shape.stages)
+      for (const std::uint32_t site : group)
+        if (memory.is_of(site)) counted += input.sites()[site].available;
+    misfit.available -= counted - std::min(counted, memory.available);
+  }
   misfit.beside_weights = misfit.needed - model.weights_bytes();
   return misfit;
 }
@@ -74,6 +83,14 @@ double Evaluation::score(Objective objective) const {
   CHECK(false, static_cast<int>(objective));
 }
 
+Bytes taken_from(const SharedMemory& memory, const Evaluation& each) {
+  Bytes taken = 0;
+  for (const PlacedPart& part : each.parts)
+    if (memory.is_of(each.division.shape.stages[part.stage][part.rank]))
+      taken += part.bytes.total();
+  return taken;
+}
+
 std::variant<Evaluation, Misfit> evaluate(const PlanInput& input, const Shape& shape) {
   const Misfit misfit = needs(input, shape);
   if (misfit.missing() > 0) return misfit;
@@ -84,6 +101,8 @@ std::variant<Evaluation, Misfit> evaluate(const PlanInput& input, const Shape& s
   for (const PlacedPart& part : evaluation.parts)
     if (part.bytes.total() > input.sites()[shape.stages[part.stage][part.rank]].available)
       return misfit;
+  for (const SharedMemory& memory : input.shared_memories())
+    if (taken_from(memory, evaluation) > memory.available) return misfit;
   pace(input, evaluation);
   choose_row_format(input, evaluation);
   return evaluation;

@@ -21,6 +21,9 @@ struct Evaluation {
   double score(Objective objective) const;
 };
 
+// The bytes of the parts of `each` that are taken from `memory`.
+Bytes taken_from(const SharedMemory& memory, const Evaluation& each);
+
 // Why a shape cannot be: more than there is, or less, but not to be divided.
 struct Misfit {
   Shape shape;

@@ -31,7 +31,9 @@ TEST(Figures, OfNodesAndLinksComeBackAsTheyWere) {
   NodeFigures node = sample_node({.name = "atlas"});
   node.limit_bytes = 3 * kGiB;
   node.rates["q8_0"].prompt = 1e9;
+  node.rates["q8_0"].few = 2e9;
   node.measuring = false;
+  node.memory_id = "boot";
   const auto node_again = node_figures_from_json(parsed(to_json(node)));
   ASSERT_TRUE(node_again) << node_again.error().message();
   EXPECT_EQ(*node_again, node);

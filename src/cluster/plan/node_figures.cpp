@@ -58,6 +58,7 @@ std::optional<Bytes> NodeFigures::available_bytes() const {
 NodeFigures NodeFigures::with_reserved(Bytes bytes) const {
   NodeFigures node = *this;
   if (node.free_bytes) node.free_bytes = less(*node.free_bytes + node.reserved_bytes, bytes);
+  node.given_back += static_cast<std::int64_t>(reserved_bytes) - static_cast<std::int64_t>(bytes);
   node.reserved_bytes = bytes;
   return node;
 }
@@ -78,6 +79,7 @@ json::object to_json(const NodeFigures& node) {
                       {"reserve_bytes", node.reserve_bytes},
                       {"rates", std::move(rates)},
                       {"cores", node.cores}};
+  if (!node.memory_id.empty()) out["memory_id"] = node.memory_id;
   put(out, "total_bytes", node.total_bytes);
   put(out, "free_bytes", node.free_bytes);
   put(out, "limit_bytes", node.limit_bytes);
@@ -99,6 +101,7 @@ Result<NodeFigures> node_figures_from_json(const json::value& value) {
   fields.maybe_integer("limit_bytes", node.limit_bytes, 0, kMemoryMax);
   fields.maybe_integer("reserve_bytes", node.reserve_bytes, 0, kMemoryMax);
   fields.maybe_number("read_bandwidth", node.read_bandwidth, kRateMin, kRateMax);
+  if (fields.find("memory_id") != nullptr) fields.string("memory_id", node.memory_id, kPlanNameMax);
   read_rates(fields, node.rates);
   fields.maybe_number("step_fixed_s", node.step_fixed_s, 0, kFixedMax_s);
   fields.maybe_number("layer_fixed_s", node.layer_fixed_s, 0, kFixedMax_s);

@@ -42,6 +42,9 @@ struct NodeFigures {
   Bytes reserved_bytes = 0;          // by us, in the node's ledger
   std::optional<Bytes> limit_bytes;  // the owner's bound for all our reservations (--memory)
   Bytes reserve_bytes = 0;           // of free_bytes, left to the system and never planned with
+  // Nodes of the same and of the same total_bytes take from one memory: several on one machine.
+  // Empty: not told.
+  std::string memory_id;
 
   std::optional<double> read_bandwidth;  // bytes/s, all threads together
   std::map<std::string, Rates> rates;    // by type of weights, and kAttentionRate
@@ -61,6 +64,8 @@ struct NodeFigures {
   std::optional<Bytes> available_bytes() const;
   // The same node, if `bytes` were reserved in its ledger instead of reserved_bytes.
   NodeFigures with_reserved(Bytes bytes) const;
+  // What with_reserved() added to what is free, or took from it. Not published.
+  std::int64_t given_back = 0;
 };
 
 // docs/formats/placement.md. Unknown figures are absent. Fields of later versions are skipped.

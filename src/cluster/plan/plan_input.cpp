@@ -87,6 +87,7 @@ Result<PlanInput> PlanInput::make(const ModelFigures& model, const std::vector<N
   if (nodes.size() > kPlanNodesMax)
     return refuse("{} nodes: at most {} are planned with", nodes.size(), kPlanNodesMax);
   TRY(input.choose_sites(nodes));
+  input.find_shared_memories(nodes);
   input.find_layer_kinds();
   input.assume_nodes();
   input.assume_paths();
@@ -170,6 +171,35 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
       return refuse("{} cannot be the head: it is not among the nodes that may be used",
                     names.of(node.name, node.id));
   return {};
+}
+
+// What one of them tells of its free memory is older than what another has taken since, or does not
+// know what that has reserved and not touched: the least is what can be relied on.
+void PlanInput::find_shared_memories(const std::vector<NodeFigures>& nodes) {
+  struct Memory {
+    std::optional<std::int64_t> told;  // free, less what is left to the system
+    std::int64_t given_back = 0;
+    std::vector<std::uint32_t> sites;
+  };
+  std::map<std::pair<std::string, Bytes>, Memory> memories;
+  const auto memory_of = [&](const NodeFigures& node) -> Memory* {
+    if (node.memory_id.empty() || !node.total_bytes || !node.free_bytes) return nullptr;
+    return &memories[{node.memory_id, *node.total_bytes}];
+  };
+  for (const NodeFigures& node : nodes)
+    if (Memory* memory = memory_of(node)) {
+      const std::int64_t told = static_cast<std::int64_t>(*node.free_bytes) - node.given_back -
+                                static_cast<std::int64_t>(node.reserve_bytes);
+      memory->told = std::min(memory->told.value_or(told), told);
+      memory->given_back += node.given_back;
+    }
+  for (std::uint32_t i = 0; i < sites_.size(); ++i)
+    if (Memory* memory = memory_of(sites_[i].figures)) memory->sites.push_back(i);
+  for (auto& [id, memory] : memories)
+    if (memory.sites.size() > 1)
+      shared_memories_.push_back({.sites = std::move(memory.sites),
+                                  .available = static_cast<Bytes>(std::max<std::int64_t>(
+                                      0, *memory.told + memory.given_back))});
 }
 
 void PlanInput::find_layer_kinds() {

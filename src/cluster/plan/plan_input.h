@@ -23,6 +23,13 @@ struct Site {
   Bytes available = 0;
 };
 
+// One memory that several sites take from.
+struct SharedMemory {
+  std::vector<std::uint32_t> sites;
+  Bytes available = 0;  // to all of them together
+  bool is_of(std::uint32_t site) const { return std::ranges::find(sites, site) != sites.end(); }
+};
+
 // Seconds of a step of some rows on one node, whole width, from assumed figures. They scale with
 // the share of a rank; fixed times do not.
 struct SiteTimes {
@@ -48,6 +55,7 @@ class PlanInput {
   const std::vector<Site>& sites() const { return sites_; }
   std::uint32_t layers() const { return static_cast<std::uint32_t>(model_->layers.size()); }
   std::optional<std::uint32_t> head() const { return head_; }  // index of a site, where forced
+  const std::vector<SharedMemory>& shared_memories() const { return shared_memories_; }
   // Nodes that cannot take part, with why.
   const std::vector<std::string>& left_out() const { return left_out_; }
 
@@ -82,6 +90,7 @@ class PlanInput {
   const AbsentNode* find_absent(const std::string& name) const;  // null: nobody knows it
   Error refuse_name(const std::string& name, const std::vector<NodeFigures>& nodes) const;
   Result<void> choose_sites(const std::vector<NodeFigures>& nodes);
+  void find_shared_memories(const std::vector<NodeFigures>& nodes);
   void find_layer_kinds();
   void assume_nodes();
   void assume_paths();
@@ -97,6 +106,7 @@ class PlanInput {
   std::map<std::string, std::string> named_;  // nodes of the request: what they are called, by id
   std::string named_head_;                    // id; "": the planner chooses
   std::vector<Site> sites_;
+  std::vector<SharedMemory> shared_memories_;
   std::optional<std::uint32_t> head_;
   std::vector<std::string> left_out_;
   std::vector<std::uint32_t> layer_kinds_;

@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::size_t kListed = 8;  // names in one message
 
+std::string list_of(std::vector<std::string> parts) {
+  const std::size_t more = parts.size() > kListed ? parts.size() - kListed : 0;
+  parts.resize(parts.size() - more);
+  return fmt::format("{}{}", fmt::join(parts, ", "),
+                     more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
 std::string scaled(double value, double factor, const std::vector<const char*>& units) {
   std::size_t unit = 0;
   while (std::abs(value) >= 999.5 && unit + 1 < units.size()) value /= factor, ++unit;
@@ -249,26 +256,30 @@ std::string summarize(const PlanInput& input, const Evaluation& evaluation) {
 
 std::string summarize(const PlanInput& input, const Shape& shape) {
   if (shape.nodes() == 1) return name_of(input, shape.head()) + " alone";
-  std::string names;
-  std::size_t count = 0;
+  std::vector<std::string> names;
   for (const auto& stage : shape.stages)
-    for (const std::uint32_t site : stage)
-      if (++count <= kListed) names += (names.empty() ? "" : ", ") + name_of(input, site);
-  if (count > kListed) names += fmt::format(" and {} more", count - kListed);
+    for (const std::uint32_t site : stage) names.push_back(name_of(input, site));
   const std::size_t number =
       shape.kind() == PlanKind::shards ? shape.stages[0].size() : shape.stages.size();
-  return fmt::format("{} {}: {}", number, to_string(shape.kind()), names);
+  return fmt::format("{} {}: {}", number, to_string(shape.kind()), list_of(names));
 }
 
 std::string explain(const PlanInput& input, const Misfit& misfit) {
-  std::string free;
-  std::size_t count = 0;
+  std::vector<std::string> each;
   for (const auto& stage : misfit.shape.stages)
     for (const std::uint32_t site : stage)
-      if (++count <= kListed)
-        free += fmt::format("{}{} {}", free.empty() ? "" : ", ", name_of(input, site),
-                            format_bytes(input.sites()[site].available));
-  if (count > kListed) free += fmt::format(" and {} more", count - kListed);
+      each.push_back(
+          fmt::format("{} {}", name_of(input, site), format_bytes(input.sites()[site].available)));
+  std::string free = list_of(each);
+  for (const SharedMemory& memory : input.shared_memories()) {
+    std::vector<std::string> names;
+    for (const auto& stage : misfit.shape.stages)
+      for (const std::uint32_t site : stage)
+        if (memory.is_of(site)) names.push_back(name_of(input, site));
+    if (names.size() > 1)
+      free += fmt::format("; {} are one machine with {} for all of them", list_of(names),
+                          format_bytes(memory.available));
+  }
   // What a shorter context and fewer streams make smaller, where that is much of it.
   const bool is_much = misfit.beside_weights >= misfit.needed / 10;
   const std::string beside = is_much ? fmt::format(" ({} of it KV cache and working memory)",

@@ -266,6 +266,53 @@ TEST(Planner, RanksThatMeasureNearlyAlikeHaveEqualWidths) {
 }
 
 // Of many nodes not all shapes are tried, and those that are best alone all want the same nodes.
+// Two nodes of one machine see the same free memory: what both would take must be there once.
+TEST(Planner, NodesOfOneMachineDoNotCountItsMemoryTwice) {
+  std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = kGiB}),
+                                    sample_node({.name = "nova", .memory = kGiB}),
+                                    sample_node({.name = "vega", .memory = kGiB})};
+  const LinkTable links = sample_links(nodes);
+  const ModelFigures model = sample_model({.layers = 56});
+  const PlanRequest request{.context = 512, .nodes = {"atlas", "nova"}};
+  const Plan apart = checked_plan(model, nodes, links, request);
+  ASSERT_FALSE(apart.offers.empty());
+  const Bytes wanted = apart.offers[0].placements[0].parts[0].bytes.total() +
+                       apart.offers[0].placements[0].parts[1].bytes.total();
+  ASSERT_GT(wanted, kGiB);
+  nodes[0].memory_id = nodes[1].memory_id = "boot";
+  const Plan shared = checked_plan(model, nodes, links, request);
+  ASSERT_TRUE(shared.error);
+  EXPECT_TRUE(std::ranges::any_of(shared.refusals, [](const Refusal& each) {
+    return each.reason.find("; atlas, nova are one machine with 1.00 GiB for all of them)") !=
+           std::string::npos;
+  }));
+  // With a machine beside it there is room.
+  EXPECT_FALSE(checked_plan(model, nodes, links, {.context = 512}).offers.empty());
+  // What an instance of theirs gives back is there for both.
+  for (int i : {0, 1}) {
+    nodes[i].reserved_bytes = wanted / 2;
+    nodes[i].free_bytes = kGiB / 2;  // of both
+    nodes[i] = nodes[i].with_reserved(0);
+  }
+  EXPECT_FALSE(checked_plan(model, nodes, links, request).offers.empty());
+  nodes[0] = nodes[0].with_reserved(wanted / 2);
+  EXPECT_TRUE(checked_plan(model, nodes, links, request).error);
+}
+
+TEST(Planner, ReplicasOnOneMachineShareItsMemory) {
+  std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = 5 * kGiB / 4}),
+                                    sample_node({.name = "nova", .memory = 5 * kGiB / 4})};
+  const ModelFigures model = sample_model({.layers = 22});
+  const PlanRequest request{.context = 512, .streams = 8};
+  const Plan apart = checked_plan(model, nodes, sample_links(nodes), request);
+  ASSERT_NE(find(apart, PlanKind::replicas), nullptr);
+  ASSERT_GT(apart.offers[0].nodes[0].bytes.total(), 5 * kGiB / 8);
+  nodes[0].memory_id = nodes[1].memory_id = "boot";
+  const Plan shared = checked_plan(model, nodes, sample_links(nodes), request);
+  EXPECT_EQ(find(shared, PlanKind::replicas), nullptr);
+  EXPECT_NE(find(shared, PlanKind::one_node), nullptr);
+}
+
 TEST(Planner, ReplicasOverSeveralNodesEachAreFoundInLargeClusters) {
   const ModelFigures model = sample_model({.tied = true});
   for (const std::vector<Bytes>& memories :

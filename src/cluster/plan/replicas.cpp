@@ -15,8 +15,9 @@ namespace {
 // goes back and tries others, within kTriesMax.
 class ReplicaChoice {
  public:
-  ReplicaChoice(std::vector<const Evaluation*> candidates, std::optional<std::uint32_t> wanted)
-      : candidates_(std::move(candidates)), wanted_(wanted.value_or(kPlanNodesMax)) {
+  ReplicaChoice(const PlanInput& input, std::vector<const Evaluation*> candidates,
+                std::optional<std::uint32_t> wanted)
+      : input_(input), candidates_(std::move(candidates)), wanted_(wanted.value_or(kPlanNodesMax)) {
     if (!wanted) tries_ = 0;
   }
 
@@ -44,6 +45,11 @@ class ReplicaChoice {
   }
 
   bool free(const Evaluation& each) const {
+    for (const SharedMemory& memory : input_.shared_memories()) {
+      Bytes taken = taken_from(memory, each);
+      for (const Evaluation* other : chosen_) taken += taken_from(memory, *other);
+      if (taken > memory.available) return false;
+    }
     return std::ranges::all_of(each.division.shape.stages, [&](const auto& stage) {
       return std::ranges::none_of(stage, [&](std::uint32_t site) { return taken_.contains(site); });
     });
@@ -60,6 +66,7 @@ class ReplicaChoice {
     chosen_.pop_back();
   }
 
+  const PlanInput& input_;
   const std::vector<const Evaluation*> candidates_;
   const std::size_t wanted_;
   std::vector<const Evaluation*> chosen_, first_;
@@ -77,7 +84,7 @@ std::vector<const Evaluation*> choose_replicas(const PlanInput& input,
   std::ranges::stable_sort(by_worth, {}, [](const Evaluation* each) {
     return std::tuple(each->division.shape.nodes(), !each->known, -each->many_streams_tok_s);
   });
-  return ReplicaChoice(std::move(by_worth), input.request().replicas).run();
+  return ReplicaChoice(input, std::move(by_worth), input.request().replicas).run();
 }
 
 ReplicaPace replica_pace(const PlanInput& input, const std::vector<const Evaluation*>& replicas) {

@@ -34,6 +34,7 @@ OwnFigures::OwnFigures(Options options, const Clock& clock, const std::atomic<bo
       again_(clock.monotonic()) {
   figures_.id = options_.self;
   figures_.name = options_.name;
+  figures_.memory_id = memory_id();
   figures_.cores = static_cast<std::uint32_t>(usable_processors());
   if (options_.memory_bytes > 0) figures_.limit_bytes = options_.memory_bytes;
   read_memory();

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "compute/cpu/device/control_group.h"
 #include "compute/cpu/device/reserved_memory.h"
@@ -18,6 +19,12 @@ NodeMemory node_memory() {
     memory.total = std::min(memory.total.value_or(*limit), *limit);
   if (const auto available = available_memory()) memory.available = *available;
   return memory;
+}
+
+std::string memory_id() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  return id;
 }
 
 Bytes system_reserve(const NodeMemory& memory) {

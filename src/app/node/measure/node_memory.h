@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "base/units.h"
 
@@ -12,6 +13,10 @@ struct NodeMemory {
   std::optional<Bytes> available;  // that could be had now without swapping
 };
 NodeMemory node_memory();
+
+// The same for all nodes that run under one system since it was started, and so take from one
+// memory. Empty: the system does not say.
+std::string memory_id();
 
 // Left to the system, never planned with.
 Bytes system_reserve(const NodeMemory& memory);
