@@ -164,19 +164,30 @@ class WidthSearch {
     std::optional<std::pair<Units, Units>> best;
     double best_s = std::numeric_limits<double>::infinity();
     const std::vector<double> times = ff_times(ff_least_s);
+    // Whether it goes with that much; what is the best so far is kept.
+    const auto goes = [&](double kv_s, std::size_t ff) {
+      auto found = within(kv_s, times[ff]);
+      if (!found) return false;
+      const double total = longest(found->first, kv_s_) + longest(found->second, ff_s_);
+      if (total < best_s) best_s = total, best = std::move(found);
+      return true;
+    };
+    double before_s = 0;  // the attention time before: longer ones are new here
     for (const double kv_s : attention_times(kv_least_s)) {
       if (kv_s + ff_least_s >= best_s) break;
-      // The first feed-forward time that goes with it.
-      std::size_t low = 0, high = times.size();
+      // The first feed-forward time that goes with it, of those with which the sum can be less.
+      std::size_t low = 0;
+      auto high = static_cast<std::size_t>(std::ranges::lower_bound(times, best_s - before_s) -
+                                           times.begin());
+      before_s = kv_s;
+      if (high == 0 || !goes(kv_s, high - 1)) continue;
+      --high;
       while (low < high) {
         const std::size_t middle = low + (high - low) / 2;
-        if (auto found = within(kv_s, times[middle])) {
+        if (goes(kv_s, middle))
           high = middle;
-          const double total = longest(found->first, kv_s_) + longest(found->second, ff_s_);
-          if (total < best_s) best_s = total, best = std::move(found);
-        } else {
+        else
           low = middle + 1;
-        }
       }
     }
     return best;
