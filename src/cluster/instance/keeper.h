@@ -161,6 +161,7 @@ class Keeper {
   bool may_run(const Turn& turn, const Placement& placement) const;
 
   std::vector<NodeFigures> nodes_for(const Turn& turn) const;
+  std::vector<NodeFigures> usable(const Turn& turn, std::vector<NodeFigures> nodes) const;
   std::set<std::string> other_replicas(const Turn& turn) const;  // nodes that have one
   std::uint32_t replicas_to_place(const Turn& turn) const;
   // Whether the placement takes several nodes on which more of the model's replicas could be.

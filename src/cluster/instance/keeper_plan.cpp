@@ -89,19 +89,17 @@ bool satisfies(const Placement& placement, const DesiredInstance& desired,
          });
 }
 
-// Those alive whose figures are known, without those that have another replica of the model. What
-// other placements take of them counts as reserved, whether they have loaded it yet or not; what
-// this instance has counts as free.
+// Those alive whose figures are known. What other placements take of them counts as reserved,
+// whether they have loaded it yet or not; what this instance has counts as free.
 std::vector<NodeFigures> Keeper::nodes_for(const Turn& turn) const {
   std::map<std::string, Bytes> taken;
   for (const auto& [other, place] : current_) {
     if (other == turn.instance || !place.placement) continue;
     for (const PlacedPart& part : place.placement->parts) taken[part.node] += part.bytes.total();
   }
-  const std::set<std::string> replicas = other_replicas(turn);
   std::vector<NodeFigures> nodes;
   for (const std::string& id : turn.view.alive) {
-    if (replicas.contains(id) || nodes.size() == kPlanNodesMax) continue;
+    if (nodes.size() == kPlanNodesMax) break;
     const NodeFigures* figures = turn.view.map.node(id);
     if (figures == nullptr) continue;
     Bytes reserved = taken[id];
@@ -110,6 +108,13 @@ std::vector<NodeFigures> Keeper::nodes_for(const Turn& turn) const {
     if (turn.kept.blame.contains(id)) reserved = std::max(reserved, figures->reserved_bytes);
     nodes.push_back(figures->with_reserved(reserved));
   }
+  return nodes;
+}
+
+// Without those that have another replica of the model.
+std::vector<NodeFigures> Keeper::usable(const Turn& turn, std::vector<NodeFigures> nodes) const {
+  const std::set<std::string> replicas = other_replicas(turn);
+  std::erase_if(nodes, [&](const NodeFigures& node) { return replicas.contains(node.id); });
   return nodes;
 }
 
@@ -143,8 +148,9 @@ bool Keeper::stands_in_the_way(const Turn& turn) {
   const auto narrow = planned(turn.instance + " with more replicas", [&]() -> PlanJob {
     PlanRequest request = desired.request(turn.instance);
     request.replicas = to_place;
-    return [model = turn.model, nodes = nodes_for(turn), links = turn.view.map.links(), request,
-            to_place]() -> PlaceValue {
+    request.neighbours = nodes_for(turn);
+    return [model = turn.model, nodes = usable(turn, request.neighbours),
+            links = turn.view.map.links(), request, to_place]() -> PlaceValue {
       if (nodes.size() < to_place) return {};
       const Plan found = plan(model, nodes, links, request);
       if (found.offers.empty()) return {};
@@ -170,15 +176,16 @@ std::optional<Keeper::Made> Keeper::planned(const std::string& name,
 }
 
 PlanJob Keeper::job_for(const Turn& turn) const {
-  std::vector<NodeFigures> nodes = nodes_for(turn);
+  std::vector<NodeFigures> all = nodes_for(turn);
+  std::vector<NodeFigures> nodes = usable(turn, all);
   std::vector<NodeFigures> trusted = nodes;
   std::erase_if(trusted, [&](const NodeFigures& node) {
     const auto blame = turn.kept.blame.find(node.id);
     return blame != turn.kept.blame.end() && turn.view.now < blame->second.until;
   });
   return [instance = turn.instance, desired = turn.desired, model = turn.model,
-          nodes = std::move(nodes), trusted = std::move(trusted), links = turn.view.map.links(),
-          to_place = replicas_to_place(turn),
+          all = std::move(all), nodes = std::move(nodes), trusted = std::move(trusted),
+          links = turn.view.map.links(), to_place = replicas_to_place(turn),
           absent = absent_nodes(turn.view, other_replicas(turn))]() -> PlaceValue {
     if (nodes.empty())
       return {.refused = "no node is left for another replica of " + desired.model +
@@ -188,6 +195,7 @@ PlanJob Keeper::job_for(const Turn& turn) const {
     const auto planned = [&](const DesiredInstance& wanted) {
       PlanRequest request = wanted.request(instance);
       request.absent = absent;
+      request.neighbours = all;
       Result<Placement> found = Error(Errc::unavailable, "no node is left");
       if (trusted.size() < nodes.size())
         found = place_one(model, trusted, links, request, to_place, several, why);

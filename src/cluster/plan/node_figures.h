@@ -43,7 +43,7 @@ struct NodeFigures {
   std::optional<Bytes> limit_bytes;  // the owner's bound for all our reservations (--memory)
   Bytes reserve_bytes = 0;           // of free_bytes, left to the system and never planned with
   // Nodes of the same and of the same total_bytes take from one memory: several on one machine.
-  // Empty: not told.
+  // Empty: not told, or what the node may have is bounded apart from them.
   std::string memory_id;
 
   std::optional<double> read_bandwidth;  // bytes/s, all threads together

@@ -174,11 +174,13 @@ Result<void> PlanInput::choose_sites(const std::vector<NodeFigures>& nodes) {
 }
 
 // What one of them tells of its free memory is older than what another has taken since, or does not
-// know what that has reserved and not touched: the least is what can be relied on.
+// know what that has reserved and not touched: the least is what can be relied on. Nodes that are
+// not used count as well: they may be about to take what they were promised.
 void PlanInput::find_shared_memories(const std::vector<NodeFigures>& nodes) {
   struct Memory {
     std::optional<std::int64_t> told;  // free, less what is left to the system
     std::int64_t given_back = 0;
+    std::uint32_t nodes = 0;
     std::vector<std::uint32_t> sites;
   };
   std::map<std::pair<std::string, Bytes>, Memory> memories;
@@ -186,20 +188,30 @@ void PlanInput::find_shared_memories(const std::vector<NodeFigures>& nodes) {
     if (node.memory_id.empty() || !node.total_bytes || !node.free_bytes) return nullptr;
     return &memories[{node.memory_id, *node.total_bytes}];
   };
-  for (const NodeFigures& node : nodes)
-    if (Memory* memory = memory_of(node)) {
+  std::set<std::string> counted;
+  const auto count = [&](const std::vector<NodeFigures>& some) {
+    for (const NodeFigures& node : some) {
+      Memory* memory = memory_of(node);
+      if (memory == nullptr || !counted.insert(node.id).second) continue;
       const std::int64_t told = static_cast<std::int64_t>(*node.free_bytes) - node.given_back -
                                 static_cast<std::int64_t>(node.reserve_bytes);
       memory->told = std::min(memory->told.value_or(told), told);
       memory->given_back += node.given_back;
+      ++memory->nodes;
     }
+  };
+  count(nodes);
+  count(request_.neighbours);
   for (std::uint32_t i = 0; i < sites_.size(); ++i)
     if (Memory* memory = memory_of(sites_[i].figures)) memory->sites.push_back(i);
-  for (auto& [id, memory] : memories)
-    if (memory.sites.size() > 1)
-      shared_memories_.push_back({.sites = std::move(memory.sites),
-                                  .available = static_cast<Bytes>(std::max<std::int64_t>(
-                                      0, *memory.told + memory.given_back))});
+  for (auto& [id, memory] : memories) {
+    if (memory.nodes < 2 || memory.sites.empty()) continue;
+    const auto left =
+        static_cast<Bytes>(std::max<std::int64_t>(0, *memory.told + memory.given_back));
+    for (const std::uint32_t site : memory.sites)
+      sites_[site].available = std::min(sites_[site].available, left);
+    shared_memories_.push_back({.sites = std::move(memory.sites), .available = left});
+  }
 }
 
 void PlanInput::find_layer_kinds() {

@@ -23,7 +23,7 @@ struct Site {
   Bytes available = 0;
 };
 
-// One memory that several sites take from.
+// One memory that several nodes take from, these sites among them.
 struct SharedMemory {
   std::vector<std::uint32_t> sites;
   Bytes available = 0;  // to all of them together

@@ -53,6 +53,8 @@ struct PlanRequest {
   // Not among the nodes to plan with, only for what is said of them. That a named one is taken is
   // no mistake as long as another one is there.
   std::vector<AbsentNode> absent;
+  // Nodes that may share a memory with those to plan with, these among them or not.
+  std::vector<NodeFigures> neighbours;
   Objective objective = Objective::automatic;
 };
 

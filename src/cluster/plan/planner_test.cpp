@@ -265,7 +265,6 @@ TEST(Planner, RanksThatMeasureNearlyAlikeHaveEqualWidths) {
   }
 }
 
-// Of many nodes not all shapes are tried, and those that are best alone all want the same nodes.
 // Two nodes of one machine see the same free memory: what both would take must be there once.
 TEST(Planner, NodesOfOneMachineDoNotCountItsMemoryTwice) {
   std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = kGiB}),
@@ -299,6 +298,24 @@ TEST(Planner, NodesOfOneMachineDoNotCountItsMemoryTwice) {
   EXPECT_TRUE(checked_plan(model, nodes, links, request).error);
 }
 
+// What a neighbour was promised and has not taken yet is seen nowhere else.
+TEST(Planner, WhatANeighbourIsToTakeOfOneMemoryIsNotFree) {
+  NodeFigures atlas = sample_node({.name = "atlas", .memory = kGiB}),
+              nova = sample_node({.name = "nova", .memory = kGiB});
+  atlas.memory_id = nova.memory_id = "boot";
+  const ModelFigures model = sample_model({.layers = 16});
+  PlanRequest request{.context = 512, .nodes = {"nova"}};
+  const auto offered = [&](const std::vector<NodeFigures>& nodes) {
+    return !checked_plan(model, nodes, sample_links(nodes), request).offers.empty();
+  };
+  EXPECT_TRUE(offered({atlas, nova}));
+  const NodeFigures promised = atlas.with_reserved(kGiB / 2);
+  EXPECT_FALSE(offered({promised, nova}));
+  EXPECT_TRUE(offered({nova}));
+  request.neighbours = {promised, nova};
+  EXPECT_FALSE(offered({nova}));
+}
+
 TEST(Planner, ReplicasOnOneMachineShareItsMemory) {
   std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = 5 * kGiB / 4}),
                                     sample_node({.name = "nova", .memory = 5 * kGiB / 4})};
@@ -313,6 +330,7 @@ TEST(Planner, ReplicasOnOneMachineShareItsMemory) {
   EXPECT_NE(find(shared, PlanKind::one_node), nullptr);
 }
 
+// Of many nodes not all shapes are tried, and those that are best alone all want the same nodes.
 TEST(Planner, ReplicasOverSeveralNodesEachAreFoundInLargeClusters) {
   const ModelFigures model = sample_model({.tied = true});
   for (const std::vector<Bytes>& memories :

@@ -45,13 +45,13 @@ class ReplicaChoice {
   }
 
   bool free(const Evaluation& each) const {
-    for (const SharedMemory& memory : input_.shared_memories()) {
+    for (const auto& stage : each.division.shape.stages)
+      for (const std::uint32_t site : stage)
+        if (taken_.contains(site)) return false;
+    return std::ranges::all_of(input_.shared_memories(), [&](const SharedMemory& memory) {
       Bytes taken = taken_from(memory, each);
       for (const Evaluation* other : chosen_) taken += taken_from(memory, *other);
-      if (taken > memory.available) return false;
-    }
-    return std::ranges::all_of(each.division.shape.stages, [&](const auto& stage) {
-      return std::ranges::none_of(stage, [&](std::uint32_t site) { return taken_.contains(site); });
+      return taken <= memory.available;
     });
   }
 

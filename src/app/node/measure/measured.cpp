@@ -13,6 +13,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kFileMax = 1 << 20, kTextMax = 256;
+constexpr int kFormat = 2;  // of what is kept; 1 had rates of generated rows from a cache
 constexpr double kTimeMin_s = 1e-9, kTimeMax_s = 3600;
 
 void keep_greater(std::optional<double>& best, const std::optional<double>& other) {
@@ -34,6 +35,8 @@ json::object as_json(const StepTimes& steps) {
 Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
   const json::value value = TRY(parse_json(text, {.bytes_max = kFileMax}, "what was measured"));
   JsonFields fields(value, "what was measured");
+  int format = 0;
+  fields.integer("format", format, kFormat, kFormat);
   MeasuredKey key;
   fields.string("cpu", key.cpu, kTextMax);
   fields.string("isa", key.isa, kTextMax);
@@ -58,7 +61,11 @@ Measured better_of(Measured one, const Measured& other) {
   for (const auto& [type, rates] : other.products) {
     Rates& best = one.products[type];
     keep_greater(best.prompt, rates.prompt);
-    keep_greater(best.generated, rates.generated);
+    // Without that of few rows a cache had the weights, which makes it no better.
+    if (rates.few && !best.few)
+      best.generated = rates.generated;
+    else if (rates.few || !best.few)
+      keep_greater(best.generated, rates.generated);
     keep_greater(best.few, rates.few);
     keep_greater(best.streamed, rates.streamed);
   }
@@ -78,7 +85,8 @@ std::optional<Measured> read_measured(const std::filesystem::path& file, const M
 
 Result<void> keep_measured(const std::filesystem::path& file, const MeasuredKey& key,
                            const Measured& measured) {
-  return keep_text(file, json::serialize(json::object{{"cpu", key.cpu},
+  return keep_text(file, json::serialize(json::object{{"format", kFormat},
+                                                      {"cpu", key.cpu},
                                                       {"isa", key.isa},
                                                       {"version", key.version},
                                                       {"threads", key.threads},

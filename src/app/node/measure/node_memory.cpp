@@ -23,6 +23,9 @@ NodeMemory node_memory() {
 
 std::string memory_id() {
   std::string id;
+  const auto pages = static_cast<Bytes>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
+  const auto page_bytes = static_cast<Bytes>(std::max(0L, sysconf(_SC_PAGESIZE)));
+  if (const auto limit = control_group_limit(); limit && *limit < pages * page_bytes) return id;
   std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
   return id;
 }

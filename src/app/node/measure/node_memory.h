@@ -15,7 +15,7 @@ struct NodeMemory {
 NodeMemory node_memory();
 
 // The same for all nodes that run under one system since it was started, and so take from one
-// memory. Empty: the system does not say.
+// memory. Empty: the system does not say, or a control group gives this process a part of it.
 std::string memory_id();
 
 // Left to the system, never planned with.

@@ -74,10 +74,23 @@ TEST_F(OwnMeasuredTest, WhatIsNotPlausibleIsMeasuredAnew) {
   EXPECT_FALSE(opened().known());
 }
 
+// What a cache made fast is no better than what was measured without it.
+TEST_F(OwnMeasuredTest, RatesWithAndWithoutACacheAreNotCompared) {
+  Measured from_cache, from_memory;
+  from_cache.products["q4_0"] = {.prompt = 2e11, .generated = 2e11};
+  from_memory.products["q4_0"] = {.prompt = 1e11, .generated = 1e11, .few = 9e10};
+  for (const Measured& best :
+       {better_of(from_cache, from_memory), better_of(from_memory, from_cache)}) {
+    EXPECT_EQ(best.products.at("q4_0").prompt, 2e11);
+    EXPECT_EQ(best.products.at("q4_0").generated, 1e11);
+  }
+}
+
 // So were files of builds that kept what they had concluded.
 TEST_F(OwnMeasuredTest, EarlierFilesAreNotUsed) {
-  ASSERT_TRUE(keep_text(file,
-                        R"({"cpu": "cpu", "isa": "avx2", "version": "1", "threads": 2, "figures":
+  ASSERT_TRUE(keep_text(
+      file,
+      R"({"format": 1, "cpu": "cpu", "isa": "avx2", "version": "1", "threads": 2, "figures":
                            {"id": "self", "name": "", "rates": {"q4_0": {"prompt": 92e6}}}})"));
   EXPECT_FALSE(opened().known());
 }
