@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "serve/jobs/scripted_queue.h"
 
 namespace drystone {
@@ -226,6 +228,8 @@ TEST_F(ReplayQueueTest, WhatRunsOnAReplicaThatGoesGoesOnAtAnother) {
   first->end(1, GenerateResult{.finish = FinishReason::cancelled});
   EXPECT_EQ(second->wait_for(1).written, ids_of("on"));
   EXPECT_FALSE(seen.over());
+  // The queue hears of the id there after the head has the job.
+  while (queue.position(*id) == 0) std::this_thread::yield();
   EXPECT_EQ(queue.position(*id), 3u) << "it has the id that it had";
   second->write(1, "once");
   queue.set_head(replica, 9, first, "late news of the one that went");
