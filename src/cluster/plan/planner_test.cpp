@@ -303,7 +303,7 @@ TEST(Planner, WhatANeighbourIsToTakeOfOneMemoryIsNotFree) {
   NodeFigures atlas = sample_node({.name = "atlas", .memory = kGiB}),
               nova = sample_node({.name = "nova", .memory = kGiB});
   atlas.memory_id = nova.memory_id = "boot";
-  const ModelFigures model = sample_model({.layers = 16});
+  const ModelFigures model = sample_model({.layers = 22});
   PlanRequest request{.context = 512, .nodes = {"nova"}};
   const auto offered = [&](const std::vector<NodeFigures>& nodes) {
     return !checked_plan(model, nodes, sample_links(nodes), request).offers.empty();
