@@ -10,11 +10,18 @@
 
 namespace drystone {
 
-NodeMemory node_memory() {
-  NodeMemory memory;
+namespace {
+
+std::optional<Bytes> physical_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-  if (pages > 0 && page_bytes > 0)
-    memory.total = static_cast<Bytes>(pages) * static_cast<Bytes>(page_bytes);
+  if (pages <= 0 || page_bytes <= 0) return std::nullopt;
+  return static_cast<Bytes>(pages) * static_cast<Bytes>(page_bytes);
+}
+
+}  // namespace
+
+NodeMemory node_memory() {
+  NodeMemory memory{.total = physical_memory(), .available = std::nullopt};
   if (const auto limit = control_group_limit())
     memory.total = std::min(memory.total.value_or(*limit), *limit);
   if (const auto available = available_memory()) memory.available = *available;
@@ -23,10 +30,8 @@ NodeMemory node_memory() {
 
 std::string memory_id() {
   std::string id;
-  const auto pages = static_cast<Bytes>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
-  const auto page_bytes = static_cast<Bytes>(std::max(0L, sysconf(_SC_PAGESIZE)));
-  if (const auto limit = control_group_limit(); limit && *limit < pages * page_bytes) return id;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  if (node_memory().total == physical_memory())
+    std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
   return id;
 }
 
