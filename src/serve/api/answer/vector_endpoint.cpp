@@ -34,6 +34,11 @@ struct DialectEndpoints::RunningVectors {
   std::deque<PendingReply> open;  // of the jobs from results.size() on
   std::vector<GenerateResult> results;
 
+  // The last first: where the one that runs ends, none of the others may begin in its place.
+  ~RunningVectors() {
+    while (!open.empty()) open.pop_back();
+  }
+
   bool done() const { return results.size() == jobs.size(); }
 
   // Hands out as many as may run at once.
