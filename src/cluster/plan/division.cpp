@@ -39,7 +39,7 @@ StepRows aim(const PlanInput& input, std::size_t stages) {
 class Divider {
  public:
   Divider(const PlanInput& input, const Shape& shape)
-      : input_(input), aim_(aim(input, shape.stages.size())), times_(input.times(aim_)) {
+      : input_(input), aim_(aim(input, shape.stages.size())), times_(input.level_times(aim_)) {
     division_.shape = shape;
   }
 
@@ -147,21 +147,7 @@ class Divider {
       }
       ranks.push_back(rank);
     }
-    for (double RankLoad::* time : {&RankLoad::kv_head_s, &RankLoad::ff_s, &RankLoad::vocab_s})
-      level(ranks, time);
     return divide_widths(ranks, units);
-  }
-
-  // The same machine measures some percent more or less from one time to the next. Ranks that are
-  // alike but for that have equal widths: none waits for the other, and the sums, and with them the
-  // texts, stay the same when a part is placed again.
-  static void level(std::vector<RankLoad>& ranks, double RankLoad::* time) {
-    constexpr double kAlike = 1.1;
-    const auto [least, most] = std::ranges::minmax(ranks, {}, time);
-    if (most.*time > kAlike * (least.*time)) return;
-    double sum = 0;
-    for (const RankLoad& rank : ranks) sum += rank.*time;
-    for (RankLoad& rank : ranks) rank.*time = sum / static_cast<double>(ranks.size());
   }
 
   StageLoad load(std::size_t p) const {

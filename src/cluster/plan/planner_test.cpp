@@ -249,19 +249,30 @@ TEST(Planner, ReplicasAreFoundWhereTheBestWouldTakeTooMuch) {
 }
 
 // What differs by no more than a machine does from itself, measured twice, is equal.
-TEST(Planner, RanksThatMeasureNearlyAlikeHaveEqualWidths) {
-  for (const auto& [speed, equal] : {std::pair(0.94, true), std::pair(0.5, false)}) {
+TEST(Planner, NodesThatMeasureNearlyAlikeHaveEqualParts) {
+  const auto parts = [](double speed, const PlanRequest& request) {
     const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
                                             sample_node({.name = "nova",
                                                          .bandwidth = 20e9 * speed,
                                                          .prompt_rate = 400e9 * speed,
                                                          .generated_rate = 60e9 * speed})};
-    const Plan plan =
-        checked_plan(sample_model(), nodes, sample_links(nodes), {.context = 1024, .shards = 2});
-    ASSERT_FALSE(plan.offers.empty());
-    const std::vector<PlacedPart>& parts = plan.offers[0].placements.at(0).parts;
-    EXPECT_EQ(parts.at(0).ff.size() == parts.at(1).ff.size(), equal);
-    EXPECT_EQ(parts.at(0).kv_heads.size() == parts.at(1).kv_heads.size(), equal);
+    const Plan plan = checked_plan(sample_model(), nodes, sample_links(nodes), request);
+    EXPECT_FALSE(plan.offers.empty());
+    return plan.offers.at(0).placements.at(0).parts;
+  };
+  for (const PlanRequest& request :
+       {PlanRequest{.context = 1024, .stages = 2}, PlanRequest{.context = 1024, .shards = 2}}) {
+    const auto alike = parts(1, request);
+    for (const auto& [speed, equal] : {std::pair(0.9, true), std::pair(0.5, false)}) {
+      const auto found = parts(speed, request);
+      for (std::size_t i = 0; i < alike.size(); ++i) {
+        const PlacedPart &one = found.at(i), &other = alike[i];
+        EXPECT_EQ(
+            one.layers == other.layers && one.ff == other.ff && one.kv_heads == other.kv_heads,
+            equal)
+            << speed;
+      }
+    }
   }
 }
 
