@@ -111,14 +111,12 @@ class WidthSearch {
     return times;
   }
 
-  std::vector<double> ff_times(double least_s) const {
-    std::vector<double> times;
+  // The first time above `time_s` that a longest feed-forward can have.
+  double next_ff_time(double time_s) const {
+    double next = std::numeric_limits<double>::infinity();
     for (const double unit_s : ff_s_)
-      for (std::uint32_t f = 1; f <= units_.ff; ++f)
-        if (f * unit_s >= least_s) times.push_back(f * unit_s);
-    if (times.empty()) times.push_back(least_s);
-    std::ranges::sort(times);
-    return times;
+      if (unit_s > 0) next = std::min(next, (std::floor(time_s / unit_s * kRounding) + 1) * unit_s);
+    return next;
   }
 
   // For a longest attention and feed-forward: the most feed-forward units that the ranks can take
@@ -163,31 +161,29 @@ class WidthSearch {
   std::optional<std::pair<Units, Units>> search(double kv_least_s, double ff_least_s) const {
     std::optional<std::pair<Units, Units>> best;
     double best_s = std::numeric_limits<double>::infinity();
-    const std::vector<double> times = ff_times(ff_least_s);
-    // Whether it goes with that much; what is the best so far is kept.
-    const auto goes = [&](double kv_s, std::size_t ff) {
-      auto found = within(kv_s, times[ff]);
-      if (!found) return false;
-      const double total = longest(found->first, kv_s_) + longest(found->second, ff_s_);
+    // The longest feed-forward with those limits, if it goes; what is the best so far is kept.
+    const auto ff_within = [&](double kv_s, double ff_s) -> std::optional<double> {
+      auto found = within(kv_s, ff_s);
+      if (!found) return std::nullopt;
+      const double longest_s = longest(found->second, ff_s_);
+      const double total = longest(found->first, kv_s_) + longest_s;
       if (total < best_s) best_s = total, best = std::move(found);
-      return true;
+      return longest_s;
     };
+    const double ff_most_s = units_.ff * *std::ranges::max_element(ff_s_);
     double before_s = 0;  // the attention time before: longer ones are new here
     for (const double kv_s : attention_times(kv_least_s)) {
       if (kv_s + ff_least_s >= best_s) break;
       // The first feed-forward time that goes with it, of those with which the sum can be less.
-      std::size_t low = 0;
-      auto high = static_cast<std::size_t>(std::ranges::lower_bound(times, best_s - before_s) -
-                                           times.begin());
+      auto high_s = ff_within(kv_s, std::min(ff_most_s, (best_s - before_s) / kRounding));
       before_s = kv_s;
-      if (high == 0 || !goes(kv_s, high - 1)) continue;
-      --high;
-      while (low < high) {
-        const std::size_t middle = low + (high - low) / 2;
-        if (goes(kv_s, middle))
-          high = middle;
+      double low_s = ff_least_s / kRounding / kRounding;  // nothing goes with it
+      while (high_s && next_ff_time(low_s) < *high_s) {
+        const double middle_s = std::max(next_ff_time(low_s), (low_s + *high_s) / 2);
+        if (const auto found_s = ff_within(kv_s, middle_s))
+          high_s = found_s;
         else
-          low = middle + 1;
+          low_s = middle_s;
       }
     }
     return best;
