@@ -114,14 +114,14 @@ bool OwnFigures::look_at_speed() {
   const auto before = std::exchange(processors_, processor_times());
   const auto is_free = [this] { return reserved_bytes() == 0; };
   if (!isa_ || !again_.due(clock_.monotonic())) return false;
-  bool measured = false, better = false;
+  bool measured = false, changed = false;
   if (is_free() && were_idle(before, processors_))
     if (const MeasureTurn turn(clock_, {}, stop_); turn.is_ours()) {
-      better = take(measure([&] { return stop_ || !is_free(); }));
+      changed = take(measure([&] { return stop_ || !is_free(); }));
       measured = is_free();
     }
   again_.done(measured, clock_.monotonic());
-  return better;
+  return changed;
 }
 
 Measured OwnFigures::measure(std::function<bool()> stop) {
@@ -132,7 +132,7 @@ Measured OwnFigures::measure(std::function<bool()> stop) {
                       clock_);
 }
 
-// Whether anything of it is better than what was known. What is partial at an end of the node is
+// Whether it changes what was known. What is partial at an end of the node is
 // not kept: it would pass for all.
 bool OwnFigures::take(const Measured& found) {
   if (stop_ || !own_->take(found)) return false;

@@ -41,7 +41,7 @@ class OwnFigures {
   void measure_first();
   // Now and then reads the memory and the interfaces. True: the cluster should be told again.
   bool look_at_machine();
-  // Measures again when it is time for it. True: something was better.
+  // Measures again when it is time for it. True: figures have changed.
   bool look_at_speed();
 
   // The value of figures/SELF (docs/formats/placement.md), with facts for people read now. What it

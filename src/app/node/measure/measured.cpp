@@ -13,11 +13,19 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kFileMax = 1 << 20, kTextMax = 256;
-constexpr int kFormat = 2;  // of what is kept; 1 had rates of generated rows from a cache
+// Of what is kept. 1 had rates of generated rows from a cache, 2 those of the best moment.
+constexpr int kFormat = 3;
 constexpr double kTimeMin_s = 1e-9, kTimeMax_s = 3600;
 
 void keep_greater(std::optional<double>& best, const std::optional<double>& other) {
   best = std::max(best, other);  // none is less than any
+}
+
+// Of two that are further apart one was disturbed.
+void keep_usual(std::optional<double>& usual, const std::optional<double>& other) {
+  constexpr double kApart = 1.25;
+  const bool near = usual && other && *usual < kApart * *other && *other < kApart * *usual;
+  usual = near ? std::optional((*usual + *other) / 2) : std::max(usual, other);
 }
 
 // Rates are kept as those of a node, so that they are read as strictly.
@@ -56,7 +64,7 @@ Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
 
 }  // namespace
 
-Measured better_of(Measured one, const Measured& other) {
+Measured combined(Measured one, const Measured& other) {
   keep_greater(one.read_bandwidth, other.read_bandwidth);
   for (const auto& [type, rates] : other.products) {
     Rates& best = one.products[type];
@@ -65,9 +73,9 @@ Measured better_of(Measured one, const Measured& other) {
     if (rates.few && !best.few)
       best.generated = rates.generated;
     else if (rates.few || !best.few)
-      keep_greater(best.generated, rates.generated);
-    keep_greater(best.few, rates.few);
-    keep_greater(best.streamed, rates.streamed);
+      keep_usual(best.generated, rates.generated);
+    keep_usual(best.few, rates.few);
+    keep_usual(best.streamed, rates.streamed);
   }
   for (const auto& [name, time] : kStepTimes)
     if (const auto& found = other.steps.*time)

@@ -31,8 +31,7 @@ inline constexpr std::array<std::pair<const char*, std::optional<double> StepTim
                 {"one_layer", &StepTimes::one_layer},
                 {"more_layers", &StepTimes::more_layers}}};
 
-// What a node has measured of itself, before anything is concluded from it: whatever else the
-// machine does makes each of these worse and never better.
+// What a node has measured of itself, before anything is concluded from it.
 struct Measured {
   std::optional<double> read_bandwidth;   // bytes/s
   std::map<std::string, Rates> products;  // multiply-adds/s by type of weights
@@ -40,8 +39,11 @@ struct Measured {
   bool operator==(const Measured&) const = default;
 };
 
-// Figure by figure the better of two, which is the one that was disturbed less.
-Measured better_of(Measured one, const Measured& other);
+// Figure by figure what two measurements say together: the better one, since whatever else the
+// machine does makes a figure worse and never better. But rates of generated rows, which differ
+// with the machine's memory from one minute to the next, are the mean of two that differ by no more
+// than that, so that estimates are of usual minutes and not of the best one.
+Measured combined(Measured one, const Measured& other);
 
 // What figures depend on: another machine, build or number of threads measures again.
 struct MeasuredKey {

@@ -55,10 +55,10 @@ Measured measure_node(const MeasureOptions& options, const Clock& clock) {
         found.read_bandwidth = rate;
     if (!stopped()) measure_products(products, stopped, found);
     if (!stopped()) found.steps = steps.measure(clock);
-    best = better_of(std::move(best), found);
+    best = combined(std::move(best), found);
   }
   for (int again = 0; again < kRoundsAgain && !is_plausible(best) && !stopped(); ++again)
-    best = better_of(std::move(best), {.steps = steps.measure(clock)});
+    best = combined(std::move(best), {.steps = steps.measure(clock)});
   return best;
 }
 

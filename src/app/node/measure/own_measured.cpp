@@ -15,7 +15,7 @@ OwnMeasured::OwnMeasured(std::filesystem::path file, MeasuredKey key, bool anew)
 }
 
 bool OwnMeasured::take(const Measured& found) {
-  const Measured best = known_ ? better_of(*known_, found) : found;
+  const Measured best = known_ ? combined(*known_, found) : found;
   if (known_ == best) return false;
   known_ = best;
   static_cast<void>(keep_measured(file_, key_, best));

@@ -66,6 +66,18 @@ TEST_F(OwnMeasuredTest, BetterFiguresReplaceThoseKeptAndWorseOnesDoNot) {
   EXPECT_EQ(opened().known(), best);
 }
 
+// The best of many minutes is no minute that an answer sees.
+TEST_F(OwnMeasuredTest, RatesOfGeneratedRowsAreTheMeanOfThoseThatDifferLittle) {
+  Measured one, other, disturbed;
+  one.products["q4_0"] = {.prompt = 1e11, .generated = 100, .few = 80, .streamed = 60};
+  other.products["q4_0"] = {.prompt = 2e11, .generated = 110, .few = 90, .streamed = 50};
+  disturbed.products["q4_0"] = {.prompt = 1e9, .generated = 10, .few = 10, .streamed = 10};
+  const Rates mean{.prompt = 2e11, .generated = 105, .few = 85, .streamed = 55};
+  EXPECT_EQ(combined(one, other).products.at("q4_0"), mean);
+  EXPECT_EQ(combined(combined(disturbed, one), other).products.at("q4_0"), mean);
+  EXPECT_EQ(combined(combined(one, other), disturbed).products.at("q4_0"), mean);
+}
+
 // A pause while layers were measured divided all rates by 200.
 TEST_F(OwnMeasuredTest, WhatIsNotPlausibleIsMeasuredAnew) {
   Measured paused = sample();
@@ -80,7 +92,7 @@ TEST_F(OwnMeasuredTest, RatesWithAndWithoutACacheAreNotCompared) {
   from_cache.products["q4_0"] = {.prompt = 2e11, .generated = 2e11};
   from_memory.products["q4_0"] = {.prompt = 1e11, .generated = 1e11, .few = 9e10};
   for (const Measured& best :
-       {better_of(from_cache, from_memory), better_of(from_memory, from_cache)}) {
+       {combined(from_cache, from_memory), combined(from_memory, from_cache)}) {
     EXPECT_EQ(best.products.at("q4_0").prompt, 2e11);
     EXPECT_EQ(best.products.at("q4_0").generated, 1e11);
   }
@@ -90,7 +102,7 @@ TEST_F(OwnMeasuredTest, RatesWithAndWithoutACacheAreNotCompared) {
 TEST_F(OwnMeasuredTest, EarlierFilesAreNotUsed) {
   ASSERT_TRUE(keep_text(
       file,
-      R"({"format": 1, "cpu": "cpu", "isa": "avx2", "version": "1", "threads": 2, "figures":
+      R"({"format": 2, "cpu": "cpu", "isa": "avx2", "version": "1", "threads": 2, "figures":
                            {"id": "self", "name": "", "rates": {"q4_0": {"prompt": 92e6}}}})"));
   EXPECT_FALSE(opened().known());
 }

@@ -25,7 +25,8 @@ class ProductRates {
   };
   ProductRates(const Options& options, const Clock& clock);  // borrows the clock
 
-  // Each the best of several tries; absent: could not be measured. Blocks for some 0.1 s.
+  // That of prompt rows is the best of several tries, those of generated rows are medians; absent:
+  // could not be measured. Blocks for some 0.1 s.
   Rates of(DType type);
 
  private:
