@@ -292,5 +292,23 @@ TEST(InstanceCore, ANewKeeperLeavesWhatWorksAlone) {
   EXPECT_EQ(cluster.trace(), "9.0 a starts\n");
 }
 
+// Both see all of the machine's memory; the simulation checks that they do not take it twice.
+TEST_P(InstanceCorePlans, NodesOfOneMachineAreGivenItsMemoryOnce) {
+  TestCluster cluster(31, {"a", "b"}, kLarge, GetParam());
+  cluster.share_memory({"a", "b"}, kLarge);
+  cluster.add_model(small_model("other"));
+  cluster.want(kWanted);
+  cluster.run(1);  // what is promised has not been loaded when the next one comes
+  DesiredInstance other = kWanted;
+  other.model = "other";
+  cluster.want(other);
+  ASSERT_TRUE(cluster.gets_ready());
+  cluster.run(10);
+  EXPECT_NE(cluster.status("a", "other").message.find("short by 252 MiB"), std::string::npos)
+      << cluster.status("a", "other").message << cluster.trace();
+  cluster.unwant("llama");
+  EXPECT_TRUE(cluster.gets_ready("other", 40));
+}
+
 }  // namespace
 }  // namespace drystone

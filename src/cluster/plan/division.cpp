@@ -38,8 +38,11 @@ StepRows aim(const PlanInput& input, std::size_t stages) {
 
 class Divider {
  public:
-  Divider(const PlanInput& input, const Shape& shape)
-      : input_(input), aim_(aim(input, shape.stages.size())), times_(input.level_times(aim_)) {
+  Divider(const PlanInput& input, const Shape& shape, std::span<const Bytes> room)
+      : input_(input),
+        room_(room),
+        aim_(aim(input, shape.stages.size())),
+        times_(input.level_times(aim_)) {
     division_.shape = shape;
   }
 
@@ -134,12 +137,12 @@ class Divider {
         attention_s += times.kinds[input_.layer_kinds()[i]].attention_s;
         feed_forward_s += times.kinds[input_.layer_kinds()[i]].feed_forward_s;
       }
-      RankLoad rank{.kv_head_s = attention_s * part / units.kv_heads,
-                    .ff_s = feed_forward_s * part / units.ff,
-                    .kv_head_bytes = attention * part / units.kv_heads,
-                    .ff_bytes = feed_forward * part / units.ff,
-                    .budget = static_cast<double>(input_.sites()[group[r]].available) -
-                              fixed_bytes(p, r) - whole * part};
+      RankLoad rank{
+          .kv_head_s = attention_s * part / units.kv_heads,
+          .ff_s = feed_forward_s * part / units.ff,
+          .kv_head_bytes = attention * part / units.kv_heads,
+          .ff_bytes = feed_forward * part / units.ff,
+          .budget = static_cast<double>(room_[group[r]]) - fixed_bytes(p, r) - whole * part};
       if (p == 0) {
         rank.vocab_s = times.output_s / units.vocab;
         if (rank.vocab_s <= 0) rank.vocab_s = rank.kv_head_s;
@@ -158,7 +161,7 @@ class Divider {
     load.seconds = {0};
     const std::vector<Share> shares = shares_of(input_, division_, p);
     for (std::size_t r = 0; r < group.size(); ++r) {
-      double budget = static_cast<double>(input_.sites()[group[r]].available) - fixed_bytes(p, r);
+      double budget = static_cast<double>(room_[group[r]]) - fixed_bytes(p, r);
       if (p == 0) budget -= output_bytes(r) * shares[r].vocab;
       load.ranks.push_back({.bytes = {0}, .budget = budget});
       load.extra_s = std::max(load.extra_s, times_[group[r]].step_fixed_s);
@@ -186,6 +189,7 @@ class Divider {
   }
 
   const PlanInput& input_;
+  const std::span<const Bytes> room_;
   const StepRows aim_;
   const std::vector<SiteTimes>& times_;
   Division division_;
@@ -241,8 +245,9 @@ std::vector<Share> shares_of(const PlanInput& input, const Division& division, s
   return shares;
 }
 
-std::optional<Division> divide(const PlanInput& input, const Shape& shape) {
-  return Divider(input, shape).run();
+std::optional<Division> divide(const PlanInput& input, const Shape& shape,
+                               std::span<const Bytes> room) {
+  return Divider(input, shape, room).run();
 }
 
 std::vector<PlacedPart> parts_of(const PlanInput& input, const Division& division) {

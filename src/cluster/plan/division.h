@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "cluster/plan/divide_widths.h"
@@ -27,8 +28,9 @@ std::vector<Share> shares_of(const PlanInput& input, const Division& division, s
 
 // Divides layers and widths for what the request is to be good at: as short a longest stage as
 // memory allows; for a single stream also as short a sum, where that gains more than a little.
-// nullopt: memory does not allow it.
-std::optional<Division> divide(const PlanInput& input, const Shape& shape);
+// `room`: bytes of each site that may be taken. nullopt: they do not allow it.
+std::optional<Division> divide(const PlanInput& input, const Shape& shape,
+                               std::span<const Bytes> room);
 
 // The parts with their bytes, which fit each node.
 std::vector<PlacedPart> parts_of(const PlanInput& input, const Division& division);

@@ -1,6 +1,8 @@
 #include "cluster/plan/evaluation.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "cluster/plan/pace.h"
 
@@ -31,6 +33,43 @@ Misfit needs(const PlanInput& input, const Shape& shape) {
   }
   misfit.beside_weights = misfit.needed - model.weights_bytes();
   return misfit;
+}
+
+std::vector<Bytes> available_to(const PlanInput& input) {
+  std::vector<Bytes> room;
+  for (const Site& site : input.sites()) room.push_back(site.available);
+  return room;
+}
+
+// Without speeds. nullopt: the rooms do not hold it.
+std::optional<Evaluation> divided(const PlanInput& input, const Shape& shape,
+                                  const std::vector<Bytes>& room) {
+  auto division = divide(input, shape, room);
+  if (!division) return std::nullopt;
+  Evaluation evaluation{.division = *std::move(division)};
+  evaluation.parts = parts_of(input, evaluation.division);
+  for (const PlacedPart& part : evaluation.parts)
+    if (part.bytes.total() > room[shape.stages[part.stage][part.rank]]) return std::nullopt;
+  return evaluation;
+}
+
+// Where nodes of one machine would take more than its memory has: less for each of them in
+// proportion, so that others take the rest. nullopt: they do not.
+std::optional<std::vector<Bytes>> room_together(const PlanInput& input,
+                                                const Evaluation& evaluation) {
+  std::optional<std::vector<Bytes>> room;
+  for (const SharedMemory& memory : input.shared_memories()) {
+    const Bytes taken = taken_from(memory, evaluation);
+    if (taken <= memory.available) continue;
+    if (!room) room = available_to(input);
+    const double part = static_cast<double>(memory.available) / static_cast<double>(taken);
+    for (const PlacedPart& each : evaluation.parts) {
+      const std::uint32_t site = evaluation.division.shape.stages[each.stage][each.rank];
+      if (memory.is_of(site))
+        (*room)[site] = static_cast<Bytes>(static_cast<double>(each.bytes.total()) * part);
+    }
+  }
+  return room;
 }
 
 void pace(const PlanInput& input, Evaluation& evaluation) {
@@ -94,18 +133,14 @@ Bytes taken_from(const SharedMemory& memory, const Evaluation& each) {
 std::variant<Evaluation, Misfit> evaluate(const PlanInput& input, const Shape& shape) {
   const Misfit misfit = needs(input, shape);
   if (misfit.missing() > 0) return misfit;
-  auto division = divide(input, shape);
-  if (!division) return misfit;
-  Evaluation evaluation{.division = *std::move(division)};
-  evaluation.parts = parts_of(input, evaluation.division);
-  for (const PlacedPart& part : evaluation.parts)
-    if (part.bytes.total() > input.sites()[shape.stages[part.stage][part.rank]].available)
-      return misfit;
-  for (const SharedMemory& memory : input.shared_memories())
-    if (taken_from(memory, evaluation) > memory.available) return misfit;
-  pace(input, evaluation);
-  choose_row_format(input, evaluation);
-  return evaluation;
+  auto evaluation = divided(input, shape, available_to(input));
+  if (evaluation)
+    if (const auto room = room_together(input, *evaluation))
+      evaluation = divided(input, shape, *room);
+  if (!evaluation) return misfit;
+  pace(input, *evaluation);
+  choose_row_format(input, *evaluation);
+  return *std::move(evaluation);
 }
 
 }  // namespace drystone

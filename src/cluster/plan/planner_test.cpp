@@ -309,6 +309,31 @@ TEST(Planner, NodesOfOneMachineDoNotCountItsMemoryTwice) {
   EXPECT_TRUE(checked_plan(model, nodes, links, request).error);
 }
 
+// Equal parts would take more from it than it has: the machine beside it takes the rest.
+TEST(Planner, NodesOfOneMachineTakeTogetherWhatItHas) {
+  constexpr Bytes kTogether = 600 * kMiB;
+  std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = kTogether}),
+                                    sample_node({.name = "nova", .memory = kTogether}),
+                                    sample_node({.name = "vega", .memory = kGiB})};
+  const ModelFigures model = sample_model({.layers = 56});
+  for (PlanRequest request :
+       {PlanRequest{.context = 512, .stages = 3}, PlanRequest{.context = 512, .shards = 3}}) {
+    const auto taken = [&] {
+      const Plan plan = checked_plan(model, nodes, sample_links(nodes), request);
+      Bytes bytes = 0;
+      EXPECT_FALSE(plan.offers.empty());
+      if (plan.offers.empty()) return bytes;
+      for (const PlacedPart& part : plan.offers[0].placements[0].parts)
+        if (part.node != "id-vega") bytes += part.bytes.total();
+      return bytes;
+    };
+    nodes[0].memory_id = nodes[1].memory_id = "";
+    EXPECT_GT(taken(), kTogether);
+    nodes[0].memory_id = nodes[1].memory_id = "boot";
+    EXPECT_LE(taken(), kTogether);
+  }
+}
+
 // What a neighbour was promised and has not taken yet is seen nowhere else.
 TEST(Planner, WhatANeighbourIsToTakeOfOneMemoryIsNotFree) {
   NodeFigures atlas = sample_node({.name = "atlas", .memory = kGiB}),

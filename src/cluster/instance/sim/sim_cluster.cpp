@@ -216,16 +216,35 @@ void SimCluster::put(const std::string& name, Node& node, const std::string& key
   node.core->key_changed(key);
 }
 
+// As the system shows it to one of the neighbours: what others have reserved and not loaded yet is
+// free.
+Bytes SimCluster::free_of_shared(const std::string& name) const {
+  Bytes taken = nodes_.at(name).ledger->reserved();
+  for (const std::string& other : neighbours_) {
+    const Node& node = nodes_.at(other);
+    if (other == name || !node.core) continue;
+    for (const auto& [instance, held] : node.held)
+      if (const PlacedPart* part = held.placement.part_of(other); part != nullptr && held.whole)
+        taken += part->bytes.total();
+  }
+  return shared_memory_ - std::min(shared_memory_, taken);
+}
+
 void SimCluster::tell_figures(const std::string& name, Node& node) {
   const auto measured = rates_.find(name);
   const double rate = measured == rates_.end() ? 1e12 : measured->second;
-  const NodeFigures figures{.id = name,
-                            .name = name,
-                            .reserved_bytes = node.ledger->reserved(),
-                            .limit_bytes = node.memory,
-                            .read_bandwidth = rate / 100,
-                            .rates = {{"q4_0", {rate, rate}}, {kAttentionRate, {rate, rate}}},
-                            .step_fixed_s = 0};
+  NodeFigures figures{.id = name,
+                      .name = name,
+                      .reserved_bytes = node.ledger->reserved(),
+                      .limit_bytes = node.memory,
+                      .read_bandwidth = rate / 100,
+                      .rates = {{"q4_0", {rate, rate}}, {kAttentionRate, {rate, rate}}},
+                      .step_fixed_s = 0};
+  if (neighbours_.contains(name)) {
+    figures.memory_id = "machine";
+    figures.total_bytes = shared_memory_;
+    figures.free_bytes = free_of_shared(name);
+  }
   const json::value value = json::parse(json::serialize(to_json(figures)));
   const json::value* told = node.map.get("figures/" + name);
   if (told == nullptr || *told != value) put(name, node, "figures/" + name, value);
@@ -254,6 +273,10 @@ void SimCluster::step() {
     CHECK(node.ledger->reserved() <= node.memory, name, node.ledger->reserved(), node.memory);
   }
   thawing_.clear();
+  Bytes together = 0;
+  for (const std::string& name : neighbours_)
+    if (const Node& node = nodes_.at(name); node.core) together += node.ledger->reserved();
+  CHECK(together <= shared_memory_, together, shared_memory_);
 }
 
 void SimCluster::gossip() {

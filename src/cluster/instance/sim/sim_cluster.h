@@ -44,6 +44,10 @@ class SimCluster {
   explicit SimCluster(std::uint64_t seed) : rng_(seed) {}
 
   void add_node(const std::string& name, Bytes memory);
+  // Those nodes run on one machine with so much memory, which they take together.
+  void share_memory(std::set<std::string> nodes, Bytes memory) {
+    neighbours_ = std::move(nodes), shared_memory_ = memory;
+  }
   void add_model(const ModelFigures& model);  // known from the next node that starts or is up
   void want(DesiredInstance desired);         // as somebody who asks now
   void unwant(const std::string& model);
@@ -119,6 +123,7 @@ class SimCluster {
   void begin_part(const std::string& name, Node& node, const LoadPart& action);
   void end_part(const std::string& name, Node& node, const DropPart& action);
   void check_pipes(const std::string& name, Node& node);
+  Bytes free_of_shared(const std::string& name) const;
   void tell_figures(const std::string& name, Node& node);
   void put(const std::string& name, Node& node, const std::string& key, boost::json::value value);
   void note(std::string line);
@@ -130,6 +135,8 @@ class SimCluster {
   std::map<std::string, ModelFigures> models_;
   std::set<std::pair<std::string, std::string>> cut_;
   std::set<std::string> frozen_, thawing_;
+  std::set<std::string> neighbours_;
+  Bytes shared_memory_ = 0;
   double loss_ = 0, round_trip_s_ = 0.02;
   std::map<std::string, double> rates_;  // of nodes that were measured anew
   std::uint64_t asked_ = 0;
