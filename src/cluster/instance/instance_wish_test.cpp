@@ -73,7 +73,7 @@ TEST_P(InstanceWishPlans, ANewWishReloadsNothingBecauseOfALink) {
   EXPECT_EQ(cluster.trace(), "");
 }
 
-// Nodes measure themselves again and take what is better, be it ten times as much.
+// Nodes measure themselves again, and may find ten times as much.
 TEST_P(InstanceWishPlans, NothingIsPlacedAnewBecauseOfFiguresOfANode) {
   TestCluster cluster(29, {"a", "b"}, kLarge, GetParam());
   cluster.measure_node("b", 1e11);

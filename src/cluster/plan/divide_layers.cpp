@@ -111,7 +111,10 @@ std::optional<Ends> smallest_sum(const std::vector<StageLoad>& stages, double li
           std::min(reach(stages[p], begin, limit_s), layers - (count - 1 - p));
       for (std::uint32_t to = begin + 1; to <= end; ++to) {
         const double with = sum[begin] + stages[p].time(begin, to);
-        if (with < next[to]) next[to] = with, begins[p][to] = begin;
+        // Of equal sums the first, whatever the last bits say: a division that is made again with
+        // figures measured anew stays what it was.
+        constexpr double kEqual = 1 - 1e-12;
+        if (with < kEqual * next[to]) next[to] = with, begins[p][to] = begin;
       }
     }
     sum = std::move(next);

@@ -180,8 +180,9 @@ class WidthSearch {
       double low_s = ff_least_s / kRounding / kRounding;  // nothing goes with it
       while (high_s && next_ff_time(low_s) < *high_s) {
         const double middle_s = std::max(next_ff_time(low_s), (low_s + *high_s) / 2);
+        // What goes may by rounding be longer than its limit.
         if (const auto found_s = ff_within(kv_s, middle_s))
-          high_s = found_s;
+          high_s = std::min(*found_s, middle_s);
         else
           low_s = middle_s;
       }

@@ -29,7 +29,7 @@ struct Widths {
 // waits for the slowest twice per layer. Exact in these two; the vocabulary is divided by speed,
 // and where memory does not allow that by memory. nullopt: does not fit, or fewer units than ranks.
 // Time O(kv_heads^2 ranks) where memory binds, times the number of attention times tried (at most
-// kAttentionTimesMax) and log(ff).
+// kAttentionTimesMax) and the halvings of the range of times down to the gap between two of them.
 constexpr std::size_t kAttentionTimesMax = 64;
 std::optional<Widths> divide_widths(const std::vector<RankLoad>& ranks, const WidthUnits& units);
 

@@ -114,15 +114,30 @@ TEST(DivideWidths, SharesAreCompleteWhateverTheSpeeds) {
   }
 }
 
+// 3 * 0.1 is a little more than 0.3, and less than what counts as more: the search went on for
+// ever.
+TEST(DivideWidths, EndsWhereTimesDifferByRoundingAlone) {
+  const auto rank = [](double ff_s) {
+    return RankLoad{.kv_head_s = .1, .ff_s = ff_s, .kv_head_bytes = 1, .ff_bytes = 1, .budget = 4};
+  };
+  const auto widths = divide_widths({rank(.1), rank(.3)}, {4, 4, 0});
+  ASSERT_TRUE(widths);
+  EXPECT_EQ(widths->ff, (Units{3, 1}));
+}
+
 // Compared with all widths there are, with and without memory in the way.
 TEST(DivideWidths, IsAsGoodAsTryingEverything) {
   int bound = 0;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+  for (std::uint64_t seed = 0; seed < 800; ++seed) {
     Rng rng(seed);
+    // Multiples of one another as well, whose last bits differ.
+    const auto time = [&] {
+      return seed % 2 == 0 ? 0.1 + rng.uniform_double() : 0.1 * (1.0 + rng.below(7));
+    };
     std::vector<RankLoad> ranks;
     for (std::size_t r = 0, count = 2 + rng.below(3); r < count; ++r)
-      ranks.push_back({.kv_head_s = 0.1 + rng.uniform_double(),
-                       .ff_s = 0.1 + rng.uniform_double(),
+      ranks.push_back({.kv_head_s = time(),
+                       .ff_s = time(),
                        .kv_head_bytes = 10,
                        .ff_bytes = 7,
                        .budget = 20.0 + rng.below(80)});

@@ -36,13 +36,61 @@ StepRows aim(const PlanInput& input, std::size_t stages) {
   return rows;
 }
 
+// `times` rise. Where the longest is at most kAlike times the shortest they become their mean; else
+// those on either side of the widest gap are looked at for themselves.
+void level_alike(std::span<double* const> times) {
+  constexpr double kAlike = 1.15;
+  if (times.size() < 2) return;
+  if (*times.back() <= kAlike * *times.front()) {
+    double sum = 0;
+    for (const double* time : times) sum += *time;
+    for (double* time : times) *time = sum / static_cast<double>(times.size());
+    return;
+  }
+  std::size_t split = 1;
+  for (std::size_t i = 2; i < times.size(); ++i)
+    if (*times[i] * *times[split - 1] > *times[split] * *times[i - 1]) split = i;
+  level_alike(times.first(split));
+  level_alike(times.subspan(split));
+}
+
+// Of the sites of a shape, to divide by: one time for those that are alike. The same machine
+// measures some percent more or less from one time to the next. With equal parts none waits for
+// what is only that, and the sums, and with them the texts, stay the same when a part is placed
+// again.
+std::vector<SiteTimes> level_times(const PlanInput& input, const Shape& shape,
+                                   const StepRows& rows) {
+  const std::vector<SiteTimes>& all = input.times(rows);
+  std::vector<SiteTimes> level(all.size());
+  std::vector<SiteTimes*> sites;
+  for (const Group& stage : shape.stages)
+    for (const std::uint32_t site : stage) {
+      level[site] = all[site];
+      sites.push_back(&level[site]);
+    }
+  std::vector<double*> times(sites.size());
+  const auto each = [&](auto time_of) {
+    std::ranges::transform(sites, times.begin(), time_of);
+    std::ranges::sort(times, {}, [](const double* time) { return *time; });
+    level_alike(times);
+  };
+  for (std::size_t kind = 0; kind < sites[0]->kinds.size(); ++kind) {
+    each([=](SiteTimes* site) { return &site->kinds[kind].attention_s; });
+    each([=](SiteTimes* site) { return &site->kinds[kind].feed_forward_s; });
+  }
+  each([](SiteTimes* site) { return &site->output_s; });
+  each([](SiteTimes* site) { return &site->layer_fixed_s; });
+  each([](SiteTimes* site) { return &site->step_fixed_s; });
+  return level;
+}
+
 class Divider {
  public:
   Divider(const PlanInput& input, const Shape& shape, std::span<const Bytes> room)
       : input_(input),
         room_(room),
         aim_(aim(input, shape.stages.size())),
-        times_(input.level_times(aim_)) {
+        times_(level_times(input, shape, aim_)) {
     division_.shape = shape;
   }
 
@@ -191,7 +239,7 @@ class Divider {
   const PlanInput& input_;
   const std::span<const Bytes> room_;
   const StepRows aim_;
-  const std::vector<SiteTimes>& times_;
+  const std::vector<SiteTimes> times_;
   Division division_;
 };
 

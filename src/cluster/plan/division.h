@@ -27,8 +27,9 @@ Share share_of(const PlanInput& input, const Division& division, std::size_t sta
 std::vector<Share> shares_of(const PlanInput& input, const Division& division, std::size_t stage);
 
 // Divides layers and widths for what the request is to be good at: as short a longest stage as
-// memory allows; for a single stream also as short a sum, where that gains more than a little.
-// `room`: bytes of each site that may be taken. nullopt: they do not allow it.
+// memory allows, times that are alike counting as equal; for a single stream also as short a sum,
+// where that gains more than a little. `room`: bytes of each site that may be taken. nullopt: they
+// do not allow it.
 std::optional<Division> divide(const PlanInput& input, const Shape& shape,
                                std::span<const Bytes> room);
 

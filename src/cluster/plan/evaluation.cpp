@@ -54,22 +54,21 @@ std::optional<Evaluation> divided(const PlanInput& input, const Shape& shape,
 }
 
 // Where nodes of one machine would take more than its memory has: less for each of them in
-// proportion, so that others take the rest. nullopt: they do not.
-std::optional<std::vector<Bytes>> room_together(const PlanInput& input,
-                                                const Evaluation& evaluation) {
-  std::optional<std::vector<Bytes>> room;
+// proportion, so that others take the rest. False: they do not.
+bool narrow(const PlanInput& input, const Evaluation& evaluation, std::vector<Bytes>& room) {
+  bool narrower = false;
   for (const SharedMemory& memory : input.shared_memories()) {
     const Bytes taken = taken_from(memory, evaluation);
     if (taken <= memory.available) continue;
-    if (!room) room = available_to(input);
+    narrower = true;
     const double part = static_cast<double>(memory.available) / static_cast<double>(taken);
     for (const PlacedPart& each : evaluation.parts) {
       const std::uint32_t site = evaluation.division.shape.stages[each.stage][each.rank];
       if (memory.is_of(site))
-        (*room)[site] = static_cast<Bytes>(static_cast<double>(each.bytes.total()) * part);
+        room[site] = static_cast<Bytes>(static_cast<double>(each.bytes.total()) * part);
     }
   }
-  return room;
+  return narrower;
 }
 
 void pace(const PlanInput& input, Evaluation& evaluation) {
@@ -133,10 +132,10 @@ Bytes taken_from(const SharedMemory& memory, const Evaluation& each) {
 std::variant<Evaluation, Misfit> evaluate(const PlanInput& input, const Shape& shape) {
   const Misfit misfit = needs(input, shape);
   if (misfit.missing() > 0) return misfit;
-  auto evaluation = divided(input, shape, available_to(input));
-  if (evaluation)
-    if (const auto room = room_together(input, *evaluation))
-      evaluation = divided(input, shape, *room);
+  // What leaves one machine may be too much for the next one, each of which is narrowed once.
+  std::vector<Bytes> room = available_to(input);
+  auto evaluation = divided(input, shape, room);
+  while (evaluation && narrow(input, *evaluation, room)) evaluation = divided(input, shape, room);
   if (!evaluation) return misfit;
   pace(input, *evaluation);
   choose_row_format(input, *evaluation);

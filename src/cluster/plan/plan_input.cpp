@@ -71,23 +71,6 @@ Result<PlanRequest> with_defaults(const ModelFigures& model, PlanRequest request
   return request;
 }
 
-// From the least on, those that are up to kAlike times as long get their mean.
-template <typename TimeOf>
-void level_alike(std::vector<SiteTimes>& sites, TimeOf time) {
-  constexpr double kAlike = 1.15;
-  std::vector<double*> order;
-  for (SiteTimes& site : sites) order.push_back(&time(site));
-  std::ranges::sort(order, {}, [](const double* each) { return *each; });
-  for (auto begin = order.begin(); begin != order.end();) {
-    const double least = **begin;
-    double sum = 0;
-    auto end = begin;
-    for (; end != order.end() && **end <= kAlike * least; ++end) sum += **end;
-    const double mean = sum / static_cast<double>(end - begin);
-    for (; begin != end; ++begin) **begin = mean;
-  }
-}
-
 void worse(std::optional<double>& worst, const std::optional<double>& figure, bool low_is_bad) {
   if (!figure) return;
   if (!worst || (low_is_bad ? *figure < *worst : *figure > *worst)) worst = figure;
@@ -306,24 +289,9 @@ const std::vector<SiteTimes>& PlanInput::times(const StepRows& rows) const {
   return times;
 }
 
-const std::vector<SiteTimes>& PlanInput::level_times(const StepRows& rows) const {
-  auto& level = level_times_[{rows.prompt, rows.generated, rows.position}];
-  if (!level.empty()) return level;
-  level = times(rows);
-  const auto each = [&](auto time) { level_alike(level, time); };
-  for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
-    each([=](SiteTimes& site) -> double& { return site.kinds[kind].attention_s; });
-    each([=](SiteTimes& site) -> double& { return site.kinds[kind].feed_forward_s; });
-  }
-  each([](SiteTimes& site) -> double& { return site.output_s; });
-  return level;
-}
-
 void PlanInput::forget_times() const {
   constexpr std::size_t kKept = 64;
-  if (times_.size() <= kKept) return;
-  times_.clear();
-  level_times_.clear();
+  if (times_.size() > kKept) times_.clear();
 }
 
 double PlanInput::hop_s(std::uint32_t from, std::uint32_t to, Bytes bytes) const {

@@ -64,10 +64,6 @@ class PlanInput {
 
   // Of every site. Valid until forget_times(), which keeps the memory of a long search bounded.
   const std::vector<SiteTimes>& times(const StepRows& rows) const;
-  // To divide by: the same, with one time for sites whose times are alike. The same machine
-  // measures some percent more or less from one time to the next; with equal parts none waits for
-  // the other, and the sums, and with them the texts, stay the same when a part is placed again.
-  const std::vector<SiteTimes>& level_times(const StepRows& rows) const;
   void forget_times() const;
   // From one site to another.
   double hop_s(std::uint32_t from, std::uint32_t to, Bytes bytes) const;
@@ -117,7 +113,7 @@ class PlanInput {
   std::vector<const LayerFigures*> kinds_;
   std::vector<Path> paths_;
   using RowsKey = std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>;
-  mutable std::map<RowsKey, std::vector<SiteTimes>> times_, level_times_;
+  mutable std::map<RowsKey, std::vector<SiteTimes>> times_;
 };
 
 }  // namespace drystone

@@ -289,9 +289,9 @@ std::string explain(const PlanInput& input, const Misfit& misfit) {
                                  format_bytes(misfit.available), free);
   if (misfit.missing() > 0)
     return text + fmt::format(": short by {}", format_bytes(misfit.missing()));
-  return text + (misfit.shape.nodes() == 1
-                     ? ""
-                     : ": together enough, but no cut into whole layers and KV heads fits each");
+  return text + (misfit.shape.nodes() == 1 ? ""
+                                           : ": together enough, but no cut into whole layers and "
+                                             "KV heads was found that fits each");
 }
 
 Estimate explain(const PlanInput& input, const Evaluation& evaluation) {

@@ -31,11 +31,15 @@ void expect_sound(const Plan& plan, const ModelFigures& model,
       ASSERT_TRUE(again) << again.error().message();
       EXPECT_EQ(*again, placement);
       Bytes weights = 0;
+      std::map<std::string, Bytes> of_machine;
       for (const PlacedPart& part : placement.parts) {
         const auto node = std::ranges::find(nodes, part.node, &NodeFigures::id);
         ASSERT_NE(node, nodes.end());
         EXPECT_LE(part.bytes.total(), *node->available_bytes()) << offer.summary;
         weights += part.bytes.weights;
+        if (node->memory_id.empty() || node->given_back != 0) continue;
+        Bytes& together = of_machine[node->memory_id];
+        EXPECT_LE(together += part.bytes.total(), *node->available_bytes()) << offer.summary;
       }
       // Nothing is lost: all weights are there, and some (norms, a tied output) more than once.
       EXPECT_GE(weights + kMiB, model.weights_bytes()) << offer.summary;
@@ -248,32 +252,46 @@ TEST(Planner, ReplicasAreFoundWhereTheBestWouldTakeTooMuch) {
     EXPECT_EQ(placement.part_of("id-a") != nullptr, placement.part_of("id-b") == nullptr);
 }
 
-// What differs by no more than a machine does from itself, measured twice, is equal.
-TEST(Planner, NodesThatMeasureNearlyAlikeHaveEqualParts) {
-  const auto parts = [](double speed, const PlanRequest& request) {
-    const std::vector<NodeFigures> nodes = {sample_node({.name = "atlas"}),
-                                            sample_node({.name = "nova",
-                                                         .bandwidth = 20e9 * speed,
-                                                         .prompt_rate = 400e9 * speed,
-                                                         .generated_rate = 60e9 * speed})};
-    const Plan plan = checked_plan(sample_model(), nodes, sample_links(nodes), request);
-    EXPECT_FALSE(plan.offers.empty());
-    return plan.offers.at(0).placements.at(0).parts;
+// The parts of three nodes, and of a fourth that is too small to take part, that need so many times
+// as long.
+std::vector<PlacedPart> parts_by_times(const std::vector<double>& times, double bystander,
+                                       const PlanRequest& request) {
+  std::vector<NodeFigures> nodes;
+  const auto add = [&](double time, Bytes memory) {
+    nodes.push_back(sample_node({.name = std::string(1, static_cast<char>('a' + nodes.size())),
+                                 .memory = memory,
+                                 .bandwidth = 20e9 / time,
+                                 .prompt_rate = 400e9 / time,
+                                 .generated_rate = 60e9 / time}));
   };
+  for (const double time : times) add(time, 8 * kGiB);
+  add(bystander, kMiB);
+  const Plan plan = checked_plan(sample_model(), nodes, sample_links(nodes), request);
+  EXPECT_FALSE(plan.offers.empty());
+  return plan.offers.at(0).placements.at(0).parts;
+}
+
+bool are_cut_alike(const std::vector<PlacedPart>& some, const std::vector<PlacedPart>& others) {
+  return std::ranges::equal(some, others, [](const PlacedPart& one, const PlacedPart& other) {
+    return one.layers == other.layers && one.ff.size() == other.ff.size() &&
+           one.kv_heads.size() == other.kv_heads.size();
+  });
+}
+
+// What differs by no more than a machine does from itself, measured twice, is equal, whoever else
+// is there; and of three those that are nearer to each other.
+TEST(Planner, NodesThatMeasureNearlyAlikeHaveEqualParts) {
   for (const PlanRequest& request :
        {PlanRequest{.context = 1024, .stages = 2}, PlanRequest{.context = 1024, .shards = 2}}) {
-    const auto alike = parts(1, request);
-    for (const auto& [speed, equal] : {std::pair(0.9, true), std::pair(0.5, false)}) {
-      const auto found = parts(speed, request);
-      for (std::size_t i = 0; i < alike.size(); ++i) {
-        const PlacedPart &one = found.at(i), &other = alike[i];
-        EXPECT_EQ(
-            one.layers == other.layers && one.ff == other.ff && one.kv_heads == other.kv_heads,
-            equal)
-            << speed;
-      }
-    }
+    const auto equal = parts_by_times({1, 1}, 1, request);
+    EXPECT_TRUE(are_cut_alike(parts_by_times({1, 1.14}, 1, request), equal));
+    EXPECT_TRUE(are_cut_alike(parts_by_times({1, 1.14}, 0.99, request), equal));
+    EXPECT_FALSE(are_cut_alike(parts_by_times({1, 2}, 1, request), equal));
   }
+  for (const PlanRequest& request :
+       {PlanRequest{.context = 1024, .stages = 3}, PlanRequest{.context = 1024, .shards = 3}})
+    EXPECT_TRUE(are_cut_alike(parts_by_times({1, 1.15, 1.16}, 1, request),
+                              parts_by_times({1, 1.155, 1.155}, 1, request)));
 }
 
 // Two nodes of one machine see the same free memory: what both would take must be there once.
@@ -330,7 +348,7 @@ TEST(Planner, NodesOfOneMachineTakeTogetherWhatItHas) {
     nodes[0].memory_id = nodes[1].memory_id = "";
     EXPECT_GT(taken(), kTogether);
     nodes[0].memory_id = nodes[1].memory_id = "boot";
-    EXPECT_LE(taken(), kTogether);
+    EXPECT_GT(taken(), kTogether * 4 / 5);  // and no more than all: checked_plan
   }
 }
 
@@ -636,10 +654,18 @@ TEST(Planner, TheOrderOfNodesDoesNotMatter) {
 // Machines and models of all sorts: every offer can be loaded.
 TEST(Planner, EveryOfferIsSound) {
   int fitting = 0;
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Rng rng(seed);
-    const std::size_t count = 1 + rng.below(4);
-    const RandomCluster cluster = random_cluster(seed, count, 100 * kMiB, 2 * kGiB);
+    const bool on_two_machines = seed % 2 == 1;
+    const std::size_t count = on_two_machines ? 5 : 1 + rng.below(4);
+    RandomCluster cluster = random_cluster(seed, count, 100 * kMiB, 2 * kGiB);
+    if (on_two_machines)
+      for (std::size_t i = 0; i < 4; ++i) {
+        NodeFigures& node = cluster.nodes[i];
+        node.memory_id = i % 2 == 0 ? "even" : "odd";
+        node.total_bytes = cluster.nodes[i % 2].total_bytes;
+        node.free_bytes = cluster.nodes[i % 2].free_bytes;
+      }
     SampleModel sample{.layers = static_cast<std::uint32_t>(1 + rng.below(30)),
                        .kv_heads = static_cast<std::uint32_t>(1 + rng.below(8)),
                        .tied = rng.below(2) == 0};
@@ -650,7 +676,7 @@ TEST(Planner, EveryOfferIsSound) {
     fitting += !plan.offers.empty();
     if (testing::Test::HasFailure()) FAIL() << "seed " << seed;
   }
-  EXPECT_GT(fitting, 30);
+  EXPECT_GT(fitting, 60);
 }
 
 // 64 machines and 100 layers: what is done must stay in bounds (bench/planner_bench has the time).

@@ -13,12 +13,11 @@
 namespace drystone {
 
 // Tells the cluster what this node has and how fast it and its links are: figures/SELF and
-// link/SELF/PEER in the shared state. Measures the machine at its first start (MeasureTurn, about 5
-// s; kept in the state folder), and again after every start while nothing is loaded and the machine
-// is idle (MeasureAgain); the links to nodes of higher ids
-// whenever they, their addresses or an interface of either side change, and answers nodes of lower
-// ids that measure theirs. Connections to a node prefer the pair of interfaces that was measured
-// best.
+// link/SELF/PEER in the shared state. Measures the machine at its first start (MeasureTurn, about
+// 5 s; kept in the state folder), and again after every start while nothing is loaded and the
+// machine is idle (MeasureAgain); the links to nodes of higher ids whenever they, their addresses
+// or an interface of either side change, and answers nodes of lower ids that measure theirs.
+// Connections to a node prefer the pair of interfaces that was measured best.
 //
 // Works on a thread of its own with low priority.
 class FiguresHost {

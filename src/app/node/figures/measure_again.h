@@ -4,8 +4,9 @@
 
 namespace drystone {
 
-// When a node measures itself again, so that what was beside an earlier time does not stay in its
-// figures: kRuns times after its start, whenever a look finds the machine idle. Pure.
+// When a node measures itself again, so that its figures are not those of one moment, beside which
+// something else may have run: kRuns times after its start, whenever a look finds the machine idle.
+// Pure.
 class MeasureAgain {
  public:
   static constexpr int kRuns = 3;

@@ -117,8 +117,10 @@ bool OwnFigures::look_at_speed() {
   bool measured = false, changed = false;
   if (is_free() && were_idle(before, processors_))
     if (const MeasureTurn turn(clock_, {}, stop_); turn.is_ours()) {
-      changed = take(measure([&] { return stop_ || !is_free(); }));
+      const Measured found = measure([&] { return stop_ || !is_free(); });
+      // Beside what began meanwhile it would be slower than it is.
       measured = is_free();
+      changed = measured && take(found);
     }
   again_.done(measured, clock_.monotonic());
   return changed;
@@ -132,8 +134,8 @@ Measured OwnFigures::measure(std::function<bool()> stop) {
                       clock_);
 }
 
-// Whether it changes what was known. What is partial at an end of the node is
-// not kept: it would pass for all.
+// Whether it changes what was known. What is partial at an end of the node is not kept: it would
+// pass for all.
 bool OwnFigures::take(const Measured& found) {
   if (stop_ || !own_->take(found)) return false;
   set_speed(figures_, *own_->known());

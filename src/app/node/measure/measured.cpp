@@ -13,24 +13,26 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kFileMax = 1 << 20, kTextMax = 256;
-// Of what is kept. 1 had rates of generated rows from a cache, 2 those of the best moment.
+// Of what is kept. 1 had rates of generated rows from a cache, 2 those of the best round.
 constexpr int kFormat = 3;
+constexpr double kRateMin = 1, kRateMax = 1e18;
 constexpr double kTimeMin_s = 1e-9, kTimeMax_s = 3600;
 
-void keep_greater(std::optional<double>& best, const std::optional<double>& other) {
-  best = std::max(best, other);  // none is less than any
-}
-
-// Of two that are further apart one was disturbed.
-void keep_usual(std::optional<double>& usual, const std::optional<double>& other) {
-  constexpr double kApart = 1.25;
-  const bool near = usual && other && *usual < kApart * *other && *other < kApart * *usual;
-  usual = near ? std::optional((*usual + *other) / 2) : std::max(usual, other);
-}
-
 // Rates are kept as those of a node, so that they are read as strictly.
-NodeFigures as_figures(const Measured& measured) {
-  return {.id = "self", .read_bandwidth = measured.read_bandwidth, .rates = measured.products};
+json::object as_json(const Measured::Round& round) {
+  return to_json(NodeFigures{.id = "self", .rates = round});
+}
+
+// Of what several rounds say, absent ones left out.
+std::optional<double> median(const std::vector<Rates>& rounds,
+                             std::optional<double> Rates::* figure) {
+  std::vector<double> values;
+  for (const Rates& rates : rounds)
+    if (rates.*figure) values.push_back(*(rates.*figure));
+  if (values.empty()) return std::nullopt;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
 }
 
 json::object as_json(const StepTimes& steps) {
@@ -50,11 +52,13 @@ Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
   fields.string("isa", key.isa, kTextMax);
   fields.string("version", key.version, kTextMax);
   fields.integer("threads", key.threads, 1, 1 << 16);
-  const json::value* figures = fields.need("figures");
+  Measured measured;
+  fields.maybe_number("read_bandwidth", measured.read_bandwidth, kRateMin, kRateMax);
+  const json::array* rounds = fields.need_array("rounds", kRoundsKept);
   const json::value* steps = fields.need("steps_s");
   TRY(fields.finish());
-  const NodeFigures node = TRY(node_figures_from_json(*figures));
-  Measured measured{.read_bandwidth = node.read_bandwidth, .products = node.rates};
+  for (const json::value& round : *rounds)
+    measured.rounds.push_back(TRY(node_figures_from_json(round)).rates);
   JsonFields times(*steps, "times of steps");
   for (const auto& [name, time] : kStepTimes)
     times.maybe_number(name, measured.steps.*time, kTimeMin_s, kTimeMax_s);
@@ -64,19 +68,28 @@ Result<std::pair<MeasuredKey, Measured>> parse(const std::string& text) {
 
 }  // namespace
 
-Measured combined(Measured one, const Measured& other) {
-  keep_greater(one.read_bandwidth, other.read_bandwidth);
-  for (const auto& [type, rates] : other.products) {
-    Rates& best = one.products[type];
-    keep_greater(best.prompt, rates.prompt);
+Measured::Round Measured::products() const {
+  std::map<std::string, std::vector<Rates>> by_type;
+  for (const Round& round : rounds)
+    for (const auto& [type, rates] : round) by_type[type].push_back(rates);
+  Round products;
+  for (auto& [type, all] : by_type) {
+    Rates& rates = products[type];
+    for (const Rates& each : all) rates.prompt = std::max(rates.prompt, each.prompt);
     // Without that of few rows a cache had the weights, which makes it no better.
-    if (rates.few && !best.few)
-      best.generated = rates.generated;
-    else if (rates.few || !best.few)
-      keep_usual(best.generated, rates.generated);
-    keep_usual(best.few, rates.few);
-    keep_usual(best.streamed, rates.streamed);
+    if (std::ranges::any_of(all, [](const Rates& each) { return each.few.has_value(); }))
+      std::erase_if(all, [](const Rates& each) { return !each.few; });
+    for (auto figure : {&Rates::generated, &Rates::few, &Rates::streamed})
+      rates.*figure = median(all, figure);
   }
+  return products;
+}
+
+Measured combined(Measured one, const Measured& other) {
+  one.read_bandwidth = std::max(one.read_bandwidth, other.read_bandwidth);  // none is the least
+  one.rounds.insert(one.rounds.end(), other.rounds.begin(), other.rounds.end());
+  if (one.rounds.size() > kRoundsKept)
+    one.rounds.erase(one.rounds.begin(), one.rounds.end() - kRoundsKept);
   for (const auto& [name, time] : kStepTimes)
     if (const auto& found = other.steps.*time)
       one.steps.*time = std::min((one.steps.*time).value_or(*found), *found);
@@ -93,13 +106,17 @@ std::optional<Measured> read_measured(const std::filesystem::path& file, const M
 
 Result<void> keep_measured(const std::filesystem::path& file, const MeasuredKey& key,
                            const Measured& measured) {
-  return keep_text(file, json::serialize(json::object{{"format", kFormat},
-                                                      {"cpu", key.cpu},
-                                                      {"isa", key.isa},
-                                                      {"version", key.version},
-                                                      {"threads", key.threads},
-                                                      {"figures", to_json(as_figures(measured))},
-                                                      {"steps_s", as_json(measured.steps)}}));
+  json::array rounds;
+  for (const Measured::Round& round : measured.rounds) rounds.push_back(as_json(round));
+  json::object kept{{"format", kFormat},
+                    {"cpu", key.cpu},
+                    {"isa", key.isa},
+                    {"version", key.version},
+                    {"threads", key.threads},
+                    {"rounds", std::move(rounds)},
+                    {"steps_s", as_json(measured.steps)}};
+  if (measured.read_bandwidth) kept["read_bandwidth"] = *measured.read_bandwidth;
+  return keep_text(file, json::serialize(kept));
 }
 
 }  // namespace drystone

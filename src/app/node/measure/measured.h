@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "cluster/plan/node_figures.h"
@@ -33,16 +34,23 @@ inline constexpr std::array<std::pair<const char*, std::optional<double> StepTim
 
 // What a node has measured of itself, before anything is concluded from it.
 struct Measured {
-  std::optional<double> read_bandwidth;   // bytes/s
-  std::map<std::string, Rates> products;  // multiply-adds/s by type of weights
+  // Multiply-adds/s by type of weights, in each of the last rounds.
+  using Round = std::map<std::string, Rates>;
+
+  std::optional<double> read_bandwidth;  // bytes/s
+  std::vector<Round> rounds;             // the oldest first, at most kRoundsKept
   StepTimes steps;
+
+  // What the rounds say together. Of prompt rows the best, since whatever else the machine does
+  // makes a figure worse and never better. Rates of generated rows differ with the machine's memory
+  // from one minute to the next: their median, so that estimates are of usual minutes; of an even
+  // number the better one of the two in the middle.
+  Round products() const;
   bool operator==(const Measured&) const = default;
 };
+inline constexpr std::size_t kRoundsKept = 9;
 
-// Figure by figure what two measurements say together: the better one, since whatever else the
-// machine does makes a figure worse and never better. But rates of generated rows, which differ
-// with the machine's memory from one minute to the next, are the mean of two that differ by no more
-// than that, so that estimates are of usual minutes and not of the best one.
+// The rounds of both, the later ones being those of `other`; of all else the better.
 Measured combined(Measured one, const Measured& other);
 
 // What figures depend on: another machine, build or number of threads measures again.

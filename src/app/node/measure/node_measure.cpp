@@ -26,12 +26,12 @@ Bytes buffer_bytes(const MeasureOptions& options) {
 }
 
 void measure_products(ProductRates& products, const std::function<bool()>& stopped,
-                      Measured& round) {
+                      Measured::Round& round) {
   constexpr std::uint32_t kTypes = 64;
   for (std::uint32_t number = 0; number < kTypes && !stopped(); ++number)
     if (const DTypeInfo* type = find_dtype(number); type != nullptr && type->computed)
       if (const Rates rates = products.of(type->type); rates.prompt)
-        round.products[std::string(type->name)] = rates;
+        round[std::string(type->name)] = rates;
 }
 
 }  // namespace
@@ -46,20 +46,20 @@ Measured measure_node(const MeasureOptions& options, const Clock& clock) {
                          .threads = options.threads,
                          .sweep_bytes = std::min(kSweepBytes, buffer)},
                         clock);
-  Measured best;
+  Measured all;
   for (int round = 0; round < kRounds && !stopped(); ++round) {
     if (round > 0 && seconds(clock.monotonic() - start) > kSlowRound_s) break;
     Measured found;
     if (buffer >= kBandwidthBufferMin)
       if (const double rate = measure_read_bandwidth(options.threads, clock, buffer); rate > 0)
         found.read_bandwidth = rate;
-    if (!stopped()) measure_products(products, stopped, found);
+    if (!stopped()) measure_products(products, stopped, found.rounds.emplace_back());
     if (!stopped()) found.steps = steps.measure(clock);
-    best = combined(std::move(best), found);
+    all = combined(std::move(all), found);
   }
-  for (int again = 0; again < kRoundsAgain && !is_plausible(best) && !stopped(); ++again)
-    best = combined(std::move(best), {.steps = steps.measure(clock)});
-  return best;
+  for (int again = 0; again < kRoundsAgain && !is_plausible(all) && !stopped(); ++again)
+    all = combined(std::move(all), {.steps = steps.measure(clock)});
+  return all;
 }
 
 }  // namespace drystone

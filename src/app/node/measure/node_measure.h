@@ -19,10 +19,9 @@ struct MeasureOptions {
 };
 
 // Measures this machine as a model would use it: read bandwidth; products of prompt rows and of
-// generated rows with weights of every type that is computed with, small enough to stay in a cache
-// (the planner takes the longer of reading and computing); steps from which the costs of attention,
-// steps and layers follow. Each figure is the best of several tries in two rounds, in one where a
-// round takes long, and in a further one or two where what comes out is not plausible. Blocks for
+// generated rows with weights of every type that is computed with, the latter from memory; steps
+// from which the costs of attention, steps and layers follow. In two rounds, in one where a round
+// takes long, with further steps where what comes out is not plausible. Blocks for
 // about five seconds, with one thread for six to seven, and keeps all threads busy for as long. A
 // figure that could not be measured is absent.
 Measured measure_node(const MeasureOptions& options, const Clock& clock);

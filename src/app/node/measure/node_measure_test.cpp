@@ -55,14 +55,14 @@ TEST(NodeMeasure, PausesChangeNothing) {
   TestClock paused(0.004);
   paused.pause(/*every=*/211, /*pause_s=*/0.5);
   EXPECT_EQ(measure_node(options, paused), quiet);
-  EXPECT_TRUE(quiet.read_bandwidth && quiet.steps.more_layers && quiet.products.contains("q4_0"));
+  EXPECT_TRUE(quiet.read_bandwidth && quiet.steps.more_layers && quiet.products().contains("q4_0"));
 }
 
 TEST(NodeMeasure, StopsWithinMoments) {
   int asked = 0;
   const Measured measured = measure_node(
       {.isa = *choose_isa(""), .threads = 1, .stop = [&] { return ++asked > 3; }}, SystemClock());
-  EXPECT_LE(measured.products.size(), 2u);
+  EXPECT_LE(measured.products().size(), 2u);
 }
 
 TEST(NodeMemory, IsTold) {

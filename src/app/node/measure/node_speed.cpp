@@ -32,10 +32,11 @@ struct LayerTime {
 
 // Of kRows prompt rows through a layer of the common proportions.
 std::optional<LayerTime> layer_time(const Measured& measured) {
-  const auto product = measured.products.find(std::string(to_string(kType)));
+  const Measured::Round products = measured.products();
+  const auto product = products.find(std::string(to_string(kType)));
   const auto attention = attention_rates(measured.steps).prompt;
   const auto layers_s = less(measured.steps.more_layers, measured.steps.one_layer);
-  if (product == measured.products.end() || !product->second.prompt || !attention || !layers_s)
+  if (product == products.end() || !product->second.prompt || !attention || !layers_s)
     return std::nullopt;
   const double all_s = *layers_s / (kMore - 1);
   constexpr double kSeen = kRows / 2.0;
@@ -64,7 +65,7 @@ void include_extra(const LayerTime& layer, std::map<std::string, Rates>& product
 void set_speed(NodeFigures& figures, const Measured& measured) {
   const StepTimes& steps = measured.steps;
   figures.read_bandwidth = measured.read_bandwidth;
-  figures.rates = measured.products;
+  figures.rates = measured.products();
   // Better none than one that makes everything else false.
   if (const auto layer = layer_time(measured); layer && is_plausible(measured))
     include_extra(*layer, figures.rates);

@@ -16,7 +16,7 @@ Measured machine(double layer_extra_s) {
   const double layer_s =
       kRows * (kWeights / 1e11 + kAttentionOps * kRows / 2 / 1e10) + layer_extra_s;
   return {.read_bandwidth = 2e10,
-          .products = {{"q4_0", {1e11, 1e11, 5e10}}},
+          .rounds = {{{"q4_0", {1e11, 1e11, 5e10}}}},
           .steps = {.few_layers = 2e-5,
                     .many_layers = 2e-5 + (kMany - kFew) * 5e-6,
                     .prompt_near = 1e-3,

@@ -15,10 +15,10 @@ OwnMeasured::OwnMeasured(std::filesystem::path file, MeasuredKey key, bool anew)
 }
 
 bool OwnMeasured::take(const Measured& found) {
-  const Measured best = known_ ? combined(*known_, found) : found;
-  if (known_ == best) return false;
-  known_ = best;
-  static_cast<void>(keep_measured(file_, key_, best));
+  const Measured all = known_ ? combined(*known_, found) : found;
+  if (known_ == all) return false;
+  known_ = all;
+  static_cast<void>(keep_measured(file_, key_, all));
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -44,7 +45,7 @@ class SimCluster {
   explicit SimCluster(std::uint64_t seed) : rng_(seed) {}
 
   void add_node(const std::string& name, Bytes memory);
-  // Those nodes run on one machine with so much memory, which they take together.
+  // Those nodes run on one machine, whose `memory` they share.
   void share_memory(std::set<std::string> nodes, Bytes memory) {
     neighbours_ = std::move(nodes), shared_memory_ = memory;
   }

@@ -34,7 +34,7 @@ struct DialectEndpoints::RunningVectors {
   std::deque<PendingReply> open;  // of the jobs from results.size() on
   std::vector<GenerateResult> results;
 
-  // The last first: where the one that runs ends, none of the others may begin in its place.
+  // The last first: where one that runs ends, none that waits may begin in its place.
   ~RunningVectors() {
     while (!open.empty()) open.pop_back();
   }
