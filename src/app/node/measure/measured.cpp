@@ -75,7 +75,7 @@ Measured::Round Measured::products() const {
   Round products;
   for (auto& [type, all] : by_type) {
     Rates& rates = products[type];
-    for (const Rates& each : all) rates.prompt = std::max(rates.prompt, each.prompt);
+    rates.prompt = median(all, &Rates::prompt);
     // Without that of few rows a cache had the weights, which makes it no better.
     if (std::ranges::any_of(all, [](const Rates& each) { return each.few.has_value(); }))
       std::erase_if(all, [](const Rates& each) { return !each.few; });

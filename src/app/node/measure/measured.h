@@ -41,10 +41,10 @@ struct Measured {
   std::vector<Round> rounds;             // the oldest first, at most kRoundsKept
   StepTimes steps;
 
-  // What the rounds say together. Of prompt rows the best, since whatever else the machine does
-  // makes a figure worse and never better. Rates of generated rows differ with the machine's memory
-  // from one minute to the next: their median, so that estimates are of usual minutes; of an even
-  // number the better one of the two in the middle.
+  // What the rounds say together: the median of each rate, since a machine is faster and slower
+  // from one minute to the next, and estimates are to be of usual ones. Of an even number the
+  // better one of the two in the middle: what else the machine does makes a rate worse and never
+  // better.
   Round products() const;
   bool operator==(const Measured&) const = default;
 };

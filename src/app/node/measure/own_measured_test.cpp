@@ -61,7 +61,6 @@ TEST_F(OwnMeasuredTest, BetterFiguresReplaceThoseKeptAndWorseOnesDoNot) {
     const auto known = opened().known();
     ASSERT_TRUE(known);
     EXPECT_EQ(known->read_bandwidth, 2e10);
-    EXPECT_EQ(known->products().at("q4_0").prompt, 1e11);
     EXPECT_EQ(known->products().at("q8_0").prompt, 1e9);
     EXPECT_EQ(known->steps, sample().steps);
     EXPECT_TRUE(opened().take(slow));
@@ -70,16 +69,16 @@ TEST_F(OwnMeasuredTest, BetterFiguresReplaceThoseKeptAndWorseOnesDoNot) {
 }
 
 // The best of many minutes is no minute that an answer sees, and neither is the worst.
-TEST_F(OwnMeasuredTest, RatesOfGeneratedRowsAreThoseOfUsualRounds) {
+TEST_F(OwnMeasuredTest, RatesAreThoseOfUsualRounds) {
   const auto round = [](double rate) {
     Measured measured;
-    measured.rounds = {{{"q4_0", {.generated = rate, .few = rate, .streamed = rate}}}};
+    measured.rounds = {{{"q4_0", {rate, rate, rate, rate}}}};
     return measured;
   };
   Measured all = combined(round(50), round(5));
   EXPECT_EQ(all.products().at("q4_0").few, 50) << "two: one may have been disturbed";
   for (const double rate : {78, 52, 51}) all = combined(all, round(rate));
-  for (auto figure : {&Rates::generated, &Rates::few, &Rates::streamed})
+  for (auto figure : {&Rates::prompt, &Rates::generated, &Rates::few, &Rates::streamed})
     EXPECT_EQ(all.products().at("q4_0").*figure, 51);
   for (std::size_t i = 0; i < kRoundsKept; ++i) all = combined(all, round(30));
   EXPECT_EQ(all.products().at("q4_0").few, 30) << "a machine that became slower";

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 
-#include "app/node/measure/best_time.h"
 #include "base/rng.h"
 #include "compute/cpu/random_weights.h"
 
@@ -15,9 +14,20 @@ namespace {
 // read at full speed.
 constexpr std::uint32_t kCols = 2048, kRowsMin = 8192, kRowsPerThread = 128;
 static_assert(kRowsMin % kRowsPerThread == 0);
-constexpr std::size_t kStreamedTries = 3;
+constexpr std::size_t kTries = 3;
 constexpr std::uint32_t kMadeRows = 128;  // that are random; the others repeat them
 constexpr std::uint32_t kFewPromptRows = 64, kPromptRows = 256;
+
+// The best of such short times is a moment that no whole step has: a machine's memory, and its
+// processor where others share it, are slower and faster from one to the next.
+template <typename Try>
+double usual_s(Try once_s) {
+  std::array<double, kTries> times;
+  for (double& time : times) time = once_s();
+  const auto middle = times.begin() + kTries / 2;
+  std::ranges::nth_element(times, middle);
+  return *middle;
+}
 
 }  // namespace
 
@@ -65,19 +75,15 @@ double ProductRates::rate(std::uint32_t rows, double time_s) const {
 
 double ProductRates::time(const PackedMatrix& weights, std::uint32_t rows,
                           std::uint32_t generated) {
-  return best_time_s(clock_, [&] { once_s(weights, rows, generated); });
+  return usual_s([&] { return once_s(weights, rows, generated); });
 }
 
-// When no cache has the weights. The median: the best of such short times is a moment that no whole
-// step has, since a machine's memory is slower and faster from one to the next.
+// When no cache has the weights.
 double ProductRates::streamed_s(const PackedMatrix& weights, std::uint32_t generated) {
-  std::array<double, kStreamedTries> times;
-  for (double& time : times) {
+  return usual_s([&] {
     sweep_();
-    time = once_s(weights, generated, generated);
-  }
-  std::ranges::nth_element(times, times.begin() + kStreamedTries / 2);
-  return times[kStreamedTries / 2];
+    return once_s(weights, generated, generated);
+  });
 }
 
 double ProductRates::once_s(const PackedMatrix& weights, std::uint32_t rows,

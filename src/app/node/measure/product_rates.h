@@ -25,8 +25,7 @@ class ProductRates {
   };
   ProductRates(const Options& options, const Clock& clock);  // borrows the clock
 
-  // That of prompt rows is the best of several tries, those of generated rows are medians, but
-  // best ones where there is no memory for a sweep; absent: could not be measured. Blocks for some
+  // Each the median of several tries; absent: could not be measured. Blocks for some
   // 0.1 s.
   Rates of(DType type);
 
