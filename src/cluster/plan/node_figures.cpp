@@ -14,7 +14,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr Bytes kMemoryMax = Bytes{1} << 56;
-constexpr double kRateMin = 1, kRateMax = 1e18;
 constexpr double kFixedMax_s = 60;
 
 Bytes less(Bytes from, Bytes taken) { return from > taken ? from - taken : 0; }

@@ -29,6 +29,7 @@ constexpr std::uint32_t kFewGenerated = 4, kManyGenerated = 8;
 // against values) is measured, beside the types of weights.
 constexpr const char* kAttentionRate = "attention";
 constexpr std::size_t kRatesMax = 64;
+constexpr double kRateMin = 1, kRateMax = 1e18;  // of rates and bandwidths that are read
 
 // What a node publishes for planning. What it has not measured is nullopt: unknown is never 0.
 struct NodeFigures {

@@ -3,59 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 
 #include "cluster/plan/evaluation.h"
 #include "cluster/plan/plan_input.h"
+#include "cluster/plan/planner_checks.h"
 #include "cluster/plan/sample_cluster.h"
 #include "cluster/plan/shape.h"
 #include "cluster/plan/shape_search.h"
 
 namespace drystone {
 namespace {
-
-const Offer* find(const Plan& plan, PlanKind kind) {
-  const auto found = std::ranges::find(plan.offers, kind, &Offer::kind);
-  return found == plan.offers.end() ? nullptr : &*found;
-}
-
-// Promises of every plan: what it offers can be loaded.
-void expect_sound(const Plan& plan, const ModelFigures& model,
-                  const std::vector<NodeFigures>& nodes) {
-  for (const Offer& offer : plan.offers) {
-    for (const Placement& placement : offer.placements) {
-      const auto valid = validate(placement);
-      EXPECT_TRUE(valid) << offer.summary << ": " << valid.error().message();
-      EXPECT_EQ(placement.shape, shape_of(model));
-      const auto again = placement_from_json(to_json(placement));
-      ASSERT_TRUE(again) << again.error().message();
-      EXPECT_EQ(*again, placement);
-      Bytes weights = 0;
-      std::map<std::string, Bytes> of_machine;
-      for (const PlacedPart& part : placement.parts) {
-        const auto node = std::ranges::find(nodes, part.node, &NodeFigures::id);
-        ASSERT_NE(node, nodes.end());
-        EXPECT_LE(part.bytes.total(), *node->available_bytes()) << offer.summary;
-        weights += part.bytes.weights;
-        if (node->memory_id.empty() || node->given_back != 0) continue;
-        Bytes& together = of_machine[node->memory_id];
-        EXPECT_LE(together += part.bytes.total(), *node->available_bytes()) << offer.summary;
-      }
-      // Nothing is lost: all weights are there, and some (norms, a tied output) more than once.
-      EXPECT_GE(weights + kMiB, model.weights_bytes()) << offer.summary;
-    }
-  }
-  EXPECT_LE(plan.offers.size(), kOffersMax);
-  EXPECT_LE(plan.refusals.size(), kRefusalsMax + nodes.size());
-}
-
-Plan checked_plan(const ModelFigures& model, const std::vector<NodeFigures>& nodes,
-                  const LinkTable& links, const PlanRequest& request) {
-  Plan result = plan(model, nodes, links, request);
-  EXPECT_EQ(result.error.has_value(), result.offers.empty());
-  expect_sound(result, model, nodes);
-  return result;
-}
 
 // The common case, and the one that others get wrong: a model that fits on one machine is not split
 // over a slow network, and the user is told.
@@ -207,51 +164,6 @@ TEST(Planner, ProposesWhatWouldFit) {
       << quantized.error->message();
 }
 
-// For many requests replicas beat stages: no hops, and the whole of every machine.
-TEST(Planner, ReplicasServeManyStreams) {
-  std::vector<NodeFigures> nodes;
-  for (const char* name : {"atlas", "nova", "spare"}) nodes.push_back(sample_node({.name = name}));
-  const Plan plan = checked_plan(sample_model(), nodes, sample_links(nodes, {.round_trip_s = 1e-3}),
-                                 {.context = 2048, .streams = 12});
-  ASSERT_FALSE(plan.offers.empty());
-  EXPECT_EQ(plan.offers[0].kind, PlanKind::replicas) << plan.advice;
-  EXPECT_EQ(plan.offers[0].placements.size(), 3u);
-  EXPECT_EQ(plan.offers[0].placements[1].instance, "llama-1b#1");
-  const Offer* alone = find(plan, PlanKind::one_node);
-  EXPECT_GT(*plan.offers[0].estimate.many_streams_tok_s, 2 * *alone->estimate.many_streams_tok_s);
-}
-
-// A model that fits on single nodes has replicas of one node each, even where one answer were
-// faster over several.
-TEST(Planner, ReplicasOfWhatFitsOnOneNodeAreOfOneNode) {
-  std::vector<NodeFigures> nodes;
-  for (const char* name : {"atlas", "nova", "spare"}) nodes.push_back(sample_node({.name = name}));
-  const LinkTable cable = sample_links(nodes, {.round_trip_s = 60e-6, .bandwidth = 1.2e9});
-  for (const std::uint32_t streams : {1u, 8u}) {
-    const Plan plan = checked_plan(sample_model(), nodes, cable,
-                                   {.context = 1024, .streams = streams, .replicas = 2});
-    ASSERT_EQ(plan.offers.size(), 1u) << plan.error->message();
-    ASSERT_EQ(plan.offers[0].placements.size(), 2u);
-    for (const Placement& placement : plan.offers[0].placements)
-      EXPECT_EQ(placement.parts.size(), 1u);
-  }
-}
-
-// Where the best pair leaves two that are too small, others are paired.
-TEST(Planner, ReplicasAreFoundWhereTheBestWouldTakeTooMuch) {
-  const ModelFigures model = sample_model({.tied = true});
-  std::vector<NodeFigures> nodes = {
-      sample_node({.name = "a", .memory = 500 * kMiB, .bandwidth = 40e9, .generated_rate = 120e9}),
-      sample_node({.name = "b", .memory = 500 * kMiB, .bandwidth = 40e9, .generated_rate = 120e9}),
-      sample_node({.name = "c", .memory = 300 * kMiB}),
-      sample_node({.name = "d", .memory = 300 * kMiB})};
-  const Plan plan =
-      checked_plan(model, nodes, sample_links(nodes), {.context = 512, .replicas = 2});
-  ASSERT_FALSE(plan.offers.empty()) << plan.error->message();
-  for (const Placement& placement : plan.offers[0].placements)
-    EXPECT_EQ(placement.part_of("id-a") != nullptr, placement.part_of("id-b") == nullptr);
-}
-
 // The parts of three nodes, and of a fourth that is too small to take part, that need so many times
 // as long.
 std::vector<PlacedPart> parts_by_times(const std::vector<double>& times, double bystander,
@@ -292,119 +204,6 @@ TEST(Planner, NodesThatMeasureNearlyAlikeHaveEqualParts) {
        {PlanRequest{.context = 1024, .stages = 3}, PlanRequest{.context = 1024, .shards = 3}})
     EXPECT_TRUE(are_cut_alike(parts_by_times({1, 1.15, 1.16}, 1, request),
                               parts_by_times({1, 1.155, 1.155}, 1, request)));
-}
-
-// Two nodes of one machine see the same free memory: what both would take must be there once.
-TEST(Planner, NodesOfOneMachineDoNotCountItsMemoryTwice) {
-  std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = kGiB}),
-                                    sample_node({.name = "nova", .memory = kGiB}),
-                                    sample_node({.name = "vega", .memory = kGiB})};
-  const LinkTable links = sample_links(nodes);
-  const ModelFigures model = sample_model({.layers = 56});
-  const PlanRequest request{.context = 512, .nodes = {"atlas", "nova"}};
-  const Plan apart = checked_plan(model, nodes, links, request);
-  ASSERT_FALSE(apart.offers.empty());
-  const Bytes wanted = apart.offers[0].placements[0].parts[0].bytes.total() +
-                       apart.offers[0].placements[0].parts[1].bytes.total();
-  ASSERT_GT(wanted, kGiB);
-  nodes[0].memory_id = nodes[1].memory_id = "boot";
-  const Plan shared = checked_plan(model, nodes, links, request);
-  ASSERT_TRUE(shared.error);
-  EXPECT_TRUE(std::ranges::any_of(shared.refusals, [](const Refusal& each) {
-    return each.reason.find("; atlas, nova are one machine with 1.00 GiB for all of them)") !=
-           std::string::npos;
-  }));
-  // With a machine beside it there is room.
-  EXPECT_FALSE(checked_plan(model, nodes, links, {.context = 512}).offers.empty());
-  // What an instance of theirs gives back is there for both.
-  for (int i : {0, 1}) {
-    nodes[i].reserved_bytes = wanted / 2;
-    nodes[i].free_bytes = kGiB / 2;  // of both
-    nodes[i] = nodes[i].with_reserved(0);
-  }
-  EXPECT_FALSE(checked_plan(model, nodes, links, request).offers.empty());
-  nodes[0] = nodes[0].with_reserved(wanted / 2);
-  EXPECT_TRUE(checked_plan(model, nodes, links, request).error);
-}
-
-// Equal parts would take more from it than it has: the machine beside it takes the rest.
-TEST(Planner, NodesOfOneMachineTakeTogetherWhatItHas) {
-  constexpr Bytes kTogether = 600 * kMiB;
-  std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = kTogether}),
-                                    sample_node({.name = "nova", .memory = kTogether}),
-                                    sample_node({.name = "vega", .memory = kGiB})};
-  const ModelFigures model = sample_model({.layers = 56});
-  for (PlanRequest request :
-       {PlanRequest{.context = 512, .stages = 3}, PlanRequest{.context = 512, .shards = 3}}) {
-    const auto taken = [&] {
-      const Plan plan = checked_plan(model, nodes, sample_links(nodes), request);
-      Bytes bytes = 0;
-      EXPECT_FALSE(plan.offers.empty());
-      if (plan.offers.empty()) return bytes;
-      for (const PlacedPart& part : plan.offers[0].placements[0].parts)
-        if (part.node != "id-vega") bytes += part.bytes.total();
-      return bytes;
-    };
-    nodes[0].memory_id = nodes[1].memory_id = "";
-    EXPECT_GT(taken(), kTogether);
-    nodes[0].memory_id = nodes[1].memory_id = "boot";
-    EXPECT_GT(taken(), kTogether * 4 / 5);  // and no more than all: checked_plan
-  }
-}
-
-// What a neighbour was promised and has not taken yet is seen nowhere else.
-TEST(Planner, WhatANeighbourIsToTakeOfOneMemoryIsNotFree) {
-  NodeFigures atlas = sample_node({.name = "atlas", .memory = kGiB}),
-              nova = sample_node({.name = "nova", .memory = kGiB});
-  atlas.memory_id = nova.memory_id = "boot";
-  const ModelFigures model = sample_model({.layers = 22});
-  PlanRequest request{.context = 512, .nodes = {"nova"}};
-  const auto offered = [&](const std::vector<NodeFigures>& nodes) {
-    return !checked_plan(model, nodes, sample_links(nodes), request).offers.empty();
-  };
-  EXPECT_TRUE(offered({atlas, nova}));
-  const NodeFigures promised = atlas.with_reserved(kGiB / 2);
-  EXPECT_FALSE(offered({promised, nova}));
-  EXPECT_TRUE(offered({nova}));
-  request.neighbours = {promised, nova};
-  EXPECT_FALSE(offered({nova}));
-}
-
-TEST(Planner, ReplicasOnOneMachineShareItsMemory) {
-  std::vector<NodeFigures> nodes = {sample_node({.name = "atlas", .memory = 5 * kGiB / 4}),
-                                    sample_node({.name = "nova", .memory = 5 * kGiB / 4})};
-  const ModelFigures model = sample_model({.layers = 22});
-  const PlanRequest request{.context = 512, .streams = 8};
-  const Plan apart = checked_plan(model, nodes, sample_links(nodes), request);
-  ASSERT_NE(find(apart, PlanKind::replicas), nullptr);
-  ASSERT_GT(apart.offers[0].nodes[0].bytes.total(), 5 * kGiB / 8);
-  nodes[0].memory_id = nodes[1].memory_id = "boot";
-  const Plan shared = checked_plan(model, nodes, sample_links(nodes), request);
-  EXPECT_EQ(find(shared, PlanKind::replicas), nullptr);
-  EXPECT_NE(find(shared, PlanKind::one_node), nullptr);
-}
-
-// Of many nodes not all shapes are tried, and those that are best alone all want the same nodes.
-TEST(Planner, ReplicasOverSeveralNodesEachAreFoundInLargeClusters) {
-  const ModelFigures model = sample_model({.tied = true});
-  for (const std::vector<Bytes>& memories :
-       {std::vector<Bytes>(8, 450 * kMiB),
-        std::vector<Bytes>{500 * kMiB, 500 * kMiB, 500 * kMiB, 500 * kMiB, 300 * kMiB, 300 * kMiB,
-                           300 * kMiB, 300 * kMiB}}) {
-    std::vector<NodeFigures> nodes;
-    for (std::size_t i = 0; i < memories.size(); ++i)
-      nodes.push_back(sample_node({.name = std::string(1, 'a' + i), .memory = memories[i]}));
-    for (const auto& [stages, shards] :
-         {std::pair<std::optional<std::uint32_t>, std::optional<std::uint32_t>>{{}, {}},
-          {2, {}},
-          {{}, 2}}) {
-      const Plan plan =
-          checked_plan(model, nodes, sample_links(nodes),
-                       {.context = 512, .stages = stages, .shards = shards, .replicas = 4});
-      ASSERT_FALSE(plan.offers.empty()) << plan.error->message();
-      EXPECT_EQ(plan.offers[0].placements.size(), 4u);
-    }
-  }
 }
 
 // Two stages with eight streams must come near to twice one node.

@@ -15,7 +15,6 @@ namespace json = boost::json;
 constexpr std::size_t kFileMax = 1 << 20, kTextMax = 256;
 // Of what is kept. 1 had rates of generated rows from a cache, 2 those of the best round.
 constexpr int kFormat = 3;
-constexpr double kRateMin = 1, kRateMax = 1e18;
 constexpr double kTimeMin_s = 1e-9, kTimeMax_s = 3600;
 
 // Rates are kept as those of a node, so that they are read as strictly.
